@@ -1,0 +1,111 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    FootfallError
+    ├── SourceError                 a camera, broker or file
+    │   ├── SourceUnreachable         nobody answers                      (retryable)
+    │   ├── SourceUnauthorized        wrong user or password              (retryable: passwords get fixed)
+    │   ├── SourceNotFound            no such path, topic or file         (retryable for live sources)
+    │   ├── SourceStalled             connected, but silent               (retryable)
+    │   ├── SourceDisconnected        was fine, then ended                (retryable)
+    │   └── SourceUnsupported         no video, or a codec we cannot decode
+    ├── ModelError                  the detector's file
+    │   ├── ModelNotFound             not pulled yet, or a wrong path
+    │   ├── ModelInvalid              not an ONNX file, or not our input and output
+    │   └── ModelDownloadFailed       registry away, or a checksum that differs (retryable)
+    ├── DetectorUnavailable         the detector did not answer           (retryable)
+    ├── GeometryError               a line or zone that makes no sense
+    ├── StoreError                  the database
+    │   ├── StoreUnavailable          away, locked or full                (retryable)
+    │   └── StaleEpoch                somebody else owns the stream now
+    └── UnknownStream               no stream has this id
+
+Foreign exceptions are translated once, in the module that imports the foreign library, with ``raise ... from``.
+A supervisor asks for nothing but ``retryable``. Messages never hold a password: see `pipelines.redaction`.
+"""
+
+from __future__ import annotations
+
+
+class FootfallError(Exception):
+    """Root of the tree. ``code`` is stable and machine-readable; the message is for people."""
+
+    code = "error"
+    retryable = False
+
+
+class SourceError(FootfallError):
+    code = "source-error"
+
+
+class SourceUnreachable(SourceError):
+    code = "source-unreachable"
+    retryable = True
+
+
+class SourceUnauthorized(SourceError):
+    code = "source-unauthorized"
+    retryable = True
+
+
+class SourceNotFound(SourceError):
+    code = "source-not-found"
+    retryable = True
+
+
+class SourceStalled(SourceError):
+    code = "source-stalled"
+    retryable = True
+
+
+class SourceDisconnected(SourceError):
+    code = "source-disconnected"
+    retryable = True
+
+
+class SourceUnsupported(SourceError):
+    code = "source-unsupported"
+
+
+class ModelError(FootfallError):
+    code = "model-error"
+
+
+class ModelNotFound(ModelError):
+    code = "model-not-found"
+
+
+class ModelInvalid(ModelError):
+    code = "model-invalid"
+
+
+class ModelDownloadFailed(ModelError):
+    code = "model-download-failed"
+    retryable = True
+
+
+class DetectorUnavailable(FootfallError):
+    code = "detector-unavailable"
+    retryable = True
+
+
+class GeometryError(FootfallError):
+    code = "geometry-invalid"
+
+
+class StoreError(FootfallError):
+    code = "store-error"
+
+
+class StoreUnavailable(StoreError):
+    code = "store-unavailable"
+    retryable = True
+
+
+class StaleEpoch(StoreError):
+    code = "stale-epoch"
+
+
+class UnknownStream(FootfallError):
+    code = "unknown-stream"
