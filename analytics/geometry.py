@@ -1,0 +1,232 @@
+"""Lines and zones, drawn on the picture in coordinates that survive a change of resolution."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.errors import GeometryError
+
+Point: TypeAlias = tuple[float, float]
+"""x right, y down, both in [0, 1] of the frame."""
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MAX_ITEMS = 64
+MAX_CORNERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A counting line from ``a`` to ``b``; *in* is a crossing towards ``(dy, -dx)`` of ``b - a``.
+
+    On the screen: drawn from top to bottom, a step from left to right is *in*.
+    """
+
+    id: str
+    a: Point
+    b: Point
+    name: str = ""
+    in_name: str = "in"
+    out_name: str = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """An area of floor; a stay of at least ``dwell_min_s`` counts for the dwell times."""
+
+    id: str
+    polygon: tuple[Point, ...]
+    name: str = ""
+    dwell_min_s: float = 3.0
+
+    def contains(self, points: FloatArray) -> BoolArray:
+        """Which of ``points`` ``[N, 2]`` lie inside (even-odd rule), ``[N]``."""
+        corners = np.array(self.polygon)
+        following = np.roll(corners, -1, axis=0)
+        x, y = points[:, 0:1], points[:, 1:2]
+        spans = (corners[:, 1] > y) != (following[:, 1] > y)
+        slope = (following[:, 0] - corners[:, 0]) / np.where(
+            following[:, 1] == corners[:, 1], np.inf, following[:, 1] - corners[:, 1]
+        )
+        crossing = corners[:, 0] + (y - corners[:, 1]) * slope
+        return np.asarray((spans & (x < crossing)).sum(axis=1) % 2 == 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """All that is drawn on one camera's picture.
+
+    Attributes:
+        lines: with ids unique among lines.
+        zones: with ids unique among zones.
+        homography: 3 x 3, picture to floor plan metres, row by row; None if nobody measured it.
+    """
+
+    lines: tuple[Line, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    homography: tuple[tuple[float, float, float], ...] | None = field(default=None)
+
+    @staticmethod
+    def parse(document: Mapping[str, Any]) -> Geometry:
+        """From the JSON of the contract.
+
+        Raises:
+            GeometryError: saying which part is wrong, and how.
+        """
+        if not isinstance(document, Mapping):
+            raise GeometryError("geometry must be an object with lines and zones")
+        unknown = set(document) - {"lines", "zones", "homography", "version"}
+        if unknown:
+            raise GeometryError(f"geometry has unknown parts: {', '.join(sorted(unknown))}")
+        lines = tuple(_line(item, f"lines[{i}]") for i, item in enumerate(_items(document, "lines")))
+        zones = tuple(_zone(item, f"zones[{i}]") for i, item in enumerate(_items(document, "zones")))
+        _unique([line.id for line in lines], "lines")
+        _unique([zone.id for zone in zones], "zones")
+        return Geometry(lines, zones, _homography(document.get("homography")))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "lines": [
+                {"id": o.id, "name": o.name, "a": list(o.a), "b": list(o.b), "in_name": o.in_name, "out_name": o.out_name}
+                for o in self.lines
+            ],
+            "zones": [
+                {"id": o.id, "name": o.name, "polygon": [list(p) for p in o.polygon], "dwell_min_s": o.dwell_min_s}
+                for o in self.zones
+            ],
+            "homography": [list(row) for row in self.homography] if self.homography else None,
+        }
+
+
+def foot_points(boxes: npt.NDArray[np.float32], frame_size: tuple[int, int]) -> FloatArray:
+    """Bottom centres of boxes ``[N, 4]`` (source pixels) as points ``[N, 2]`` in [0, 1].
+
+    Args:
+        boxes: ``x1, y1, x2, y2``; what reaches over the frame is clipped to it first.
+        frame_size: (height, width), pixels.
+    """
+    height, width = frame_size
+    clipped = np.clip(boxes.astype(np.float64) / [width, height, width, height], 0.0, 1.0)
+    return np.stack([(clipped[:, 0] + clipped[:, 2]) / 2, clipped[:, 3]], axis=1)
+
+
+def _items(document: Mapping[str, Any], key: str) -> Sequence[Any]:
+    value = document.get(key) or []
+    if not isinstance(value, list | tuple):
+        raise GeometryError(f"{key} must be a list")
+    if len(value) > MAX_ITEMS:
+        raise GeometryError(f"{key} has {len(value)} entries, at most {MAX_ITEMS} are possible")
+    return value
+
+
+def _line(item: Any, where: str) -> Line:
+    _known(item, where, {"id", "name", "a", "b", "in_name", "out_name"})
+    a, b = _point(item.get("a"), f"{where}.a"), _point(item.get("b"), f"{where}.b")
+    if math.dist(a, b) < 0.01:
+        raise GeometryError(f"{where}: a and b are the same point")
+    return Line(
+        id=_id(item, where),
+        a=a,
+        b=b,
+        name=_text(item, "name", where, ""),
+        in_name=_text(item, "in_name", where, "in"),
+        out_name=_text(item, "out_name", where, "out"),
+    )
+
+
+def _zone(item: Any, where: str) -> Zone:
+    _known(item, where, {"id", "name", "polygon", "dwell_min_s"})
+    corners = item.get("polygon")
+    if not isinstance(corners, list | tuple) or not 3 <= len(corners) <= MAX_CORNERS:
+        raise GeometryError(f"{where}.polygon must have 3 to {MAX_CORNERS} points")
+    polygon = tuple(_point(p, f"{where}.polygon[{i}]") for i, p in enumerate(corners))
+    if _area(polygon) < 1e-4:
+        raise GeometryError(f"{where}.polygon encloses no area")
+    if _crosses_itself(polygon):
+        raise GeometryError(f"{where}.polygon crosses itself")
+    dwell_min_s = item.get("dwell_min_s", 3.0)
+    if not _number(dwell_min_s) or not 0 <= dwell_min_s <= 3600:
+        raise GeometryError(f"{where}.dwell_min_s must be between 0 and 3600 seconds")
+    return Zone(_id(item, where), polygon, _text(item, "name", where, ""), float(dwell_min_s))
+
+
+def _homography(value: Any) -> tuple[tuple[float, float, float], ...] | None:
+    if value is None:
+        return None
+    matrix = np.array(value, dtype=object)
+    if matrix.shape != (3, 3) or not all(_number(v) for v in matrix.ravel()):
+        raise GeometryError("homography must be 3 rows of 3 numbers")
+    if abs(np.linalg.det(matrix.astype(np.float64))) < 1e-12:
+        raise GeometryError("homography cannot be inverted")
+    return tuple((float(r[0]), float(r[1]), float(r[2])) for r in matrix)
+
+
+def _known(item: Any, where: str, names: set[str]) -> None:
+    if not isinstance(item, Mapping):
+        raise GeometryError(f"{where} must be an object")
+    unknown = set(item) - names
+    if unknown:
+        raise GeometryError(f"{where} has unknown parts: {', '.join(sorted(map(str, unknown)))}")
+
+
+def _id(item: Mapping[str, Any], where: str) -> str:
+    value = item.get("id")
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise GeometryError(f"{where}.id must be 1 to 64 letters, digits, '_', '.' or '-', and begin with one of the first")
+    return value
+
+
+def _text(item: Mapping[str, Any], key: str, where: str, default: str) -> str:
+    value = item.get(key, default)
+    if not isinstance(value, str) or len(value) > 200:
+        raise GeometryError(f"{where}.{key} must be text of at most 200 characters")
+    return value
+
+
+def _point(value: Any, where: str) -> Point:
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(_number(v) for v in value):
+        raise GeometryError(f"{where} must be a point [x, y]")
+    if not all(0 <= v <= 1 for v in value):
+        raise GeometryError(f"{where} is {list(value)}: coordinates are shares of the picture, from 0 to 1")
+    return float(value[0]), float(value[1])
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _unique(ids: list[str], where: str) -> None:
+    repeated = sorted({i for i in ids if ids.count(i) > 1})
+    if repeated:
+        raise GeometryError(f"{where} repeat the id {repeated[0]!r}")
+
+
+def _area(polygon: Sequence[Point]) -> float:
+    pairs = zip(polygon, [*polygon[1:], polygon[0]], strict=True)
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+
+def _crosses_itself(polygon: Sequence[Point]) -> bool:
+    edges = list(zip(polygon, [*polygon[1:], polygon[0]], strict=True))
+    count = len(edges)
+    return any(
+        _edges_cross(*edges[i], *edges[j])
+        for i in range(count)
+        for j in range(i + 2, count)
+        if (j + 1) % count != i  # neighbours share a corner
+    )
+
+
+def _edges_cross(p: Point, q: Point, r: Point, s: Point) -> bool:
+    def turn(a: Point, b: Point, c: Point) -> float:
+        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+    return turn(p, q, r) * turn(p, q, s) < 0 and turn(r, s, p) * turn(r, s, q) < 0

@@ -1,0 +1,1 @@
+"""Where streams, minutes and checkpoints are kept."""

@@ -1,0 +1,120 @@
+"""What every store does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from analytics.buckets import MinuteRow
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A registered stream.
+
+    Attributes:
+        id: chosen by whoever registered it.
+        definition: everything but the geometry, as JSON types, with credentials.
+        geometry: as JSON types.
+        geometry_version: 1 for the first, one more with every change.
+        epoch: of the newest assignment; 0 before the first.
+        owner: reader of that assignment; None if nobody has it.
+        created_s: seconds since the epoch.
+        updated_s: likewise.
+    """
+
+    id: str
+    definition: Mapping[str, Any]
+    geometry: Mapping[str, Any] = field(default_factory=dict)
+    geometry_version: int = 1
+    epoch: int = 0
+    owner: str | None = None
+    created_s: float = 0.0
+    updated_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All that one epoch of one stream owes the store at one frame; written whole or not at all.
+
+    Attributes:
+        stream: id.
+        epoch: of the assignment; the store refuses one that is not the newest.
+        rows: minutes that changed.
+        state: of tracker and counters, with a format; what the next epoch goes on from.
+        resume: where a replayable source goes on; None for a live one.
+        time_s: capture time of the frame.
+    """
+
+    stream: str
+    epoch: int
+    rows: Sequence[MinuteRow]
+    state: Mapping[str, Any]
+    resume: Mapping[str, Any] | None
+    time_s: float
+
+
+class Store(Protocol):
+    """Streams, assignments, minutes and checkpoints. Thread-safe; every call is one transaction.
+
+    Every method raises `StoreUnavailable` when the database is away, locked for too long, or full.
+    """
+
+    def put_stream(self, record: StreamRecord) -> bool:
+        """Register or change a stream; its epoch and owner are left as they are.
+
+        Returns:
+            True if it is new.
+        """
+        ...
+
+    def get_stream(self, stream: str) -> StreamRecord | None: ...
+
+    def list_streams(self) -> list[StreamRecord]:
+        """All streams, by id."""
+        ...
+
+    def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
+        """Forget a registration and its checkpoint; with ``purge`` also its minutes. False if there was none."""
+        ...
+
+    def assign(self, stream: str, owner: str | None) -> int:
+        """Give the stream to ``owner`` (a new epoch) or to nobody (the epoch stays).
+
+        Returns:
+            The epoch.
+
+        Raises:
+            UnknownStream: no such stream.
+        """
+        ...
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write rows and state in one transaction; the same checkpoint twice changes nothing.
+
+        Raises:
+            StaleEpoch: the stream is in a newer epoch, or gone.
+        """
+        ...
+
+    def load_checkpoint(self, stream: str) -> Checkpoint | None:
+        """The newest state of a stream, without rows."""
+        ...
+
+    def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
+        """Minutes with ``start <= minute < end`` (seconds since the epoch), by minute and epoch.
+
+        Args:
+            stream: id.
+            start: first minute.
+            end: after the last minute.
+            heat: whether to read the heatmap's cells too, which are most of the bytes.
+        """
+        ...
+
+    def check(self) -> None:
+        """Ask the database something trivial."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,255 @@
+"""The store in SQLite or PostgreSQL, through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+
+from analytics.buckets import MinuteRow
+from analytics.storage import rows as row_format
+from analytics.storage import tables
+from analytics.storage.base import Checkpoint, StreamRecord
+from pipelines.errors import StaleEpoch, StoreError, StoreUnavailable, UnknownStream
+
+logger = logging.getLogger(__name__)
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_WAIT_S = 10.0
+
+
+class DatabaseStore:
+    """See `analytics.storage.base.Store`.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql://user:password@host/name``.
+        wall_clock: for tests.
+    """
+
+    def __init__(self, url: str, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._url = _driver_url(url)
+        self._wall_clock = wall_clock
+        self._engine = _engine(self._url)
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self._insert = sqlite.insert if self._sqlite else postgresql.insert
+
+    def migrate(self) -> None:
+        """Bring the database to this version's tables; safe to call from several processes at once.
+
+        Raises:
+            StoreUnavailable: it cannot be reached or written.
+            StoreError: it was written by a newer version.
+        """
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        if self._sqlite and self._url.database:
+            try:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreUnavailable(f"no database can be made at {self._url.database}: {error.strerror}") from error
+        with self._transaction() as connection:
+            if not self._sqlite:
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(728641)"))
+            config.attributes["connection"] = connection
+            try:
+                alembic.command.upgrade(config, "head")
+            except alembic.util.CommandError as error:
+                raise StoreError("the database was written by a newer version of Footfall") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(f"the database does not work: {_reason(error)}") from error
+        except (sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
+            raise StoreUnavailable(f"the database is away: {_reason(error)}") from error
+        except sa.exc.DatabaseError as error:
+            if "not a database" in str(error) or "malformed" in str(error):
+                raise StoreUnavailable(f"the database file is damaged: {_reason(error)}") from error
+            raise StoreError(f"the database refuses: {_reason(error)}") from error
+
+    # -- streams
+
+    def put_stream(self, record: StreamRecord) -> bool:
+        now = self._wall_clock()
+        values = {
+            "id": record.id,
+            "definition": json.dumps(record.definition),
+            "geometry": json.dumps(record.geometry),
+            "geometry_version": record.geometry_version,
+            "created_s": now,
+            "updated_s": now,
+        }
+        with self._transaction() as connection:
+            known = connection.execute(sa.select(tables.streams.c.id).where(tables.streams.c.id == record.id)).first()
+            self._upsert(connection, tables.streams, [values], keep=("created_s",))
+            first = {"stream": record.id, "epoch": 0, "owner": None, "active": True}
+            statement = self._insert(tables.assignments).values(first)
+            connection.execute(statement.on_conflict_do_update(index_elements=["stream"], set_={"active": True}))
+        return known is None
+
+    def get_stream(self, stream: str) -> StreamRecord | None:
+        with self._transaction() as connection:
+            row = connection.execute(_streams().where(tables.streams.c.id == stream)).mappings().first()
+        return _record(row) if row else None
+
+    def list_streams(self) -> list[StreamRecord]:
+        with self._transaction() as connection:
+            found = connection.execute(_streams().order_by(tables.streams.c.id)).mappings().all()
+        return [_record(row) for row in found]
+
+    def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
+        with self._transaction() as connection:
+            removed = connection.execute(sa.delete(tables.streams).where(tables.streams.c.id == stream)).rowcount
+            connection.execute(sa.delete(tables.checkpoints).where(tables.checkpoints.c.stream == stream))
+            connection.execute(
+                sa.update(tables.assignments)
+                .where(tables.assignments.c.stream == stream)
+                .values(owner=None, active=False, epoch=tables.assignments.c.epoch + 1)
+            )
+            if purge:
+                for table in tables.MINUTE_TABLES:
+                    connection.execute(sa.delete(table).where(table.c.stream == stream))
+        return bool(removed)
+
+    def assign(self, stream: str, owner: str | None) -> int:
+        table = tables.assignments
+        with self._transaction() as connection:
+            statement = sa.update(table).where(table.c.stream == stream, table.c.active)
+            if owner is None:
+                statement = statement.values(owner=None)
+            else:
+                statement = statement.values(owner=owner, epoch=table.c.epoch + 1)
+            epoch = connection.execute(statement.returning(table.c.epoch)).scalar()
+        if epoch is None:
+            raise UnknownStream(f"there is no stream {stream!r}")
+        return int(epoch)
+
+    # -- minutes and checkpoints
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        table = tables.assignments
+        with self._transaction() as connection:
+            # Locks the row, so that no newer epoch can begin between the question and the answer.
+            held = connection.execute(
+                sa.update(table)
+                .where(table.c.stream == checkpoint.stream, table.c.active, table.c.epoch == checkpoint.epoch)
+                .values(active=True)
+            ).rowcount
+            if not held:
+                raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
+            for row in checkpoint.rows:
+                for target, values in row_format.table_rows(row):
+                    self._upsert(connection, target, values)
+            state = {
+                "stream": checkpoint.stream,
+                "epoch": checkpoint.epoch,
+                "time_s": checkpoint.time_s,
+                "state": json.dumps(checkpoint.state),
+                "resume": None if checkpoint.resume is None else json.dumps(checkpoint.resume),
+            }
+            self._upsert(connection, tables.checkpoints, [state])
+
+    def load_checkpoint(self, stream: str) -> Checkpoint | None:
+        table = tables.checkpoints
+        with self._transaction() as connection:
+            row = connection.execute(sa.select(table).where(table.c.stream == stream)).mappings().first()
+        if row is None:
+            return None
+        resume = None if row["resume"] is None else json.loads(row["resume"])
+        return Checkpoint(stream, row["epoch"], (), json.loads(row["state"]), resume, row["time_s"])
+
+    def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
+        with self._transaction() as connection:
+            found: list[list[Mapping[str, Any]]] = []
+            for table in tables.MINUTE_TABLES:
+                if table is tables.heat_minutes and not heat:
+                    found.append([])
+                    continue
+                query = sa.select(table).where(table.c.stream == stream, table.c.minute >= start, table.c.minute < end)
+                found.append([dict(row) for row in connection.execute(query).mappings()])
+        return row_format.minute_rows(*found)
+
+    def _upsert(
+        self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], keep: tuple[str, ...] = ()
+    ) -> None:
+        """Insert, or replace what has the same key; columns in ``keep`` are left as they were."""
+        if not values:
+            return
+        statement = self._insert(table).values(values)
+        keys = [column.name for column in table.primary_key]
+        changes = {
+            name: statement.excluded[name] for name in table.columns.keys() if name not in keys and name not in keep
+        }
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
+
+    def check(self) -> None:
+        with self._transaction() as connection:
+            connection.execute(sa.select(1))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _streams() -> sa.Select[Any]:
+    return sa.select(tables.streams, tables.assignments.c.epoch, tables.assignments.c.owner).join(
+        tables.assignments, tables.assignments.c.stream == tables.streams.c.id
+    )
+
+
+def _record(row: sa.RowMapping) -> StreamRecord:
+    values = dict(row)
+    values["definition"] = json.loads(values["definition"])
+    values["geometry"] = json.loads(values["geometry"])
+    return StreamRecord(**values)
+
+
+def _driver_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StoreError("the database URL cannot be read; use sqlite:///PATH or postgresql://USER@HOST/NAME") from error
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise StoreError(f"databases of kind {backend!r} are not supported; use sqlite or postgresql")
+
+
+def _engine(url: URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(
+            url, pool_pre_ping=True, pool_size=5, connect_args={"connect_timeout": 5}, pool_timeout=LOCK_WAIT_S
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A transaction that turns from reading to writing can be refused; one that begins as a writer only waits.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _reason(error: sa.exc.DBAPIError | sa.exc.SQLAlchemyError) -> str:
+    origin = getattr(error, "orig", None) or error
+    return str(origin).strip().splitlines()[0] if str(origin).strip() else type(origin).__name__

@@ -1,0 +1,127 @@
+"""Where one camera's frames wait for their batch: bounded, counted, and fair to a live picture."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+from pipelines.preprocessing import Letterbox, SlotWriter
+from pipelines.types import FrameStamp, Image
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFrame:
+    """A frame ready for a batch.
+
+    Attributes:
+        slot: uint8 ``[H, W, 3]``, BGR, letterboxed; valid until ``Mailbox.release``.
+        letterbox: where the frame lies in the slot.
+        stamp: where and when it stands in its stream.
+        picture: the decoded frame itself, for snapshots; None unless the mailbox keeps pictures.
+    """
+
+    slot: Image
+    letterbox: Letterbox
+    stamp: FrameStamp
+    picture: av.VideoFrame | None
+
+
+class Mailbox:
+    """Frames of one camera on their way from its thread to the collector.
+
+    A live camera overwrites: the newest frame wins and what it replaces is counted. A recording or a topic waits.
+
+    Args:
+        input_size: (height, width) of the detector's input, pixels.
+        live: whether the newest frame wins.
+        capacity: frames that may wait.
+        arrived: shared with the collector, notified for every frame.
+    """
+
+    def __init__(
+        self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition
+    ) -> None:
+        self.live = live
+        self.keep_pictures = False
+        """Whether frames carry their decoded picture; set while somebody wants to look."""
+        self._arrived = arrived
+        self._capacity = capacity
+        self._writer = SlotWriter(input_size)
+        self._free = [np.zeros((*input_size, 3), np.uint8) for _ in range(capacity + 1)]
+        self._waiting: deque[WaitingFrame] = deque()
+        self._unfinished = 0
+        self._skipped = 0
+        self._gap_skipped = False
+        self._closed = False
+
+    @property
+    def skipped(self) -> int:
+        """Sampled frames that a newer one replaced before they reached a batch."""
+        return self._skipped
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def offer(self, picture: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+        """Scale ``picture`` into a slot and queue it; called by the camera's thread alone."""
+        with self._arrived:
+            while not self._closed and not self.live and len(self._waiting) >= self._capacity:
+                if stop.is_set():
+                    return
+                self._arrived.wait(0.1)
+            if self._closed:
+                return
+            if len(self._waiting) >= self._capacity:
+                self._drop_oldest()
+            slot = self._free.pop()
+        letterbox = self._writer.write(picture, slot)
+        kept = picture if self.keep_pictures else None
+        with self._arrived:
+            if self._gap_skipped:
+                stamp = FrameStamp(stamp.index, stamp.time_s, True, stamp.resume)
+                self._gap_skipped = False
+            self._waiting.append(WaitingFrame(slot, letterbox, stamp, kept))
+            self._unfinished += 1
+            self._arrived.notify_all()
+
+    def _drop_oldest(self) -> None:
+        dropped = self._waiting.popleft()
+        self._free.append(dropped.slot)
+        self._skipped += 1
+        self._unfinished -= 1
+        # A gap marks the moment, not the frame: whoever comes next must carry it.
+        self._gap_skipped = self._gap_skipped or dropped.stamp.gap
+
+    def take_into(self, target: Image) -> WaitingFrame | None:
+        """Copy the oldest waiting frame into ``target`` (one image of a batch) and free its slot."""
+        with self._arrived:
+            if not self._waiting:
+                return None
+            frame = self._waiting.popleft()
+        target[:] = frame.slot
+        with self._arrived:
+            self._free.append(frame.slot)
+            self._arrived.notify_all()
+        return frame
+
+    def finished(self, *, lost: bool = False) -> None:
+        """A frame that was taken has been dealt with; ``lost`` if it never reached the tracker."""
+        with self._arrived:
+            self._unfinished -= 1
+            self._skipped += lost
+            self._arrived.notify_all()
+
+    def close(self) -> None:
+        """Take no more frames; those that wait are still delivered."""
+        with self._arrived:
+            self._closed = True
+            self._arrived.notify_all()
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Block until every accepted frame is dealt with; False if that takes too long."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: self._unfinished == 0, timeout_s)

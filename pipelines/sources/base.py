@@ -1,0 +1,82 @@
+"""What every source does. A source connects once; whether and when to connect again is the supervisor's business."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import av
+
+from pipelines.types import StreamInfo
+
+Position: TypeAlias = Mapping[str, Any]
+"""Where a replayable source goes on, as JSON types; made and understood by the source alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFrame:
+    """One decoded frame.
+
+    Attributes:
+        picture: decoded, in whatever pixel format the codec gave.
+        raw_time_s: capture time as the source knows it, seconds since the epoch; may still jump.
+        position: where to go on after this frame; None if the source cannot be replayed.
+        corrupt: the decoder says that parts of the picture are missing.
+    """
+
+    picture: av.VideoFrame
+    raw_time_s: float
+    position: Position | None = None
+    corrupt: bool = False
+
+
+class Source(Protocol):
+    """One connection to one camera, topic or file.
+
+    Constructors only remember their arguments. ``connect`` is called once, then ``frames`` is iterated by the same
+    thread, and ``close`` is called in every case, also by that thread.
+    """
+
+    live: bool
+    """True if the world does not wait: the newest frame wins. False if every frame must be analysed."""
+
+    def connect(self, resume: Position | None) -> StreamInfo:
+        """Open the source, at ``resume`` if it can be replayed; blocks for the open limit at most.
+
+        Raises:
+            SourceError: with a reason in plain words and without credentials.
+        """
+        ...
+
+    def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
+        """Frames in order; ends when ``stop`` is set or when a recording is over.
+
+        Raises:
+            SourceError: the connection broke, fell silent, or delivers what cannot be decoded.
+        """
+        ...
+
+    def acknowledge(self, position: Position) -> None:
+        """Everything up to ``position`` is safely stored. May be called from any thread; must not block."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """How long to wait for a source.
+
+    Attributes:
+        open_s: for a connection and its first answer.
+        read_s: for the next packet of an open connection.
+        stall_s: for the next *frame*: a camera can send packets and no picture.
+    """
+
+    open_s: float = 8.0
+    read_s: float = 5.0
+    stall_s: float = 10.0

@@ -1,0 +1,242 @@
+"""Keeps a source delivering: connects, watches, retries, and says how it is.
+
+The loop is the same for every kind of source. It runs in a thread of its own, one per camera, so that nothing a camera
+does can hold up another.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+import av
+
+from pipelines.errors import FootfallError, SourceError, SourceUnauthorized
+from pipelines.redaction import redact
+from pipelines.sources.base import Position, Source
+from pipelines.sources.clock import Timeline
+from pipelines.types import FrameStamp, StreamInfo
+
+logger = logging.getLogger(__name__)
+
+
+class StreamState(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    RECONNECTING = "reconnecting"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How a source is right now.
+
+    Attributes:
+        state: of the connection.
+        since_s: when the state began, seconds since the epoch.
+        error: what went wrong last, in plain words; None while all is well.
+        error_code: the same for machines.
+        info: of the stream; None before the first connection.
+        fps_in: decoded frames a second over the last seconds.
+        frames: decoded since the start.
+        corrupt: of these, with missing parts.
+        reconnects: since the start.
+    """
+
+    state: StreamState
+    since_s: float
+    error: str | None = None
+    error_code: str | None = None
+    info: StreamInfo | None = None
+    fps_in: float = 0.0
+    frames: int = 0
+    corrupt: int = 0
+    reconnects: int = 0
+
+
+class FrameSink(Protocol):
+    """Takes sampled frames from the supervisor's thread."""
+
+    def offer(self, picture: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+        """Take a frame; a sink of a source that may not skip blocks until there is room or ``stop`` is set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next attempt.
+
+    Attributes:
+        first_s: after the first failure.
+        longest_s: the most that doubling leads to.
+        unauthorized_s: least wait after a refused password: cameras lock accounts.
+        healthy_s: a connection that delivered for this long makes the count begin anew.
+    """
+
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    unauthorized_s: float = 10.0
+    healthy_s: float = 10.0
+
+    def delay_s(self, failures: int, error: FootfallError, chance: float) -> float:
+        """Wait after the ``failures``-th failure in a row; ``chance`` in [0, 1) spreads cameras apart."""
+        doubled: float = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 16))
+        least = self.unauthorized_s if isinstance(error, SourceUnauthorized) else 0.0
+        return max(doubled, least) * (0.75 + 0.5 * chance)
+
+
+class RateMeter:
+    """Events a second over a sliding window."""
+
+    def __init__(self, window_s: float = 5.0) -> None:
+        self._window_s = window_s
+        self._times: deque[float] = deque()
+
+    def tick(self, now_s: float) -> None:
+        self._times.append(now_s)
+        while now_s - self._times[0] > self._window_s:
+            self._times.popleft()
+
+    def rate(self, now_s: float) -> float:
+        times = list(self._times)
+        recent = [t for t in times if now_s - t <= self._window_s]
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / max(now_s - recent[0], 1e-3)
+
+
+class SourceSupervisor:
+    """Runs one source until it is stopped, ends, or fails for good.
+
+    Args:
+        name: of the stream, for logs.
+        make_source: a fresh source for every attempt.
+        sink: where sampled frames go.
+        timeline: clock and sampler of the stream's session.
+        resume: where a replayable source goes on.
+        backoff: between attempts.
+        wall_clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make_source: Callable[[], Source],
+        sink: FrameSink,
+        timeline: Timeline,
+        *,
+        resume: Position | None = None,
+        gap_first: bool = False,
+        backoff: Backoff | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name = name
+        self._make_source = make_source
+        self._sink = sink
+        self._timeline = timeline
+        self._position = resume
+        self._gap = gap_first
+        self._backoff = backoff or Backoff()
+        self._wall_clock = wall_clock
+        self._meter = RateMeter()
+        self._source: Source | None = None
+        self._status = SourceStatus(StreamState.STARTING, wall_clock())
+
+    @property
+    def status(self) -> SourceStatus:
+        """A snapshot; may be read from any thread."""
+        return replace(self._status, fps_in=self._meter.rate(time.monotonic()))
+
+    def acknowledge(self, position: Position) -> None:
+        """Pass on to the source that everything up to ``position`` is stored."""
+        source = self._source
+        if source is not None:
+            source.acknowledge(position)
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop``, the end of a recording, or an error that no retry mends; never raises for a source's sake."""
+        failures = 0
+        while not stop.is_set():
+            begun = time.monotonic()
+            try:
+                self._run_once(stop)
+            except SourceError as error:
+                healthy = self._status.state is StreamState.RUNNING and (
+                    time.monotonic() - begun > self._backoff.healthy_s
+                )
+                failures = 1 if healthy else failures + 1
+                if not error.retryable:
+                    logger.error("stream failed: %s", error, extra={"stream": self._name})
+                    self._enter(StreamState.FAILED, error)
+                    return
+                delay_s = self._backoff.delay_s(failures, error, random.random())
+                logger.warning("%s; next attempt in %.1f s", error, delay_s, extra={"stream": self._name})
+                self._gap = True
+                self._enter(StreamState.RECONNECTING, error)
+                self._status = replace(self._status, reconnects=self._status.reconnects + 1)
+                stop.wait(delay_s)
+            except Exception as error:  # the last line of defence: one camera's bug must not end its thread unseen
+                logger.exception("stream failed", extra={"stream": self._name})
+                self._enter(StreamState.FAILED, FootfallError(f"internal error: {redact(str(error))}"))
+                return
+            else:
+                break
+        self._enter(StreamState.STOPPED, None)
+
+    def _run_once(self, stop: threading.Event) -> None:
+        """One connection, from its beginning to its end."""
+        source = self._source = self._make_source()
+        try:
+            info = source.connect(self._position)
+            logger.info("connected: %s %dx%d", info.codec, info.width, info.height, extra={"stream": self._name})
+            self._status = replace(self._status, info=info)
+            for frame in source.frames(stop):
+                if stop.is_set():
+                    return
+                if self._status.state is not StreamState.RUNNING:
+                    self._enter(StreamState.RUNNING, None)
+                self._meter.tick(time.monotonic())
+                self._status = replace(
+                    self._status,
+                    frames=self._status.frames + 1,
+                    corrupt=self._status.corrupt + frame.corrupt,
+                )
+                self._pass_on(frame.picture, frame.raw_time_s, frame.position, stop)
+        finally:
+            self._source = None
+            source.close()
+
+    def _pass_on(
+        self, picture: av.VideoFrame, raw_time_s: float, position: Position | None, stop: threading.Event
+    ) -> None:
+        timeline = self._timeline
+        time_s, stepped = timeline.clock.stamp(raw_time_s)
+        index = timeline.index
+        timeline.index += 1
+        self._gap = self._gap or stepped
+        self._position = position
+        if not timeline.sampler.take(time_s):
+            return
+        resume: dict[str, Any] | None = None
+        if position is not None:
+            resume = {"position": position, "timeline": timeline.snapshot()}
+        self._sink.offer(picture, FrameStamp(index, time_s, self._gap, resume), stop)
+        self._gap = False
+
+    def _enter(self, state: StreamState, error: FootfallError | None) -> None:
+        changed = state is not self._status.state
+        self._status = replace(
+            self._status,
+            state=state,
+            since_s=self._wall_clock() if changed else self._status.since_s,
+            error=str(error) if error else None,
+            error_code=error.code if error else None,
+        )
