@@ -1,0 +1,165 @@
+"""Questions to the stored minutes: counts in buckets of local time, and heatmaps of any window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Literal
+
+import pandas as pd
+
+from analytics import histogram
+from analytics.buckets import MINUTE_S, MinuteRow, Totals, ZoneTotals, minute_of
+from analytics.heatmap import HeatCells
+from analytics.storage.base import Store
+
+Bucket = Literal["1m", "15m", "1h", "1d"]
+BUCKET_S: dict[Bucket, int] = {"1m": 60, "15m": 900, "1h": 3600, "1d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From ``start`` to before ``end``, seconds since the epoch, whole minutes."""
+
+    start: int
+    end: int
+
+    @staticmethod
+    def of(start_s: float, end_s: float) -> Window:
+        """The whole minutes that touch an interval.
+
+        Raises:
+            ValueError: it is empty.
+        """
+        if end_s <= start_s:
+            raise ValueError("the window's end must be after its start")
+        return Window(minute_of(start_s), minute_of(end_s - 1e-9) + MINUTE_S)
+
+    @property
+    def length_s(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(slots=True)
+class BucketTotals:
+    """One bucket of a report, seconds since the epoch."""
+
+    start: int
+    end: int
+    totals: Totals = field(default_factory=Totals)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the bucket that was seen, in [0, 1]."""
+        return min(1.0, self.totals.covered_s / max(self.end - self.start, 1))
+
+
+def bucket_bounds(minute: int, bucket: Bucket, zone: tzinfo) -> tuple[int, int]:
+    """The bucket that a minute belongs to, in local time of ``zone``; days have 23 or 25 hours when clocks change."""
+    local = datetime.fromtimestamp(minute, zone)
+    if bucket == "1d":
+        return _midnight(local.date(), zone), _midnight(local.date() + timedelta(days=1), zone)
+    offset = int((local.utcoffset() or timedelta()).total_seconds())
+    size = BUCKET_S[bucket]
+    start = (minute + offset) // size * size - offset
+    return start, start + size
+
+
+def _midnight(day: date, zone: tzinfo) -> int:
+    return int(datetime.combine(day, time(), zone).timestamp())
+
+
+def counts(store: Store, stream: str, window: Window, bucket: Bucket, zone: tzinfo = UTC) -> list[BucketTotals]:
+    """Buckets of a stream, oldest first; one that nobody saw anything of is not there, rather than zero.
+
+    The first and last bucket are cut to the window.
+    """
+    return in_buckets(store.minutes(stream, window.start, window.end), window, bucket, zone)
+
+
+def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: tzinfo = UTC) -> list[BucketTotals]:
+    """Minutes merged into buckets, exactly: the parts of a bucket add up to it."""
+    found: dict[int, BucketTotals] = {}
+    for row in rows:
+        start, end = bucket_bounds(row.minute, bucket, zone)
+        merged = found.get(start)
+        if merged is None:
+            merged = found[start] = BucketTotals(max(start, window.start), min(end, window.end))
+        merged.totals.add(row.totals)
+    return [found[start] for start in sorted(found)]
+
+
+def heatmap(store: Store, stream: str, window: Window) -> tuple[HeatCells, float]:
+    """The cells of a window and the seconds that were covered in it."""
+    cells, covered_s = HeatCells(), 0.0
+    for row in store.minutes(stream, window.start, window.end, heat=True):
+        covered_s += row.totals.covered_s
+        cells.add(row.totals.heat)
+    return cells, covered_s
+
+
+def as_json(merged: BucketTotals) -> dict[str, Any]:
+    """A bucket as the REST contract has it."""
+    totals = merged.totals
+    return {
+        "start": iso(merged.start),
+        "end": iso(merged.end),
+        "coverage": round(merged.coverage, 4),
+        "people": {
+            "mean": _rounded(totals.mean_people),
+            "peak": totals.peak,
+            "person_seconds": round(totals.person_seconds, 3),
+        },
+        "lines": {line: {"in": t.entered, "out": t.left} for line, t in sorted(totals.lines.items())},
+        "zones": {zone: _zone(t, totals.covered_s) for zone, t in sorted(totals.zones.items())},
+    }
+
+
+def _zone(totals: ZoneTotals, covered_s: float) -> dict[str, Any]:
+    return {
+        "mean": _rounded(totals.person_seconds / covered_s if covered_s > 0 else None),
+        "peak": totals.peak,
+        "person_seconds": round(totals.person_seconds, 3),
+        "entries": totals.entries,
+        "exits": totals.exits,
+        "dwells": sum(totals.dwells.values()),
+        "dwell_p50_s": _rounded(histogram.quantile(totals.dwells, 0.5)),
+        "dwell_p90_s": _rounded(histogram.quantile(totals.dwells, 0.9)),
+    }
+
+
+def total_of(buckets: Iterable[BucketTotals], window: Window) -> BucketTotals:
+    """All buckets as one, over the whole window."""
+    merged = BucketTotals(window.start, window.end)
+    for bucket in buckets:
+        merged.totals.add(bucket.totals)
+    return merged
+
+
+def as_table(buckets: Iterable[BucketTotals], zone: tzinfo = UTC) -> pd.DataFrame:
+    """Buckets as a flat table, a row each: ``line.door.in``, ``zone.till.mean`` and so on; times in ``zone``."""
+    rows = []
+    for merged in buckets:
+        document = as_json(merged)
+        row: dict[str, Any] = {
+            "start": pd.Timestamp(merged.start, unit="s", tz=zone),
+            "end": pd.Timestamp(merged.end, unit="s", tz=zone),
+            "coverage": document["coverage"],
+        }
+        row |= {f"people.{key}": value for key, value in document["people"].items()}
+        for kind in ("lines", "zones"):
+            for name, values in document[kind].items():
+                row |= {f"{kind[:-1]}.{name}.{key}": value for key, value in values.items()}
+        rows.append(row)
+    columns = ["start", "end", "coverage", "people.mean", "people.peak", "people.person_seconds"]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def iso(time_s: float) -> str:
+    """RFC 3339 in UTC, such as ``2026-03-01T09:00:00Z``."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

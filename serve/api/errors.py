@@ -1,0 +1,162 @@
+"""Every error as RFC 9457 problem+json; the only place that knows HTTP status codes."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from pipelines.errors import (
+    DetectorUnavailable,
+    FootfallError,
+    GeometryError,
+    ModelError,
+    SourceError,
+    StoreUnavailable,
+    UnknownStream,
+)
+from pipelines.redaction import redact
+from serve.registry import GeometryConflict
+
+logger = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:footfall:problem:unknown-stream",
+                "title": "Not Found",
+                "status": 404,
+                "detail": "there is no stream 'entrance'",
+                "instance": "/api/v1/streams/entrance",
+            }
+        }
+    )
+    type: str = Field(description="Stable name of the problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong, for people; never holds a password.")
+    instance: str
+    errors: list[dict[str, str]] | None = Field(None, description="Fields that are wrong, where there are any.")
+
+
+class BadRequest(FootfallError):
+    """A question that makes no sense."""
+
+    code = "bad-request"
+
+
+class NotReady(FootfallError):
+    """It would be there, but is not yet."""
+
+    code = "not-ready"
+    retryable = True
+
+
+class Unauthorized(FootfallError):
+    """No token, or a wrong one."""
+
+    code = "unauthorized"
+
+
+class Forbidden(FootfallError):
+    """Not from here."""
+
+    code = "forbidden"
+
+
+_STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
+    (UnknownStream, HTTPStatus.NOT_FOUND),
+    (GeometryConflict, HTTPStatus.CONFLICT),
+    (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Unauthorized, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (DetectorUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in (401, 404, 422, 503)
+}
+
+
+def status_of(error: FootfallError) -> HTTPStatus:
+    """The status for an error; 500 for what nobody foresaw."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem(
+    instance: str, status: HTTPStatus, code: str, detail: str, errors: list[dict[str, str]] | None = None
+) -> JSONResponse:
+    """The answer itself."""
+    body = Problem(
+        type=f"urn:footfall:problem:{code}",
+        title=status.phrase,
+        status=status,
+        detail=redact(detail),
+        instance=instance,
+        errors=errors,
+    )
+    headers = {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "2"
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make all errors of ``app`` problems."""
+
+    @app.exception_handler(FootfallError)
+    async def ours(request: Request, error: FootfallError) -> JSONResponse:
+        status = status_of(error)
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("unforeseen: %s", error, exc_info=error)
+        return problem(request.url.path, status, error.code, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = _fields(error.errors())
+        detail = "; ".join(f"{f['field']}: {f['message']}" for f in fields)
+        return problem(request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, fields)
+
+    @app.exception_handler(ValidationError)
+    async def inconsistent(request: Request, error: ValidationError) -> JSONResponse:
+        fields = _fields(error.errors())
+        detail = "; ".join(f"{f['field']}: {f['message']}" for f in fields)
+        return problem(request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, fields)
+
+    @app.exception_handler(HTTPException)
+    async def plain(request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        return problem(request.url.path, status, status.phrase.lower().replace(" ", "-"), str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        logger.error("unforeseen", exc_info=error)
+        return problem(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "something went wrong in here")
+
+
+def _fields(errors: Any) -> list[dict[str, str]]:
+    """Pydantic's findings without the input, which may hold a password."""
+    return [
+        {
+            "field": ".".join(str(part) for part in error["loc"] if part not in ("body", "query")) or "body",
+            "message": redact(str(error["msg"]).removeprefix("Value error, ")),
+        }
+        for error in errors
+    ]

@@ -1,0 +1,116 @@
+"""Pictures and tracks as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import Response as PlainResponse
+
+from pipelines.errors import FootfallError
+from serve.api.backend import Directory
+from serve.api.errors import RESPONSES, Forbidden, NotReady, Unauthorized
+from serve.api.models import StreamId
+from serve.api.security import Access, require_access
+from serve.api.streams import InDirectory
+
+router = APIRouter(prefix="/api/v1", tags=["live"])
+SNAPSHOT_WAIT_S = 4.0
+WS_REFUSED, WS_GONE, WS_AGAIN = 4401, 4404, 4503
+
+
+async def newest_frame(directory: Directory, stream: str, wait_s: float = SNAPSHOT_WAIT_S) -> Mapping[str, Any]:
+    """The next live frame of a stream.
+
+    Raises:
+        UnknownStream: no such stream.
+        NotReady: none came in time, with the reason as far as it is known.
+    """
+    frames = directory.watch(stream)
+    try:
+        async with asyncio.timeout(wait_s):
+            async for frame in frames:
+                return frame
+    except TimeoutError:
+        pass
+    finally:
+        close = getattr(frames, "aclose", None)
+        if close is not None:
+            await close()
+    view = await directory.get_stream(stream)
+    raise NotReady(f"no picture of {stream!r} yet: it is {view['state']}" + (f", {view['error']}" if view["error"] else ""))
+
+
+@router.get(
+    "/streams/{stream}/snapshot.jpg",
+    dependencies=[Access],
+    responses=RESPONSES | {200: {"content": {"image/jpeg": {}}}},
+    response_class=PlainResponse,
+)
+async def snapshot(stream: StreamId, directory: InDirectory) -> Response:
+    """The newest frame; people are pixelated unless the operator allows otherwise."""
+    frame = await newest_frame(directory, stream)
+    headers = {"Cache-Control": "no-store", "X-Footfall-Time": f"{frame['time_s']:.3f}"}
+    return PlainResponse(frame["jpeg"], media_type="image/jpeg", headers=headers)
+
+
+@router.websocket("/streams/{stream}/tracks")
+async def tracks(
+    socket: WebSocket,
+    stream: StreamId,
+    directory: InDirectory,
+    picture: Annotated[bool, Query(description="Follow every message with the frame as a binary JPEG message.")] = False,
+) -> None:
+    """Boxes and ids of every frame that is analysed, several a second, newest first.
+
+    Each message is JSON: ``time_s``, ``width``, ``height``, ``tracks`` (``id``, ``box`` as x1, y1, x2, y2 in shares of
+    the picture, ``score``) and ``crossings``. Closes with 4401 without the right token, 4404 when the stream is gone,
+    4503 when the service is restarting.
+    """
+    await socket.accept()
+    try:
+        require_access(socket, socket.app.state.settings)
+    except (Unauthorized, Forbidden) as error:
+        await socket.close(WS_REFUSED, str(error)[:120])
+        return
+    sender = asyncio.create_task(_send(socket, directory, stream, picture))
+    listener = asyncio.create_task(_until_gone(socket))
+    done, pending = await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+    code, reason = sender.result() if sender in done else (1000, "")
+    with contextlib.suppress(RuntimeError):
+        await socket.close(code, reason[:120])
+
+
+async def _send(socket: WebSocket, directory: Directory, stream: str, picture: bool) -> tuple[int, str]:
+    """Send frames until there are no more; returns the code to close with, and why."""
+    frames = directory.watch(stream)
+    try:
+        async for frame in frames:
+            await socket.send_text(json.dumps({key: value for key, value in frame.items() if key != "jpeg"}))
+            if picture:
+                await socket.send_bytes(frame["jpeg"])
+    except NotReady as error:
+        return WS_AGAIN, str(error)
+    except FootfallError as error:
+        return WS_GONE, str(error)
+    except (WebSocketDisconnect, RuntimeError):
+        return 1000, ""
+    finally:
+        close = getattr(frames, "aclose", None)
+        if close is not None:
+            await close()
+    return WS_GONE, "the stream was removed"
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await socket.receive()

@@ -1,0 +1,103 @@
+"""Which reader gets which stream: a pure function of what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A stream as the planner sees it.
+
+    Attributes:
+        weight: its share of a reader's capacity.
+        owner: reader that has it, dead or alive; None if nobody has.
+        wanted: False if it is switched off.
+        releasing: its owner was asked to let go, and has not answered yet.
+    """
+
+    weight: float
+    owner: str | None
+    wanted: bool = True
+    releasing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to change.
+
+    Attributes:
+        assign: streams to give, with their new owner.
+        release: streams whose owner is asked to let go, so that somebody else can have them.
+        orphaned: streams whose owner is gone.
+        waiting: wanted streams for which no reader has room.
+    """
+
+    assign: Mapping[str, str]
+    release: Collection[str]
+    orphaned: Collection[str]
+    waiting: Collection[str]
+
+
+def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settling: bool = False) -> Plan:
+    """Assign what has no owner, take from the dead, and even out.
+
+    Streams move only if that makes the most loaded reader's load smaller by more than the stream that moves, so a plan
+    that was carried out leaves nothing to do. One stream at a time leaves each reader: a move costs a gap.
+
+    Args:
+        claims: all streams.
+        capacities: live readers and the weight they take.
+        settling: the registry has just come back; readers may still be on their way to reclaim what they hold.
+    """
+    load = dict.fromkeys(capacities, 0.0)
+    orphaned: list[str] = []
+    free: list[str] = []
+    for stream in sorted(claims):
+        claim = claims[stream]
+        if claim.owner in load:
+            load[claim.owner] += claim.weight  # type: ignore[index]
+        elif claim.owner is not None:
+            if not settling:
+                orphaned.append(stream)
+                free.append(stream)
+        else:
+            free.append(stream)
+    release = [
+        stream
+        for stream, claim in sorted(claims.items())
+        if not claim.wanted and claim.owner in load and not claim.releasing
+    ]
+    assign: dict[str, str] = {}
+    waiting: list[str] = []
+    for stream in free:
+        claim = claims[stream]
+        if not claim.wanted:
+            continue
+        target = min(load, key=lambda reader: (load[reader] / capacities[reader], reader), default=None)
+        if target is None or load[target] + claim.weight > capacities[target]:
+            waiting.append(stream)
+            continue
+        assign[stream] = target
+        load[target] += claim.weight
+    release += _even_out(claims, load, capacities, set(release))
+    return Plan(assign, release, orphaned, waiting)
+
+
+def _even_out(
+    claims: Mapping[str, Claim], load: Mapping[str, float], capacities: Mapping[str, float], releasing: set[str]
+) -> list[str]:
+    """One stream of the most loaded reader, if its move to the least loaded one is worth a gap."""
+    if len(load) < 2 or any(claim.releasing for claim in claims.values()):
+        return []
+    least = min(load, key=lambda reader: (load[reader] / capacities[reader], reader))
+    most = max(load, key=lambda reader: (load[reader] / capacities[reader], reader))
+    for stream in sorted(claims):
+        claim = claims[stream]
+        if claim.owner != most or stream in releasing:
+            continue
+        fits = load[least] + claim.weight <= capacities[least]
+        if fits and load[most] - load[least] > claim.weight:
+            return [stream]
+    return []

@@ -1,0 +1,59 @@
+"""Trying a source without keeping it: what it is, how fast, what it shows, or why it does not work."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+
+from pipelines.errors import SourceError
+from pipelines.sources.base import SourceLimits
+from pipelines.types import Image, StreamInfo
+from serve.api.models import ProbeResult
+from serve.definitions import FileDefinition, SourceDefinition, source_factory
+from serve.pictures import encode_jpeg, scale_down
+
+SNAPSHOT_SIDE_PX = 1280
+
+
+def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) -> ProbeResult:
+    """Open a source, watch it for a moment, close it. Blocks for the limits plus ``seconds`` at most.
+
+    People are not found here, so the snapshot cannot be blurred; whoever sees it just named the camera and its password.
+    """
+    if isinstance(definition, FileDefinition):
+        definition = definition.model_copy(update={"realtime": False})
+    source = source_factory("probe", definition, limits)()
+    stop = threading.Event()
+    try:
+        info = source.connect(None)
+        begun = time.monotonic()
+        times: list[float] = []
+        picture = None
+        for frame in source.frames(stop):
+            picture = frame.picture
+            times.append(frame.raw_time_s)
+            if time.monotonic() - begun > seconds or len(times) >= 200:
+                break
+        if picture is None:
+            return ProbeResult(ok=False, error="the source ended before its first picture", error_code="source-error")
+        return _found(info, picture.to_ndarray(format="bgr24"), times)
+    except SourceError as error:
+        return ProbeResult(ok=False, error=str(error), error_code=error.code)
+    finally:
+        stop.set()
+        source.close()
+
+
+def _found(info: StreamInfo, image: Image, times: list[float]) -> ProbeResult:
+    small, _ = scale_down(image, SNAPSHOT_SIDE_PX)
+    span_s = times[-1] - times[0]
+    return ProbeResult(
+        ok=True,
+        codec=info.codec,
+        width=image.shape[1],
+        height=image.shape[0],
+        measured_fps=round((len(times) - 1) / span_s, 2) if span_s > 0 else None,
+        declared_fps=info.declared_fps,
+        snapshot="data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small)).decode(),
+    )

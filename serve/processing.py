@@ -1,0 +1,128 @@
+"""Detections of one stream to tracks, counts and heat; the same for the service and for a recording on the desk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.buckets import MinuteRow
+from analytics.geometry import Geometry
+from analytics.observer import FrameOutcome, StreamObserver
+from pipelines.mailbox import WaitingFrame
+from pipelines.sources.supervisor import RateMeter
+from pipelines.tracking.base import Tracker
+from pipelines.types import Detections, FrameStamp, Tracks
+
+FORMAT = "stream-1"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedFrame:
+    """One frame, with everything that was made of it."""
+
+    frame: WaitingFrame
+    detections: Detections
+    tracks: Tracks
+    outcome: FrameOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """State, rows and place of a stream, all after the very same frame.
+
+    Attributes:
+        stamp: of that frame.
+        state: of tracker and observer.
+        rows: minutes that changed.
+    """
+
+    stamp: FrameStamp
+    state: Mapping[str, Any]
+    rows: list[MinuteRow]
+
+
+class StreamProcessor:
+    """Feeds a tracker and an observer; a `pipelines.batching.FrameConsumer`.
+
+    Args:
+        tracker: of this stream alone.
+        observer: likewise.
+        on_frame: called after each frame, by the same thread; must not block.
+        clock: monotonic seconds, for the rate.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        observer: StreamObserver,
+        *,
+        on_frame: Callable[[ProcessedFrame], None] | None = None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._tracker = tracker
+        self._observer = observer
+        self._on_frame = on_frame
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._meter = RateMeter()
+        self._newest: FrameStamp | None = None
+        self._geometry: Geometry | None = None
+
+    def consume(self, frame: WaitingFrame, detections: Detections) -> None:
+        with self._lock:
+            if self._geometry is not None:
+                self._observer.use_geometry(self._geometry)
+                self._geometry = None
+            tracks = self._tracker.update(detections, frame.stamp.time_s, gap=frame.stamp.gap)
+            outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
+            self._newest = frame.stamp
+        self._meter.tick(self._clock())
+        if self._on_frame is not None:
+            self._on_frame(ProcessedFrame(frame, detections, tracks, outcome))
+
+    @property
+    def fps(self) -> float:
+        """Frames processed a second over the last seconds."""
+        return self._meter.rate(self._clock())
+
+    @property
+    def newest(self) -> FrameStamp | None:
+        """Stamp of the last frame that was processed."""
+        return self._newest
+
+    def use_geometry(self, geometry: Geometry) -> None:
+        """From the next frame on."""
+        with self._lock:
+            self._geometry = geometry
+
+    def cut(self) -> Cut | None:
+        """A consistent copy of everything; None before the first frame."""
+        with self._lock:
+            if self._newest is None:
+                return None
+            state = {
+                "format": FORMAT,
+                "time_s": self._newest.time_s,
+                "tracker": self._tracker.snapshot(),
+                "observer": self._observer.snapshot(),
+            }
+            return Cut(self._newest, state, self._observer.owed())
+
+    def settled(self, rows: list[MinuteRow]) -> None:
+        """These rows are safe."""
+        with self._lock:
+            self._observer.settled(rows)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up the state of a `Cut`.
+
+        Raises:
+            ValueError: it has another format.
+        """
+        if state.get("format") != FORMAT:
+            raise ValueError(f"a stream state of format {FORMAT} is needed, found {state.get('format')!r}")
+        with self._lock:
+            self._tracker.restore(state["tracker"])
+            self._observer.restore(state["observer"])

@@ -1,0 +1,88 @@
+"""Live frames of the streams that somebody looks at: rendered beside the pipeline, never in its way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pipelines.types import Float32Array, Image
+from serve.pictures import encode_jpeg, pixelate, scale_down
+from serve.processing import ProcessedFrame
+
+LONGEST_SIDE_PX = 1280
+
+
+class LivePublisher:
+    """Keeps the newest frame of every watched stream and makes messages of it.
+
+    Args:
+        blur_people: whether people are pixelated before a picture leaves.
+        interval_s: between two frames of one stream.
+    """
+
+    def __init__(self, blur_people: bool, interval_s: float = 0.15) -> None:
+        self.interval_s = interval_s
+        self._blur_people = blur_people
+        self._lock = threading.Lock()
+        self._newest: dict[str, ProcessedFrame] = {}
+        self._watched: frozenset[str] = frozenset()
+
+    @property
+    def watched(self) -> frozenset[str]:
+        return self._watched
+
+    def watch(self, streams: Iterable[str]) -> None:
+        """Keep frames of these streams, and of no others."""
+        with self._lock:
+            self._watched = frozenset(streams)
+            for name in self._newest.keys() - self._watched:
+                del self._newest[name]
+
+    def sink(self, stream: str) -> Callable[[ProcessedFrame], None]:
+        """Where a stream's session puts its frames."""
+
+        def put(frame: ProcessedFrame) -> None:
+            if stream in self._watched and frame.frame.picture is not None:
+                with self._lock:
+                    self._newest[stream] = frame
+
+        return put
+
+    def render(self) -> list[tuple[str, dict[str, Any]]]:
+        """Messages of all streams that have a new frame."""
+        with self._lock:
+            frames, self._newest = self._newest, {}
+        return [(name, self._message(frame)) for name, frame in frames.items()]
+
+    def _message(self, processed: ProcessedFrame) -> dict[str, Any]:
+        picture = processed.frame.picture
+        assert picture is not None
+        image: Image = picture.to_ndarray(format="bgr24")
+        height, width = image.shape[:2]
+        image, scale = scale_down(image, LONGEST_SIDE_PX)
+        if self._blur_people:
+            # Doubtful detections too: a face is not shown because the model was unsure.
+            pixelate(image, processed.detections.boxes * scale)
+            pixelate(image, processed.tracks.boxes * scale)
+        return {
+            "time_s": processed.frame.stamp.time_s,
+            "width": width,
+            "height": height,
+            "tracks": _tracks(processed, width, height),
+            "crossings": [
+                {"line": c.line, "track": c.track, "direction": c.direction} for c in processed.outcome.crossings
+            ],
+            "jpeg": encode_jpeg(image),
+        }
+
+
+def _tracks(processed: ProcessedFrame, width: int, height: int) -> list[dict[str, Any]]:
+    """Ids, boxes in shares of the picture, and scores."""
+    share: Float32Array = processed.tracks.boxes / [width, height, width, height]
+    return [
+        {"id": track, "box": [round(v, 4) for v in box], "score": round(score, 3)}
+        for track, box, score in zip(
+            processed.tracks.ids.tolist(), share.tolist(), processed.tracks.scores.tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,211 @@
+"""One stream in one reader, for one epoch: from its checkpoint to its last row."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.geometry import Geometry
+from analytics.observer import StreamObserver
+from analytics.storage.base import Checkpoint, Store
+from analytics.storage.spool import Spool
+from pipelines.batching import BatchCollector
+from pipelines.errors import StaleEpoch, StoreError, StoreUnavailable
+from pipelines.mailbox import Mailbox
+from pipelines.sources.base import Source
+from pipelines.sources.clock import Timeline
+from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState
+from pipelines.tracking.bytetrack import ByteTracker
+from serve.processing import ProcessedFrame, StreamProcessor
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a session is to do.
+
+    Attributes:
+        stream: id.
+        epoch: of the assignment.
+        make_source: a fresh source per attempt.
+        live: whether the newest frame wins.
+        geometry: lines and zones.
+        analysis_fps: None for every frame.
+    """
+
+    stream: str
+    epoch: int
+    make_source: Callable[[], Source]
+    live: bool
+    geometry: Geometry
+    analysis_fps: float | None
+
+
+class StreamSession:
+    """Owns source, tracker and counters of one stream, between `start` and `stop`.
+
+    Args:
+        plan: what to do.
+        collector: shared by all sessions of a reader.
+        store: for checkpoints.
+        spool: where checkpoints wait while the database is away.
+        on_frame: called by the collector's thread after each frame.
+    """
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        collector: BatchCollector,
+        store: Store,
+        spool: Spool,
+        *,
+        on_frame: Callable[[ProcessedFrame], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.fenced = False
+        """True once the store said that the stream belongs to a newer epoch."""
+        self._collector = collector
+        self._store = store
+        self._spool = spool
+        observer = StreamObserver(plan.stream, plan.epoch, plan.geometry)
+        self._processor = StreamProcessor(ByteTracker(), observer, on_frame=on_frame, clock=time.monotonic)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"stream-{plan.stream}", daemon=True)
+        self._supervisor: SourceSupervisor | None = None
+        self._mailbox: Mailbox | None = None
+        self._started_s = time.time()
+        self._checkpointing = threading.Lock()
+        self._store_error: str | None = None
+        self._mailbox_name = f"{plan.stream}#{plan.epoch}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        checkpoint = self._previous()
+        if self._stop.is_set():
+            return
+        timeline = Timeline.of(self.plan.analysis_fps)
+        position = self._take_up(checkpoint, timeline) if checkpoint is not None else None
+        mailbox = self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
+        supervisor = SourceSupervisor(
+            self.plan.stream,
+            self.plan.make_source,
+            mailbox,
+            timeline,
+            resume=position,
+            gap_first=checkpoint is not None and position is None,
+        )
+        self._mailbox, self._supervisor = mailbox, supervisor
+        supervisor.run(self._stop)
+
+    def _previous(self) -> Checkpoint | None:
+        """The checkpoint of the epoch before, waiting for the database if need be: to begin at zero would lose it."""
+        while not self._stop.is_set():
+            try:
+                self._deliver_spooled()
+                self._store_error = None
+                return self._store.load_checkpoint(self.plan.stream)
+            except StoreError as error:
+                self._store_error = str(error)
+                self._stop.wait(1.0)
+        return None
+
+    def _take_up(self, checkpoint: Checkpoint, timeline: Timeline) -> Any:
+        """Restore state; returns where the source goes on."""
+        try:
+            self._processor.restore(checkpoint.state)
+        except (ValueError, KeyError, TypeError) as error:
+            logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
+        if checkpoint.resume is None:
+            timeline.clock.restore({"last_s": checkpoint.time_s, "offset_s": 0.0})
+            return None
+        timeline.restore(checkpoint.resume["timeline"])
+        return checkpoint.resume["position"]
+
+    def use_geometry(self, geometry: Geometry) -> None:
+        """Count with other lines and zones from the next frame on."""
+        self._processor.use_geometry(geometry)
+
+    def keep_pictures(self, wanted: bool) -> None:
+        """Whether processed frames carry their picture, because somebody looks."""
+        if self._mailbox is not None:
+            self._mailbox.keep_pictures = wanted
+
+    def checkpoint(self) -> None:
+        """Write what is owed; when the database is away, to disk. Called every few seconds, by one thread."""
+        with self._checkpointing:
+            cut = self._processor.cut()
+            if cut is None or self.fenced or (not cut.rows and not len(self._spool)):
+                return
+            checkpoint = Checkpoint(
+                self.plan.stream, self.plan.epoch, cut.rows, cut.state, cut.stamp.resume, cut.stamp.time_s
+            )
+            try:
+                self._deliver_spooled()
+                self._store.checkpoint(checkpoint)
+                self._store_error = None
+            except StaleEpoch as error:
+                self.fenced = True
+                logger.warning("%s; this reader lets go of it", error, extra={"stream": self.plan.stream})
+                return
+            except StoreUnavailable as error:
+                if self._store_error is None:
+                    logger.error("%s; rows go to disk", error, extra={"stream": self.plan.stream})
+                self._store_error = str(error)
+                if not self._spool.put(checkpoint):
+                    return  # still owed: the next checkpoint has these rows too
+            except StoreError as error:
+                self._store_error = str(error)
+                logger.error("%s", error, extra={"stream": self.plan.stream})
+                return
+            self._processor.settled(cut.rows)
+            if cut.stamp.resume is not None and self._supervisor is not None:
+                self._supervisor.acknowledge(cut.stamp.resume["position"])
+
+    def _deliver_spooled(self) -> None:
+        """Hand the database what it missed, oldest first."""
+        for path, waiting in self._spool.waiting():
+            try:
+                self._store.checkpoint(waiting)
+            except StaleEpoch as error:
+                logger.warning("spooled rows are refused: %s", error, extra={"stream": self.plan.stream})
+            self._spool.delivered(path)
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Drain in order: source, frames in flight, rows. Idempotent."""
+        self._stop.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+        self._collector.remove(self._mailbox_name, timeout_s)
+        self.checkpoint()
+
+    def status(self) -> dict[str, Any]:
+        """What the API shows, as JSON types."""
+        source = self._supervisor.status if self._supervisor else SourceStatus(StreamState.STARTING, self._started_s)
+        newest = self._processor.newest
+        spool = self._spool.statistics
+        info = source.info
+        return {
+            "state": source.state.value,
+            "since_s": source.since_s,
+            "error": source.error or self._store_error,
+            "error_code": source.error_code or ("store-unavailable" if self._store_error else None),
+            "codec": info.codec if info else None,
+            "width": info.width if info else None,
+            "height": info.height if info else None,
+            "fps_in": round(source.fps_in, 2),
+            "fps_processed": round(self._processor.fps, 2),
+            "newest_s": newest.time_s if newest else None,
+            "frames": source.frames,
+            "corrupt": source.corrupt,
+            "reconnects": source.reconnects,
+            "skipped": self._mailbox.skipped if self._mailbox else 0,
+            "spooled": len(self._spool),
+            "rows_lost": spool.lost,
+        }

@@ -1,0 +1,194 @@
+"""Every setting of the service: one frozen object, from environment variables and a YAML file.
+
+``FOOTFALL_API__PORT=8080`` and ``api: {port: 8080}`` say the same. The environment wins over the file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from pipelines.errors import FootfallError
+
+Placement = Literal["auto", "inline", "replicas"]
+_SECTION = ConfigDict(frozen=True, extra="forbid")
+
+
+class SettingsError(FootfallError):
+    """The settings make no sense; the message lists each field."""
+
+    code = "settings-invalid"
+
+
+class ApiSettings(BaseModel):
+    """Where the REST API and the page listen."""
+
+    model_config = _SECTION
+    host: str = Field("127.0.0.1", description="Address to bind; anything but loopback needs a token.")
+    port: int = Field(8000, ge=1, le=65535, description="TCP port.")
+    token: SecretStr | None = Field(None, min_length=8, description="Bearer token that every call must carry.")
+
+
+class DetectorSettings(BaseModel):
+    """What finds people, and where it runs."""
+
+    model_config = _SECTION
+    model: str = Field("nanodet-g", description="Name from `footfall models list`, or path of an ONNX file.")
+    placement: Placement = Field(
+        "auto",
+        description="inline: inside each reader; replicas: deployments of their own; auto: replicas where a GPU is.",
+    )
+    threads: int = Field(0, ge=0, le=256, description="Batches computed at once, inline; 0: one per core.")
+    max_batch: Annotated[int, Field(ge=1, le=16, description="Largest batch, frames.")] = 8
+    max_wait_s: float = Field(0.0, ge=0, le=1, description="How long an idle detector waits for a fuller batch, seconds.")
+    replicas: int = Field(1, ge=1, le=1000, description="Detector replicas, where they are not inline.")
+    cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per detector replica.")
+    gpus: float | None = Field(
+        None, ge=0, le=8, description="GPUs per detector replica, may be a share; none: one where the cluster has any."
+    )
+
+
+class ReaderSettings(BaseModel):
+    """The replicas that hold the cameras."""
+
+    model_config = _SECTION
+    replicas: int = Field(1, ge=1, le=1000, description="Reader replicas.")
+    capacity: float = Field(64, gt=0, le=10_000, description="Weight that one reader takes; a camera weighs 1.")
+    cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per reader replica.")
+    checkpoint_s: float = Field(2.0, ge=0.2, le=60, description="Interval between checkpoints, seconds.")
+    open_timeout_s: float = Field(8.0, gt=0, le=120, description="Limit for connecting to a source, seconds.")
+    read_timeout_s: float = Field(5.0, gt=0, le=120, description="Limit for the next packet of a source, seconds.")
+    stall_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit for the next picture of a source, seconds.")
+    beat_timeout_s: float = Field(5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, seconds.")
+    spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")
+
+
+class PrivacySettings(BaseModel):
+    """What leaves a reader as pictures."""
+
+    model_config = _SECTION
+    blur_people: bool = Field(True, description="Pixelate people in snapshots and live pictures.")
+
+
+class RaySettings(BaseModel):
+    """The Ray cluster under the service."""
+
+    model_config = _SECTION
+    address: str | None = Field(None, description="Address of a running cluster; none starts one on this machine.")
+    dashboard: bool = Field(True, description="Start Ray's dashboard (only for a cluster that we start).")
+    dashboard_port: int = Field(8265, ge=1, le=65535, description="Port of Ray's dashboard, on loopback.")
+    num_cpus: int | None = Field(None, ge=1, description="CPUs that Ray may plan with; none: all there are.")
+    object_store_bytes: int = Field(512 << 20, ge=80 << 20, description="Ray's shared memory.")
+
+
+class Settings(BaseSettings):
+    """All settings. Unknown names are refused, so that a typing error is seen at once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FOOTFALL_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+    )
+    data_dir: Path = Field(Path("footfall-data"), description="Database, spool and logs; relative to where you start.")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://USER:PASSWORD@HOST/NAME or sqlite:///PATH; none: SQLite in the data directory."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe message logged.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or plain text.")
+    api: ApiSettings = ApiSettings()
+    detector: DetectorSettings = DetectorSettings()
+    reader: ReaderSettings = ReaderSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    ray: RaySettings = RaySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit arguments, then the environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        file = settings_cls.model_config.get("yaml_file")
+        layers: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        return (*layers, YamlConfigSettingsSource(settings_cls, file)) if file else layers
+
+    @model_validator(mode="after")
+    def _token_beyond_loopback(self) -> Settings:
+        if self.api.token is None and not is_loopback(self.api.host):
+            raise ValueError(f"api.host {self.api.host} is reachable from outside: set api.token (FOOTFALL_API__TOKEN)")
+        return self
+
+    @property
+    def store_url(self) -> str:
+        """URL of the database, with its password: for the store alone."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.expanduser().absolute() / 'footfall.db'}"
+
+    @property
+    def spool_dir(self) -> Path:
+        return self.data_dir.expanduser().absolute() / "spool"
+
+    def to_arguments(self) -> dict[str, Any]:
+        """As plain JSON with its secrets, to be handed to replicas; `Settings.of` is the reverse."""
+        document = self.model_dump(mode="json")
+        document["data_dir"] = str(self.data_dir.expanduser().absolute())
+        document["database_url"] = self.database_url.get_secret_value() if self.database_url else None
+        document["api"]["token"] = self.api.token.get_secret_value() if self.api.token else None
+        return document
+
+    @staticmethod
+    def of(document: dict[str, Any]) -> Settings:
+        """From plain JSON, such as the ``args`` of a Serve config; the environment still wins for what is not named.
+
+        Raises:
+            SettingsError: a field is unknown or out of bounds.
+        """
+        return _checked(Settings, document)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(file: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from a file, the environment and explicit values (which win).
+
+    Raises:
+        SettingsError: the file cannot be read, or a field is unknown or out of bounds.
+    """
+    if file is None:
+        return _checked(Settings, overrides)
+    if not file.is_file():
+        raise SettingsError(f"settings file {file} does not exist")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(yaml_file=file)
+
+    loaded = _checked(FromFile, overrides)
+    return Settings.of(loaded.to_arguments())
+
+
+def _checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
+        raise SettingsError("; ".join(problems)) from None
+    except (ValueError, TypeError, AttributeError) as error:  # a file that is no YAML mapping
+        raise SettingsError(f"the settings cannot be read: {str(error).splitlines()[0]}") from error
