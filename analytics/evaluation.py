@@ -7,7 +7,7 @@ ground truth with ``conf`` 0 are areas to ignore, and a result that overlaps suc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,9 @@ class TrackTable:
 
     def only(self, mask: npt.NDArray[np.bool_]) -> TrackTable:
         return TrackTable(self.frames[mask], self.ids[mask], self.boxes[mask])
+
+    def only_frames(self, frames: Collection[int]) -> TrackTable:
+        return self.only(np.isin(self.frames, list(frames)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -440,7 +440,9 @@ class Registry:
 
     def _view(self, entry: _Entry) -> dict[str, Any]:
         record, status = entry.record, dict(entry.status)
-        newest_s = status.pop("newest_s", None)
+        if status.get("frame_age_s") is not None:  # a reader that has fallen silent makes its frames older
+            silence_s = max(0.0, self._clock() - entry.heard_s - 2 * TICK_S)
+            status["frame_age_s"] = round(status["frame_age_s"] + silence_s, 3)
         view = {
             "id": record.id,
             **entry.definition.redacted(),
@@ -451,9 +453,9 @@ class Registry:
             "error_code": None,
             "fps_in": 0.0,
             "fps_processed": 0.0,
+            "frame_age_s": None,
             "skipped": 0,
             **status,
-            "frame_age_s": None if newest_s is None else round(max(0.0, time.time() - newest_s), 3),
             "reader": record.owner,
             "epoch": record.epoch,
         }

@@ -201,7 +201,7 @@ class StreamSession:
             "height": info.height if info else None,
             "fps_in": round(source.fps_in, 2),
             "fps_processed": round(self._processor.fps, 2),
-            "newest_s": newest.time_s if newest else None,
+            "frame_age_s": round(max(0.0, time.time() - newest.time_s), 3) if newest else None,
             "frames": source.frames,
             "corrupt": source.corrupt,
             "reconnects": source.reconnects,

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 BEAT_S = 1.0
 RETRY_S = 0.3
 CALL_TIMEOUT_S = 5.0
+LAST_CALL_TIMEOUT_S = 1.0
 
 
 class StreamReader:
@@ -169,9 +170,12 @@ class StreamReader:
         try:
             await asyncio.to_thread(session.stop)
             logger.info("hands back epoch %d", session.plan.epoch, extra={"stream": name})
-            await asyncio.wait_for(self._hand_back({name: session.plan.epoch}), CALL_TIMEOUT_S)
+            # At the end of the whole service the registry may have gone first.
+            wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
+            await asyncio.wait_for(self._hand_back({name: session.plan.epoch}), wait_s)
         except Exception as error:
-            logger.warning("a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
+            level = logging.DEBUG if self._closing else logging.WARNING
+            logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
         finally:
             self._stopping.pop(name, None)
 

@@ -1,0 +1,164 @@
+"""The service with simulated cameras: what a stranger runs first."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from pipelines.cache import cache_dir
+from pipelines.errors import FootfallError
+from pipelines.simulator.camera import Camera
+from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.kafka_feed import KafkaFeed, feed_live
+from pipelines.simulator.live import SceneLoop
+from pipelines.simulator.recording import write_recording
+from pipelines.simulator.scene import Scene
+from serve.service import Service, client
+from serve.settings import Settings
+
+logger = logging.getLogger(__name__)
+FORMAT = "1"
+"""Changes when the cameras below change, so that old clips are not shown."""
+USER, PASSWORD = "demo", "footfall"
+FAULT_EVERY_S, FAULT_S = 60.0, 12.0
+FPS, CLIP_S = 12.0, 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCamera:
+    """One simulated camera."""
+
+    id: str
+    name: str
+    seed: int
+    people: int
+
+
+CAMERAS = (
+    DemoCamera("entrance", "Entrance", 11, 6),
+    DemoCamera("hall", "Hall", 12, 8),
+    DemoCamera("tills", "Tills", 13, 5),
+    DemoCamera("side-door", "Side door (fails every minute)", 14, 4),
+)
+FAULTY = CAMERAS[-1].id
+
+
+class Demo:
+    """Cameras, service and registrations, between entering and leaving the context.
+
+    Args:
+        settings: of the service.
+        kafka: brokers for one more camera; None leaves it out.
+    """
+
+    def __init__(self, settings: Settings, kafka: str | None = None) -> None:
+        self._settings = settings
+        self._kafka = kafka
+        self._service = Service(settings)
+        self._clips = cache_dir("demo", FORMAT)
+        self._stop = threading.Event()
+        self._resources = ExitStack()
+
+    @property
+    def url(self) -> str:
+        return self._service.url
+
+    @property
+    def fault_in_words(self) -> str:
+        return f"{FAULTY} falls silent for {FAULT_S:.0f} s every minute, and comes back by itself"
+
+    def prepare(self, report: Callable[[str, int, int | None], None]) -> None:
+        """Render the clips that are not there yet, on all cores; takes a minute or two the first time."""
+        missing = [camera for camera in CAMERAS if not (self._clips / camera.id / "truth.json").is_file()]
+        if not missing:
+            return
+        frames = int(FPS * CLIP_S)
+        context = get_context("spawn")
+        with context.Manager() as manager, ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+            counts = manager.dict()
+            jobs = {camera.id: pool.submit(_render, camera, self._clips / camera.id, counts) for camera in missing}
+            while not all(job.done() for job in jobs.values()):
+                with suppress(OSError):
+                    for camera in missing:
+                        report(f"rendering {camera.id}", counts.get(camera.id, 0), frames)
+                self._stop.wait(0.2)
+            for job in jobs.values():
+                job.result()
+
+    def __enter__(self) -> Demo:
+        try:
+            self._start()
+        except BaseException:
+            self._resources.close()
+            raise
+        return self
+
+    def _start(self) -> None:
+        clips = {camera.id: self._clips / camera.id / "video.mp4" for camera in CAMERAS}
+        server = self._resources.enter_context(CameraServer(clips, user=USER, password=PASSWORD))
+        self._resources.enter_context(self._service)
+        self._resources.callback(self._stop.set)
+        with client(self._settings) as api:
+            for camera in CAMERAS:
+                geometry = json.loads((self._clips / camera.id / "geometry.json").read_text())
+                source = {"type": "rtsp", "url": server.url(camera.id)}
+                _register(api, camera.id, {"name": camera.name, "site": "demo", "source": source, "geometry": geometry})
+            if self._kafka is not None:
+                self._start_kafka(api, self._kafka)
+        self._run(self._fail_every_minute, server)
+
+    def _start_kafka(self, api: httpx.Client, brokers: str) -> None:
+        feed = KafkaFeed(brokers, "footfall-demo", "warehouse")
+        self._resources.callback(feed.close)
+        scene = Scene(Camera(), people=5, seconds=CLIP_S, fps=FPS, seed=15, max_overlap=0.3)
+        loop = SceneLoop(scene)
+        self._run(lambda: feed_live(feed, (loop.image(n) for n in itertools.count()), FPS, self._stop))
+        source = {"type": "kafka", "brokers": brokers, "topic": "footfall-demo", "key": "warehouse"}
+        body = {"name": "Warehouse (Kafka)", "site": "demo", "source": source, "geometry": scene.geometry()}
+        _register(api, "warehouse", body)
+
+    def _run(self, work: Callable[..., Any], *arguments: Any) -> None:
+        threading.Thread(target=work, args=arguments, name="demo", daemon=True).start()
+
+    def _fail_every_minute(self, server: CameraServer) -> None:
+        """Freeze one camera for a while, over and over: the connection stays, nothing comes."""
+        while not self._stop.wait(FAULT_EVERY_S - FAULT_S):
+            server.freeze(FAULTY, True)
+            self._stop.wait(FAULT_S)
+            server.freeze(FAULTY, False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._resources.close()
+
+
+def _render(camera: DemoCamera, folder: Path, counts: Any) -> None:
+    """In a process of its own."""
+    scene = Scene(Camera(), people=camera.people, seconds=CLIP_S, fps=FPS, seed=camera.seed, max_overlap=0.3)
+
+    def progress(done: int, total: int) -> None:
+        del total
+        counts[camera.id] = done
+
+    write_recording(scene, folder, progress)
+
+
+def _register(api: httpx.Client, stream: str, body: dict[str, Any]) -> None:
+    answer = api.put(f"/api/v1/streams/{stream}", json=body)
+    if answer.is_error:
+        raise FootfallError(f"camera {stream} cannot be registered: {answer.text}")

@@ -1,0 +1,188 @@
+"""The whole service on this machine or on a cluster: start, wait until it answers, stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from pipelines.errors import FootfallError
+from pipelines.models.catalogue import resolve
+from serve.settings import Settings, is_loopback
+
+logger = logging.getLogger(__name__)
+READY_TIMEOUT_S = 120.0
+RAY_ENVIRONMENT: Mapping[str, str] = {
+    # Ray reads these when it is imported, and in every process that it starts.
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine
+    "RAY_AUTH_MODE": "disabled",  # turned on by itself in some start-ups and not in others; we say it everywhere
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
+    "RAY_DEDUP_LOGS": "0",
+}
+
+
+class ServiceError(FootfallError):
+    """The service does not start."""
+
+    code = "service-error"
+
+
+class Service:
+    """The Ray Serve graph of one set of settings; as a context manager it is stopped at the end.
+
+    Args:
+        settings: everything.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ours = settings.ray.address is None
+        self._running = False
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        host = self._settings.api.host
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+        return f"http://{shown}:{self._settings.api.port}"
+
+    def start(self) -> None:
+        """Start Ray if need be, deploy the graph, and wait until the API answers.
+
+        Raises:
+            ModelNotFound: the detector's model is not on this machine.
+            ServiceError: a port is taken, the data directory cannot be written, or the graph does not come up.
+        """
+        resolve(self._settings.detector.model)  # a missing model is better said now than in a replica's log
+        self._check_place()
+        os.environ.update({key: value for key, value in RAY_ENVIRONMENT.items() if key not in os.environ})
+        import ray  # after its environment is set
+        from ray import serve as rayserve
+
+        from serve.app import APP_NAME, build_app
+
+        try:
+            self._init_ray(ray)
+            api = self._settings.api
+            logging.getLogger("ray.serve").setLevel("WARNING")
+            rayserve.start(
+                http_options={"host": api.host, "port": api.port, "request_timeout_s": None},
+                logging_config={"log_level": "WARNING", "enable_access_log": False},
+            )
+            self._running = True
+            rayserve.run(build_app(self._settings.to_arguments()), name=APP_NAME, route_prefix="/", blocking=False)
+        except (RuntimeError, ValueError, ConnectionError, TimeoutError) as error:
+            self.stop()
+            raise ServiceError(f"the service does not start: {_first_line(error)}") from error
+        self._wait_ready()
+
+    def _check_place(self) -> None:
+        folder = self._settings.data_dir.expanduser()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".write-test-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ServiceError(f"data directory {folder} cannot be written: {error.strerror}") from error
+        api = self._settings.api
+        family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+        with socket.socket(family) as probe_socket:
+            probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe_socket.bind((api.host, api.port))
+            except OSError as error:
+                reason = f"{api.host}:{api.port} cannot be used: {error.strerror}; choose another with --port"
+                raise ServiceError(reason) from error
+
+    def _init_ray(self, ray: Any) -> None:
+        wanted = self._settings.ray
+        if not self._ours:
+            ray.init(wanted.address, log_to_driver=False, logging_level="WARNING")
+            return
+        # Ray plans with CPUs as tokens; our replicas are threads that share what there is, so never plan too few.
+        cpus = wanted.num_cpus or max(os.cpu_count() or 1, self._planned_cpus())
+        ray.init(
+            "local",
+            num_cpus=cpus,
+            include_dashboard=wanted.dashboard,
+            dashboard_host="127.0.0.1",
+            dashboard_port=wanted.dashboard_port,
+            object_store_memory=wanted.object_store_bytes,
+            log_to_driver=True,
+            logging_level="WARNING",
+        )
+
+    def _planned_cpus(self) -> int:
+        reader, detector = self._settings.reader, self._settings.detector
+        needed = reader.replicas * reader.cpus + 1
+        if detector.placement != "inline":
+            needed += detector.replicas * detector.cpus
+        return int(needed) + 1
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        problems: Any = "the API does not answer"
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError, ValueError):
+                answer = httpx.get(f"{self.url}/readyz", timeout=5)
+                if answer.status_code == 200:
+                    return
+                problems = "; ".join(answer.json().get("problems", []))
+            time.sleep(0.2)
+        self.stop()
+        raise ServiceError(f"the service is not ready after {READY_TIMEOUT_S:.0f} s: {problems}")
+
+    def wait(self, stop: threading.Event) -> None:
+        """Until ``stop``."""
+        while not stop.wait(0.5):
+            pass
+
+    def stop(self) -> None:
+        """Drain and shut down; a cluster that is not ours goes on without us. Idempotent."""
+        if not self._running:
+            return
+        self._running = False
+        import ray
+        from ray import serve as rayserve
+
+        from serve.app import APP_NAME
+
+        with suppress(Exception):
+            rayserve.delete(APP_NAME)  # waits for the replicas' drain: checkpoints are written
+        if self._ours:
+            with suppress(Exception):
+                rayserve.shutdown()
+        with suppress(Exception):
+            ray.shutdown()
+
+    def __enter__(self) -> Service:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def client(settings: Settings, timeout_s: float = 30.0) -> httpx.Client:
+    """A client for the API of these settings."""
+    token = settings.api.token
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+    host = settings.api.host if is_loopback(settings.api.host) else "127.0.0.1"
+    return httpx.Client(base_url=f"http://{host}:{settings.api.port}", headers=headers, timeout=timeout_s)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[-1] if text else type(error).__name__
