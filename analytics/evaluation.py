@@ -44,7 +44,8 @@ class TrackTable:
             raise ValueError(f"{path} has {rows.shape[1]} columns, a MOT file has at least 6")
         counted = rows[:, 6] != 0 if rows.shape[1] > 6 else np.ones(len(rows), bool)
         first, second = (
-            TrackTable(r[:, 0].astype(np.int64), r[:, 1].astype(np.int64), r[:, 2:6]) for r in (rows[counted], rows[~counted])
+            TrackTable(r[:, 0].astype(np.int64), r[:, 1].astype(np.int64), r[:, 2:6])
+            for r in (rows[counted], rows[~counted])
         )
         return first, second
 

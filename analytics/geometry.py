@@ -95,7 +95,14 @@ class Geometry:
     def to_json(self) -> dict[str, Any]:
         return {
             "lines": [
-                {"id": o.id, "name": o.name, "a": list(o.a), "b": list(o.b), "in_name": o.in_name, "out_name": o.out_name}
+                {
+                    "id": o.id,
+                    "name": o.name,
+                    "a": list(o.a),
+                    "b": list(o.b),
+                    "in_name": o.in_name,
+                    "out_name": o.out_name,
+                }
                 for o in self.lines
             ],
             "zones": [
@@ -180,7 +187,9 @@ def _known(item: Any, where: str, names: set[str]) -> None:
 def _id(item: Mapping[str, Any], where: str) -> str:
     value = item.get("id")
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise GeometryError(f"{where}.id must be 1 to 64 letters, digits, '_', '.' or '-', and begin with one of the first")
+        raise GeometryError(
+            f"{where}.id must be 1 to 64 letters, digits, '_', '.' or '-', and begin with one of the first"
+        )
     return value
 
 

@@ -42,7 +42,9 @@ def scale_top(grid: Grid, clip: float) -> float:
     return float(np.percentile(filled, clip))
 
 
-def render(grid: Grid, measure: Measure, caption: Caption, *, background: Picture | None = None, clip: float = 99.0) -> Picture:
+def render(
+    grid: Grid, measure: Measure, caption: Caption, *, background: Picture | None = None, clip: float = 99.0
+) -> Picture:
     """Draw a grid over a picture, with a legend below.
 
     Args:
@@ -92,14 +94,19 @@ def _legend(width: int, grid: Grid, measure: Measure, caption: Caption, top: flo
         _text(legend, label, (right - _text_width(label), 42))
         _text(legend, unit, ((left + right - _text_width(unit)) // 2, 42))
         if float(grid.max()) > top:
-            _text(legend, f"scale ends at the {clip:g}th percentile, highest cell {_amount(float(grid.max()))}", (left, 62), _FAINT)
+            _text(
+                legend,
+                f"scale ends at the {clip:g}th percentile, highest cell {_amount(float(grid.max()))}",
+                (left, 62),
+                _FAINT,
+            )
     else:
         _text(legend, f"no {UNITS[measure]} in this window", (left, 42))
     x = right + 32
     _text(legend, caption.title, (x, 22), _INK)
     _text(legend, caption.window, (x, 42), _INK)
     seen = f"{caption.coverage:.0%} of the window was seen, total {_amount(float(grid.sum()))} {UNITS[measure]}"
-    _text(legend, seen, (x if top <= 0 or width > 900 else x, 62), _FAINT)
+    _text(legend, seen, (x, 62), _FAINT)
     return legend
 
 

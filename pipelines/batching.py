@@ -1,8 +1,8 @@
 """Frames of many cameras, one batch, one call.
 
 Crossing a process border or entering ONNX Runtime costs per call, not per frame, so frames are put together at the
-source. A batch takes what is ready, one frame a camera and round after round, and is never held back for long. Sizes are
-few and fixed, because inference engines keep memory for every shape they have seen.
+source. A batch takes what is ready, one frame a camera and round after round, and is never held back for long. Sizes
+are few and fixed, because inference engines keep memory for every shape they have seen.
 """
 
 from __future__ import annotations
@@ -139,6 +139,8 @@ class BatchCollector:
         self._threads: list[threading.Thread] = []
         self._frames = self._batches = 0
         self._latency_s = 0.0
+        self.failures = 0
+        """Batches that failed in a row."""
 
     @property
     def statistics(self) -> BatchStatistics:
@@ -259,6 +261,7 @@ class BatchCollector:
             try:
                 results = flight.future.result()
             except Exception as error:
+                self.failures += 1
                 if not isinstance(error, FootfallError):
                     logger.exception("the detector failed")
                 else:
@@ -269,6 +272,7 @@ class BatchCollector:
                 self._stop.wait(self._retry_s)
                 flight.future = self._begin(flight.batch)
                 continue
+            self.failures = 0
             self._frames += len(flight.items)
             self._batches += 1
             self._latency_s = time.monotonic() - flight.begun_s
@@ -294,5 +298,3 @@ class BatchCollector:
             logger.exception("a frame's results were lost")
         finally:
             item.mailbox.finished()
-
-

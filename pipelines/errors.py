@@ -16,6 +16,7 @@
     │   └── ModelDownloadFailed       registry away, or a checksum that differs (retryable)
     ├── DetectorUnavailable         the detector did not answer           (retryable)
     ├── GeometryError               a line or zone that makes no sense
+    ├── SimulatorError              a recording that cannot be written, or a clip that cannot be played
     ├── StoreError                  the database
     │   ├── StoreUnavailable          away, locked or full                (retryable)
     │   └── StaleEpoch                somebody else owns the stream now
@@ -92,6 +93,10 @@ class DetectorUnavailable(FootfallError):
 
 class GeometryError(FootfallError):
     code = "geometry-invalid"
+
+
+class SimulatorError(FootfallError):
+    code = "simulator-error"
 
 
 class StoreError(FootfallError):

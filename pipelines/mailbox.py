@@ -42,9 +42,7 @@ class Mailbox:
         arrived: shared with the collector, notified for every frame.
     """
 
-    def __init__(
-        self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition
-    ) -> None:
+    def __init__(self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition) -> None:
         self.live = live
         self.keep_pictures = False
         """Whether frames carry their decoded picture; set while somebody wants to look."""

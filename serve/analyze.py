@@ -25,6 +25,7 @@ from analytics.rendering import Caption, Picture, render
 from pipelines.batching import BatchCollector, ThreadedDetector
 from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, FootfallError, SourceNotFound, SourceUnsupported
+from pipelines.preprocessing import to_image
 from pipelines.sources.clock import Timeline
 from pipelines.sources.file import FileSource
 from pipelines.tracking.bytetrack import ByteTracker
@@ -184,9 +185,7 @@ class _Run:
         picture = render(heat.grid("dwell"), "dwell", self._caption(total.totals), background=self._background())
         if not cv2.imwrite(str(out / "heatmap.png"), picture):
             raise OutputError(f"{out / 'heatmap.png'} cannot be written")
-        return Analysis(
-            self._frames, self._last_s - self._start_s, elapsed_s, total.totals, len(self._ids), summary
-        )
+        return Analysis(self._frames, self._last_s - self._start_s, elapsed_s, total.totals, len(self._ids), summary)
 
     def _summary(self, totals: Totals, elapsed_s: float) -> dict[str, Any]:
         length_s = max(self._last_s - self._start_s, 0.0)
@@ -214,7 +213,7 @@ class _Run:
         return Caption(self._video.name, f"{length_s:.0f} s of video", min(1.0, totals.covered_s / length_s))
 
     def _background(self) -> Picture | None:
-        return None if self._picture is None else self._picture.to_ndarray(format="bgr24")
+        return None if self._picture is None else to_image(self._picture)
 
 
 def recorded_at(video: Path) -> float:

@@ -57,7 +57,7 @@ def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settli
     for stream in sorted(claims):
         claim = claims[stream]
         if claim.owner in load:
-            load[claim.owner] += claim.weight  # type: ignore[index]
+            load[claim.owner] += claim.weight
         elif claim.owner is not None:
             if not settling:
                 orphaned.append(stream)

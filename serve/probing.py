@@ -7,6 +7,7 @@ import threading
 import time
 
 from pipelines.errors import SourceError
+from pipelines.preprocessing import to_image
 from pipelines.sources.base import SourceLimits
 from pipelines.types import Image, StreamInfo
 from serve.api.models import ProbeResult
@@ -19,7 +20,7 @@ SNAPSHOT_SIDE_PX = 1280
 def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) -> ProbeResult:
     """Open a source, watch it for a moment, close it. Blocks for the limits plus ``seconds`` at most.
 
-    People are not found here, so the snapshot cannot be blurred; whoever sees it just named the camera and its password.
+    People are not found here, so the snapshot cannot be blurred; whoever sees it has just named the camera.
     """
     if isinstance(definition, FileDefinition):
         definition = definition.model_copy(update={"realtime": False})
@@ -37,7 +38,7 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
                 break
         if picture is None:
             return ProbeResult(ok=False, error="the source ended before its first picture", error_code="source-error")
-        return _found(info, picture.to_ndarray(format="bgr24"), times)
+        return _found(info, to_image(picture), times)
     except SourceError as error:
         return ProbeResult(ok=False, error=str(error), error_code=error.code)
     finally:

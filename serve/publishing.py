@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pipelines.types import Float32Array, Image
+import numpy as np
+
+from pipelines.preprocessing import to_image
 from serve.pictures import encode_jpeg, pixelate, scale_down
 from serve.processing import ProcessedFrame
 
@@ -58,7 +60,7 @@ class LivePublisher:
     def _message(self, processed: ProcessedFrame) -> dict[str, Any]:
         picture = processed.frame.picture
         assert picture is not None
-        image: Image = picture.to_ndarray(format="bgr24")
+        image = to_image(picture)
         height, width = image.shape[:2]
         image, scale = scale_down(image, LONGEST_SIDE_PX)
         if self._blur_people:
@@ -79,7 +81,7 @@ class LivePublisher:
 
 def _tracks(processed: ProcessedFrame, width: int, height: int) -> list[dict[str, Any]]:
     """Ids, boxes in shares of the picture, and scores."""
-    share: Float32Array = processed.tracks.boxes / [width, height, width, height]
+    share = processed.tracks.boxes / np.array([width, height, width, height], np.float32)
     return [
         {"id": track, "box": [round(v, 4) for v in box], "score": round(score, 3)}
         for track, box, score in zip(

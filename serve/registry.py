@@ -152,7 +152,9 @@ class Registry:
         async with self._changing:
             if not self._loaded:
                 return
-            made = plan(self._claims(), {name: r.capacity for name, r in self._readers.items()}, settling=self._settling)
+            made = plan(
+                self._claims(), {name: r.capacity for name, r in self._readers.items()}, settling=self._settling
+            )
             await self._carry_out(made)
             self._give_up_releases()
 
@@ -356,7 +358,9 @@ class Registry:
         drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
         known = self._entries.get(stream)
         if known is None:
-            record = StreamRecord(stream, definition.with_start().model_dump(mode="json"), drawn or Geometry().to_json())
+            record = StreamRecord(
+                stream, definition.with_start().model_dump(mode="json"), drawn or Geometry().to_json()
+            )
             async with self._changing:
                 await asyncio.to_thread(store.put_stream, record)
                 stored = await asyncio.to_thread(store.get_stream, stream)

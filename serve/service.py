@@ -52,7 +52,7 @@ class Service:
     def url(self) -> str:
         """Address of the page."""
         host = self._settings.api.host
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
         return f"http://{shown}:{self._settings.api.port}"
 
     def start(self) -> None:

@@ -44,7 +44,9 @@ class DetectorSettings(BaseModel):
     )
     threads: int = Field(0, ge=0, le=256, description="Batches computed at once, inline; 0: one per core.")
     max_batch: Annotated[int, Field(ge=1, le=16, description="Largest batch, frames.")] = 8
-    max_wait_s: float = Field(0.0, ge=0, le=1, description="How long an idle detector waits for a fuller batch, seconds.")
+    max_wait_s: float = Field(
+        0.0, ge=0, le=1, description="How long an idle detector waits for a fuller batch, seconds."
+    )
     replicas: int = Field(1, ge=1, le=1000, description="Detector replicas, where they are not inline.")
     cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per detector replica.")
     gpus: float | None = Field(
@@ -63,7 +65,9 @@ class ReaderSettings(BaseModel):
     open_timeout_s: float = Field(8.0, gt=0, le=120, description="Limit for connecting to a source, seconds.")
     read_timeout_s: float = Field(5.0, gt=0, le=120, description="Limit for the next packet of a source, seconds.")
     stall_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit for the next picture of a source, seconds.")
-    beat_timeout_s: float = Field(5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, seconds.")
+    beat_timeout_s: float = Field(
+        5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, seconds."
+    )
     spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")
 
 
@@ -89,7 +93,11 @@ class Settings(BaseSettings):
     """All settings. Unknown names are refused, so that a typing error is seen at once."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FOOTFALL_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+        env_prefix="FOOTFALL_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
     data_dir: Path = Field(Path("footfall-data"), description="Database, spool and logs; relative to where you start.")
     database_url: SecretStr | None = Field(

@@ -189,9 +189,8 @@ class DatabaseStore:
             return
         statement = self._insert(table).values(values)
         keys = [column.name for column in table.primary_key]
-        changes = {
-            name: statement.excluded[name] for name in table.columns.keys() if name not in keys and name not in keep
-        }
+        names = [column.name for column in table.columns]
+        changes = {name: statement.excluded[name] for name in names if name not in keys and name not in keep}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
 
     def check(self) -> None:
@@ -220,7 +219,9 @@ def _driver_url(url: str) -> URL:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except (sa.exc.ArgumentError, ValueError) as error:
-        raise StoreError("the database URL cannot be read; use sqlite:///PATH or postgresql://USER@HOST/NAME") from error
+        raise StoreError(
+            "the database URL cannot be read; use sqlite:///PATH or postgresql://USER@HOST/NAME"
+        ) from error
     if backend == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if backend == "sqlite":

@@ -131,15 +131,19 @@ def to_json(row: MinuteRow) -> Row:
 def from_json(document: Mapping[str, Any]) -> MinuteRow:
     """The reverse of `to_json`."""
     shape, seconds, visits = document["heat"]
+    covered_s, frames, person_seconds, peak = document["totals"]
     totals = Totals(
-        *document["totals"],
-        lines={line: LineTotals(*values) for line, values in document["lines"].items()},
-        zones={
-            zone: ZoneTotals(*values[:4], Counter({int(k): n for k, n in values[4]}))
-            for zone, values in document["zones"].items()
-        },
-        heat=HeatCells(
-            {int(c): s for c, s in seconds}, {int(c): n for c, n in visits}, (int(shape[0]), int(shape[1]))
-        ),
+        covered_s=covered_s,
+        frames=frames,
+        person_seconds=person_seconds,
+        peak=peak,
+        lines={line: LineTotals(entered, left) for line, (entered, left) in document["lines"].items()},
+        zones={zone: _zone_totals(values) for zone, values in document["zones"].items()},
+        heat=HeatCells({int(c): s for c, s in seconds}, {int(c): n for c, n in visits}, (int(shape[0]), int(shape[1]))),
     )
     return MinuteRow(document["stream"], document["minute"], document["epoch"], totals)
+
+
+def _zone_totals(values: list[Any]) -> ZoneTotals:
+    zone_seconds, peak, entries, exits, dwells = values
+    return ZoneTotals(zone_seconds, peak, entries, exits, Counter({int(k): n for k, n in dwells}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -70,10 +69,10 @@ class Spool:
         try:
             used = sum(path.stat().st_size for path in self._files() if path != target)
             if used + len(content) > self._max_bytes:
-                raise OSError(f"more than {self._max_bytes} bytes wait for the database")  # noqa: TRY301
+                raise OSError(f"more than {self._max_bytes} bytes wait for the database")
             self._folder.mkdir(parents=True, exist_ok=True)
             temporary.write_text(content)
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError as error:
             self._lost += 1
             with suppress(OSError):

@@ -36,9 +36,7 @@ class KafkaFeed:
         SimulatorError: no broker answers.
     """
 
-    def __init__(
-        self, brokers: str, topic: str, key: str, *, codec: Codec = "jpeg", keyframe_every: int = 30
-    ) -> None:
+    def __init__(self, brokers: str, topic: str, key: str, *, codec: Codec = "jpeg", keyframe_every: int = 30) -> None:
         self._topic = topic
         self._key = key.encode()
         self._codec: Codec = codec
@@ -62,9 +60,7 @@ class KafkaFeed:
         height, width = image.shape[:2]
         headers = [("codec", self._codec.encode()), ("width", b"%d" % width), ("height", b"%d" % height)]
         for value in self._encoded(image, fps):
-            self._producer.send(
-                self._topic, value, key=self._key, headers=headers, timestamp_ms=round(time_s * 1000)
-            )
+            self._producer.send(self._topic, value, key=self._key, headers=headers, timestamp_ms=round(time_s * 1000))
 
     def _encoded(self, image: Image, fps: float) -> Iterator[bytes]:
         if self._codec == "jpeg":

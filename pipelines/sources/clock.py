@@ -1,4 +1,4 @@
-"""Capture times that can be trusted: the clocks of cameras jump, drift and lie; time inside a stream never runs back."""
+"""Capture times that can be trusted: clocks of cameras jump, drift and lie; time inside a stream never runs back."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ class CaptureClock:
         if sender_start_s is not None and abs(sender_start_s + stream_s - arrival_s) <= self.max_skew_s:
             return sender_start_s + stream_s
         tie = arrival_s - stream_s
-        if self._tie_s is None or abs(tie - self._tie_s) > self.max_drift_s:
-            self._tie_s = tie
-        elif tie < self._tie_s:
+        if self._tie_s is None or abs(tie - self._tie_s) > self.max_drift_s or tie < self._tie_s:
             self._tie_s = tie
         else:
             self._tie_s += 1e-4 * (tie - self._tie_s)  # follow a drifting crystal, not a jittering network

@@ -42,7 +42,9 @@ def translate(error: Exception, where: str, *, opening: bool) -> SourceError:
         return SourceUnsupported(f"{place} is a directory")
     if isinstance(error, PermissionError):
         return SourceUnauthorized(f"{place} may not be read: permission denied")
-    if isinstance(error, (av.error.DecoderNotFoundError, av.error.ProtocolNotFoundError, av.error.DemuxerNotFoundError)):
+    if isinstance(
+        error, (av.error.DecoderNotFoundError, av.error.ProtocolNotFoundError, av.error.DemuxerNotFoundError)
+    ):
         return SourceUnsupported(f"{place}: no decoder or protocol for it")
     if number in _UNREACHABLE or isinstance(error, ConnectionRefusedError):
         return SourceUnreachable(f"nobody answers at {place}")

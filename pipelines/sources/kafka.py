@@ -21,10 +21,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
-    NoBrokersAvailable,
     SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
     UnsupportedCodecError,
+    UnsupportedSaslMechanismError,
 )
 from kafka.structs import OffsetAndMetadata
 
@@ -247,11 +247,13 @@ class KafkaSource:
             consumer.commit_async(offsets)
 
     def _translate(self, error: Exception, *, opening: bool) -> SourceError:
-        if isinstance(error, (SaslAuthenticationFailedError, TopicAuthorizationFailedError)):
+        if isinstance(
+            error, (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
+        ):
             return SourceUnauthorized(f"broker {self._where} refuses this user for topic {self._topic!r}")
         if isinstance(error, UnsupportedCodecError):
             return SourceUnsupported(f"topic {self._topic!r} is compressed with a codec that is not installed")
-        if isinstance(error, (NoBrokersAvailable, KafkaTimeoutError)) and opening:
+        if isinstance(error, KafkaTimeoutError) and opening:
             return SourceUnreachable(f"no Kafka broker answers at {self._where}")
         if opening:
             return SourceUnreachable(f"broker {self._where}: {error}")

@@ -61,8 +61,9 @@ class MessageDecoder:
         """
         context = self._context
         if context is None or codec != self.codec:
-            context = av.CodecContext.create(codec, "r")
-            assert isinstance(context, av.VideoCodecContext)
+            created = av.CodecContext.create(codec, "r")
+            assert isinstance(created, av.VideoCodecContext)
+            context = created
             context.thread_count = 1
             context.options = {"flags": "low_delay"}  # a picture for every message, none held back for reordering
             self._context, self.codec = context, codec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -40,7 +41,7 @@ def make_api(directory: Directory, store: Store, settings: Settings) -> FastAPI:
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             detail = f"a body may have {MAX_BODY_BYTES} bytes"
-            return errors.problem(request.url.path, errors.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+            return errors.problem(request.url.path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
         return await call_next(request)
 
     return app
@@ -62,6 +63,6 @@ class Api:
         self._directory = RemoteDirectory(registry)
         self._store = DatabaseStore(self._settings.store_url)
 
-    def __serve_build_asgi_app__(self) -> FastAPI:  # noqa: PLW3201 - Serve's name
+    def __serve_build_asgi_app__(self) -> FastAPI:
         """Called by Serve in the replica, after the constructor."""
         return make_api(self._directory, self._store, self._settings)

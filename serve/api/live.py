@@ -42,7 +42,9 @@ async def newest_frame(directory: Directory, stream: str, wait_s: float = SNAPSH
         if close is not None:
             await close()
     view = await directory.get_stream(stream)
-    raise NotReady(f"no picture of {stream!r} yet: it is {view['state']}" + (f", {view['error']}" if view["error"] else ""))
+    raise NotReady(
+        f"no picture of {stream!r} yet: it is {view['state']}" + (f", {view['error']}" if view["error"] else "")
+    )
 
 
 @router.get(
@@ -63,7 +65,9 @@ async def tracks(
     socket: WebSocket,
     stream: StreamId,
     directory: InDirectory,
-    picture: Annotated[bool, Query(description="Follow every message with the frame as a binary JPEG message.")] = False,
+    picture: Annotated[
+        bool, Query(description="Follow every message with the frame as a binary JPEG message.")
+    ] = False,
 ) -> None:
     """Boxes and ids of every frame that is analysed, several a second, newest first.
 

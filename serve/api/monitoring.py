@@ -85,13 +85,19 @@ class StreamCollector:
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("footfall_readers", "Readers with a session", len(self._overview["readers"]))
         yield GaugeMetricFamily("footfall_store_up", "Whether the registry reaches the database", self._store_up())
-        state = GaugeMetricFamily("footfall_stream_state", "1 for the state that a stream is in", labels=["stream", "state"])
+        state = GaugeMetricFamily(
+            "footfall_stream_state", "1 for the state that a stream is in", labels=["stream", "state"]
+        )
         for view in self._streams:
             for name in STATES:
                 state.add_metric([view["id"], name], float(view["state"] == name))
         yield state
         for key, text in _GAUGES.items():
-            gauge = GaugeMetricFamily(f"footfall_stream_{key.replace('_s', '_seconds') if key.endswith('_s') else key}", text, labels=["stream"])
+            gauge = GaugeMetricFamily(
+                f"footfall_stream_{key.replace('_s', '_seconds') if key.endswith('_s') else key}",
+                text,
+                labels=["stream"],
+            )
             for view in self._streams:
                 if view.get(key) is not None:
                     gauge.add_metric([view["id"]], view[key])

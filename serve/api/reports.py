@@ -59,7 +59,9 @@ class Period:
 
 
 def period_of(
-    start: Annotated[str | None, Query(description="ISO 8601, or seconds since the epoch; none: a day before end.")] = None,
+    start: Annotated[
+        str | None, Query(description="ISO 8601, or seconds since the epoch; none: a day before end.")
+    ] = None,
     end: Annotated[str | None, Query(description="Likewise; none: now.")] = None,
     tz: Annotated[str, Query(description="IANA time zone of buckets and of times without an offset.")] = "UTC",
 ) -> Period:
@@ -105,7 +107,7 @@ async def counts(
     store: InStore,
     period: InPeriod,
     bucket: Bucket = "15m",
-    format: Literal["json", "csv", "parquet"] = "json",  # noqa: A002 - the contract's name
+    format: Literal["json", "csv", "parquet"] = "json",
 ) -> Response:
     """Crossings per line, occupancy and dwell per zone, people and coverage, in buckets of local time.
 
@@ -147,7 +149,7 @@ async def heatmap(
     store: InStore,
     period: InPeriod,
     measure: Measure = "dwell",
-    format: Literal["json", "png", "npz"] = "json",  # noqa: A002 - the contract's name
+    format: Literal["json", "png", "npz"] = "json",
     overlay: Annotated[bool, Query(description="Draw over a snapshot, where the camera gives one.")] = True,
     clip: Annotated[float, Query(gt=0, le=100, description="Percentile of filled cells where the scale ends.")] = 99.0,
 ) -> Response:

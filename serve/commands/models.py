@@ -27,8 +27,8 @@ def list_command() -> None:
         for status in list_models():
             card = read_card(status.path) if status.present and card_path(status.path).is_file() else None
             entry = status.entry
-            height, width = entry.size
-            scores = ", ".join(f"{s.after.ap50:.3f} {s.scoring_set}" for s in card.scores) if card else ""
+            height, width = entry.input_size
+            scores = ", ".join(f"{s.ap50:.3f} {s.scoring_set}" for s in card.scores) if card else ""
             table.add_row(
                 entry.name, entry.precision, f"{width}x{height}", str(status.path) if status.present else "no", scores
             )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from analytics.evaluation import TrackTable, TrackingScores, score
+from analytics.evaluation import TrackingScores, TrackTable, score
 from analytics.geometry import Geometry
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError, GeometryError
@@ -38,8 +38,12 @@ def analyze_command(
     out_dir: Annotated[Path, typer.Option("--out", help="Where results go; made if it is missing.")],
     geometry: Annotated[Path | None, typer.Option(help="JSON with lines and zones.")] = None,
     model: Annotated[str, typer.Option(help="Name of a model, or path of an ONNX file.")] = DEFAULT_MODEL,
-    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames a second to analyse; all if absent.")] = None,
-    start: Annotated[float | None, typer.Option(help="Capture time of the first frame, seconds since the epoch.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="Frames a second to analyse; all if absent.")
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option(help="Capture time of the first frame, seconds since the epoch.")
+    ] = None,
 ) -> None:
     """Analyse one recording at full speed: tracks, counts, heatmap."""
     with terminal.reporting():
@@ -76,7 +80,9 @@ def evaluate_command(
         list[Path], typer.Argument(help="Folders with video.mp4 and gt.txt (MOT); geometry.json and truth.json if any.")
     ],
     model: Annotated[str, typer.Option(help="Name of a model, or path of an ONNX file.")] = DEFAULT_MODEL,
-    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames a second to analyse; all if absent.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="Frames a second to analyse; all if absent.")
+    ] = None,
     out_dir: Annotated[Path | None, typer.Option("--out", help="Keep the results of every folder here.")] = None,
 ) -> None:
     """Score tracking, and counting where the truth is known, against ground truth."""
@@ -128,6 +134,8 @@ def evaluate_folder(
         known = json.loads(truth_file.read_text())["lines"]
         counted = done.summary["lines"]
         line_error = sum(
-            abs(counts[way] - counted.get(line, {}).get(way, 0)) for line, counts in known.items() for way in ("in", "out")
+            abs(counts[way] - counted.get(line, {}).get(way, 0))
+            for line, counts in known.items()
+            for way in ("in", "out")
         )
     return score(truth, found, ignored), line_error

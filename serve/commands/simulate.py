@@ -20,13 +20,17 @@ from serve.commands.terminal import out
 
 
 def simulate_command(
-    out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for video.mp4, gt.txt, geometry.json, truth.json.")] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for video.mp4, gt.txt, geometry.json, truth.json.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed shows the same people.")] = 0,
     people: Annotated[int, typer.Option(min=0, max=60, help="Most people at a time.")] = 8,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length.")] = 20.0,
     size: Annotated[str, typer.Option(help="Picture as WIDTHxHEIGHT.")] = "640x360",
     fps: Annotated[float, typer.Option(min=1, max=60, help="Frames a second.")] = 15.0,
-    overlap: Annotated[float, typer.Option(min=0, max=1, help="Largest share of a person that another may hide.")] = 0.15,
+    overlap: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of a person that another may hide.")
+    ] = 0.15,
     rtsp: Annotated[int | None, typer.Option(help="Serve it live on this port of 127.0.0.1 (0: any free one).")] = None,
     user: Annotated[str | None, typer.Option(help="User name that the RTSP camera wants.")] = None,
     password: Annotated[str, typer.Option(help="Its password.", envvar="FOOTFALL_CAMERA_PASSWORD")] = "",
@@ -42,9 +46,7 @@ def simulate_command(
         if codec not in ("jpeg", "h264"):
             terminal.fail(f"codec {codec!r} must be jpeg or h264", terminal.EXIT_USAGE)
         width, height = parse_size(size)
-        scene = Scene(
-            Camera(width, height), people=people, seconds=seconds, fps=fps, seed=seed, max_overlap=overlap
-        )
+        scene = Scene(Camera(width, height), people=people, seconds=seconds, fps=fps, seed=seed, max_overlap=overlap)
         if kafka is not None:
             _feed(scene, kafka, topic, key, "jpeg" if codec == "jpeg" else "h264")
         elif rtsp is not None:

@@ -41,11 +41,16 @@ def reporting() -> Iterator[None]:
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
+def _nothing(what: str, done: int, total: int | None) -> None:
+    """Nobody watches."""
+    del what, done, total
+
+
 @contextmanager
 def progress(unit: str = "") -> Iterator[Callable[[str, int, int | None], None]]:
     """A function to report (what, done, total) to: a bar on a terminal, nothing elsewhere."""
     if not err.is_terminal:
-        yield lambda what, done, total: None
+        yield _nothing
         return
     columns = (
         TextColumn("{task.description}"),

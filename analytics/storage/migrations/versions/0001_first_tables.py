@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 
-def minute_key() -> tuple[sa.Column, sa.Column, sa.Column]:
+def minute_key() -> tuple[sa.Column[str], sa.Column[int], sa.Column[int]]:
     return (
         sa.Column("stream", sa.String(64), primary_key=True),
         sa.Column("minute", sa.BigInteger, primary_key=True),
