@@ -159,11 +159,8 @@ class Service:
 
         with suppress(Exception):
             rayserve.delete(APP_NAME)  # waits for the replicas' drain: checkpoints are written
-        if self._ours:
-            with suppress(Exception):
-                rayserve.shutdown()
         with suppress(Exception):
-            ray.shutdown()
+            ray.shutdown()  # takes Serve's controller along, if the cluster is ours
 
     def __enter__(self) -> Service:
         self.start()

@@ -37,9 +37,9 @@ class KafkaFeed:
     """
 
     def __init__(self, brokers: str, topic: str, key: str, *, codec: Codec = "jpeg", keyframe_every: int = 30) -> None:
-        self._topic = topic
+        self.topic = topic
         self._key = key.encode()
-        self._codec: Codec = codec
+        self.codec: Codec = codec
         self._keyframe_every = keyframe_every
         self._encoder: av.VideoCodecContext | None = None
         try:
@@ -58,12 +58,12 @@ class KafkaFeed:
             fps: nominal rate, for the H.264 encoder.
         """
         height, width = image.shape[:2]
-        headers = [("codec", self._codec.encode()), ("width", b"%d" % width), ("height", b"%d" % height)]
+        headers = [("codec", self.codec.encode()), ("width", b"%d" % width), ("height", b"%d" % height)]
         for value in self._encoded(image, fps):
-            self._producer.send(self._topic, value, key=self._key, headers=headers, timestamp_ms=round(time_s * 1000))
+            self._producer.send(self.topic, value, key=self._key, headers=headers, timestamp_ms=round(time_s * 1000))
 
     def _encoded(self, image: Image, fps: float) -> Iterator[bytes]:
-        if self._codec == "jpeg":
+        if self.codec == "jpeg":
             yield cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
             return
         if self._encoder is None:

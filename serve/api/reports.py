@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 from analytics import queries
 from analytics.heatmap import UNITS, HeatCells, Measure
 from analytics.queries import BUCKET_S, Bucket, Window
-from analytics.rendering import Caption, Picture, render
+from analytics.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
 from analytics.storage.base import Store
 from pipelines.errors import FootfallError
 from serve.api.backend import Directory
@@ -152,26 +152,32 @@ async def heatmap(
     format: Literal["json", "png", "npz"] = "json",
     overlay: Annotated[bool, Query(description="Draw over a snapshot, where the camera gives one.")] = True,
     clip: Annotated[float, Query(gt=0, le=100, description="Percentile of filled cells where the scale ends.")] = 99.0,
+    legend: Annotated[bool, Query(description="Draw scale, unit, window and coverage below the PNG.")] = True,
 ) -> Response:
     """Where people stood: person-seconds (``dwell``) or visits per cell of a 64 x 36 grid over the picture."""
     view = await directory.get_stream(stream)
     cells, covered_s = await asyncio.to_thread(queries.heatmap, store, stream, period.window)
-    coverage = min(1.0, covered_s / period.window.length_s)
     if format == "json":
-        return JSONResponse(_as_json(stream, cells, measure, period, covered_s, coverage))
+        return JSONResponse(_as_json(stream, cells, measure, period, covered_s, clip))
     if format == "npz":
         return Response(_as_npz(cells, period, covered_s), media_type="application/octet-stream")
     background = await _background(directory, stream) if overlay else None
-    caption = Caption(view["name"] or stream, period.in_words(), coverage)
+    caption = Caption(view["name"] or stream, period.in_words(), _coverage(covered_s, period))
     picture = render(cells.grid(measure), measure, caption, background=background, clip=clip)
+    if not legend:
+        picture = picture[:-BAR_HEIGHT]
     ok, content = cv2.imencode(".png", picture)
     if not ok:
         raise FootfallError("the heatmap cannot be encoded")
     return Response(content.tobytes(), media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
+def _coverage(covered_s: float, period: Period) -> float:
+    return min(1.0, covered_s / period.window.length_s)
+
+
 def _as_json(
-    stream: str, cells: HeatCells, measure: Measure, period: Period, covered_s: float, coverage: float
+    stream: str, cells: HeatCells, measure: Measure, period: Period, covered_s: float, clip: float
 ) -> dict[str, Any]:
     grid = cells.grid(measure)
     return {
@@ -181,8 +187,9 @@ def _as_json(
         "measure": measure,
         "unit": UNITS[measure],
         "shape": list(cells.shape),
-        "coverage": round(coverage, 4),
+        "coverage": round(_coverage(covered_s, period), 4),
         "covered_s": round(covered_s, 3),
+        "scale": {"clip": clip, "top": round(scale_top(grid, clip), 3), "highest": round(float(grid.max()), 3)},
         "total": round(float(grid.sum(dtype=np.float64)), 3),
         "grid": [[round(float(value), 3) for value in row] for row in grid],
     }

@@ -1,0 +1,154 @@
+"""The real parts: one service for the session, cameras, a broker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pipelines.simulator.camera import Camera
+from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.recording import write_recording
+from pipelines.simulator.scene import Scene
+from serve.service import Service, client
+from serve.settings import Settings, load
+from tests.integration.brokers import ApacheKafka, Broker, NoidaBroker, fetch_jars, free_port
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="session")
+def clip(test_cache: Path) -> Path:
+    """Folder of a short scene with its truth: 20 s, 640x360, 12 frames a second."""
+    folder = test_cache / "clips" / "short-1"
+    if not (folder / "truth.json").is_file():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FOOTFALL_CACHE", str(test_cache))
+            scene = Scene(Camera(640, 360), people=5, seconds=20, fps=12, seed=501, max_overlap=0.15)
+            write_recording(scene, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cameras(clip: Path) -> Iterator[CameraServer]:
+    """Six simulated cameras that ask for a password, all showing the same scene."""
+    names = [f"cam{number}" for number in range(6)]
+    with CameraServer({name: clip / "video.mp4" for name in names}, user="viewer", password="s3cret") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker(test_cache: Path) -> Iterator[Broker]:
+    """Apache Kafka; on a machine without Maven a broker from PyPI, which says so, and fails in CI."""
+    jars = fetch_jars(test_cache)
+    if jars is None:
+        if os.environ.get("CI"):
+            pytest.fail("Maven and Java are needed for Apache Kafka")
+        print("\nno Maven or Java: the Kafka tests run on the broker of the PyPI package noida-db")  # noqa: T201
+    with ApacheKafka(jars) if jars is not None else NoidaBroker() as running:
+        yield running
+
+
+def service_settings(folder: Path, model: Path, **sections: Any) -> Settings:
+    """Settings of a service for tests: a free port, no dashboard, checkpoints every half second."""
+    values: dict[str, Any] = {
+        "data_dir": str(folder),
+        "api": {"port": free_port()},
+        "detector": {"model": str(model), "placement": "inline"},
+        "reader": {"checkpoint_s": 0.5, "open_timeout_s": 3, "read_timeout_s": 2, "stall_timeout_s": 3},
+        "ray": {"dashboard": False, "object_store_bytes": 200 << 20},
+        "log_format": "text",
+    }
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
+    return load(None, **values)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Settings:
+    return service_settings(tmp_path_factory.mktemp("service"), model_path)
+
+
+@pytest.fixture(scope="session")
+def service(settings: Settings) -> Iterator[Service]:
+    """The whole service in a Ray cluster of its own, once for all tests that do not change it."""
+    with Service(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def api(service: Service, settings: Settings) -> Iterator[httpx.Client]:
+    """A client; streams that a test leaves behind are removed after it."""
+    del service
+    with client(settings) as made:
+        yield made
+        for view in made.get("/api/v1/streams").json():
+            made.delete(f"/api/v1/streams/{view['id']}", params={"purge": True})
+
+
+def view_of(api: httpx.Client, stream: str) -> dict[str, Any]:
+    answer = api.get(f"/api/v1/streams/{stream}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def wait_state(api: httpx.Client, stream: str, state: str, timeout_s: float = 20.0) -> dict[str, Any]:
+    """The stream, once it is in a state."""
+
+    def reached() -> dict[str, Any] | None:
+        view = view_of(api, stream)
+        return view if view["state"] == state else None
+
+    try:
+        return wait_until(reached, timeout_s, f"{stream} to be {state}")  # type: ignore[return-value]
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it is {view_of(api, stream)}") from None
+
+
+def wait_frames(api: httpx.Client, stream: str, frames: int = 1, timeout_s: float = 20.0) -> dict[str, Any]:
+    """The stream, once it has decoded that many frames since its session began."""
+
+    def reached() -> dict[str, Any] | None:
+        view = view_of(api, stream)
+        return view if view.get("frames", 0) >= frames and view["state"] == "running" else None
+
+    return wait_until(reached, timeout_s, f"{frames} frames of {stream}")  # type: ignore[return-value]
+
+
+def replica_pids(name: str) -> list[int]:
+    """Processes of the replicas of a deployment, such as ``StreamReader``, in clusters that this process started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if line.startswith(f"ray::ServeReplica:footfall:{name}") and _is_ours(int(entry.name)):
+                found.append(int(entry.name))
+    return found
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether a process descends from this one."""
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError, ValueError):
+            return False
+    return False
+
+
+def kill_replica(name: str) -> int:
+    """Kill -9 the one replica of a deployment; returns its process id."""
+    pids = replica_pids(name)
+    assert len(pids) == 1, f"{len(pids)} replicas of {name}"
+    os.kill(pids[0], signal.SIGKILL)
+    return pids[0]

@@ -1,0 +1,176 @@
+"""Frames over Apache Kafka: exact, whoever dies."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pipelines.simulator.camera import Camera
+from pipelines.simulator.kafka_feed import Codec, KafkaFeed
+from pipelines.simulator.scene import Scene
+from pipelines.sources.base import SourceLimits
+from pipelines.sources.kafka import KafkaSource
+from tests.integration.brokers import Broker
+from tests.integration.conftest import kill_replica, view_of, wait_state
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+FPS, SECONDS = 8, 40
+BEGUN_S = 1_790_000_030.0  # half a minute into a minute, so that a minute ends in the middle of the scene
+WINDOW = {"start": str(int(BEGUN_S) - 600), "end": str(int(BEGUN_S) + 600)}
+
+
+@pytest.fixture(scope="module")
+def scene(test_cache: Path) -> Scene:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOOTFALL_CACHE", str(test_cache))
+        made = Scene(Camera(480, 270), people=6, seconds=SECONDS, fps=FPS, seed=77, max_overlap=0.3)
+        made.warm()
+        return made
+
+
+@pytest.fixture
+def feed(broker: Broker, request: pytest.FixtureRequest) -> Iterator[KafkaFeed]:
+    codec: Codec = getattr(request, "param", "jpeg")
+    made = KafkaFeed(broker.address, f"frames-{os.urandom(4).hex()}", "camera-1", codec=codec, keyframe_every=40)
+    yield made
+    made.close()
+
+
+def send(feed: KafkaFeed, scene: Scene, first: int = 0, end: int | None = None) -> None:
+    for number in range(first, scene.frames if end is None else end):
+        feed.send(scene.image(number), BEGUN_S + number / FPS, FPS)
+    feed.flush()
+
+
+def register(api: httpx.Client, stream: str, broker: Broker, feed: KafkaFeed, scene: Scene) -> None:
+    source = {"type": "kafka", "brokers": broker.address, "topic": feed.topic, "key": "camera-1", "start": "earliest"}
+    body = {"source": source, "analysis_fps": None, "geometry": scene.geometry()}
+    answer = api.put(f"/api/v1/streams/{stream}", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+def report(api: httpx.Client, stream: str) -> dict[str, Any]:
+    """Everything that the window holds: totals and heat."""
+    counts = api.get(f"/api/v1/streams/{stream}/counts", params={**WINDOW, "bucket": "1m"}).json()
+    heat = api.get(f"/api/v1/streams/{stream}/heatmap", params=WINDOW).json()
+    return {"buckets": counts["buckets"], "grid": heat["grid"], "covered_s": heat["covered_s"]}
+
+
+def wait_all_counted(api: httpx.Client, stream: str, frames: int, timeout_s: float = 90) -> dict[str, Any]:
+    """The report, once the whole scene is in it."""
+    expected_s = (frames - 1) / FPS
+
+    def complete() -> dict[str, Any] | None:
+        found = report(api, stream)
+        return found if found["covered_s"] >= expected_s - 0.01 else None
+
+    return wait_until(complete, timeout_s, f"{expected_s} covered seconds of {stream}", every_s=0.2)  # type: ignore
+
+
+@pytest.mark.parametrize("feed", ["jpeg", "h264"], indirect=True)
+def test_counts_are_equal_when_the_consumer_is_killed_in_the_middle_of_a_minute(
+    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+) -> None:
+    send(feed, scene)
+    register(api, "undisturbed", broker, feed, scene)
+    truth = wait_all_counted(api, "undisturbed", scene.frames)
+    assert len(truth["buckets"]) == 2
+    assert sum(sum(counts.values()) for b in truth["buckets"] for counts in b["lines"].values()) > 0
+
+    # Frames come while the reader is killed, so that it dies in the middle of them, twice.
+    slow = threading.Event()
+    half = KafkaFeed(broker.address, feed.topic + "-slow", "camera-1", codec=feed.codec, keyframe_every=40)
+    sender = threading.Thread(target=_send_slowly, args=(half, scene, slow), daemon=True)
+    sender.start()
+    register(api, "disturbed", broker, half, scene)
+    for share in (0.25, 0.6):
+        reached_s = share * SECONDS
+        wait_until(lambda least=reached_s: report(api, "disturbed")["covered_s"] > least, 60, "a part of the scene")
+        kill_replica("StreamReader")
+    sender.join(60)
+    half.close()
+    assert wait_all_counted(api, "disturbed", scene.frames) == truth
+    assert view_of(api, "disturbed")["epoch"] >= 3
+
+
+def _send_slowly(feed: KafkaFeed, scene: Scene, pause: threading.Event) -> None:
+    for number in range(scene.frames):
+        feed.send(scene.image(number), BEGUN_S + number / FPS, FPS)
+        pause.wait(0.03)
+    feed.flush()
+
+
+def test_counts_are_equal_when_the_broker_is_killed_and_restarted(
+    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+) -> None:
+    half = scene.frames // 2
+    send(feed, scene, 0, half)
+    register(api, "survivor", broker, feed, scene)
+    wait_until(lambda: report(api, "survivor")["covered_s"] > 5, 40, "the first seconds")
+    broker.kill()
+    wait_state(api, "survivor", "reconnecting", timeout_s=30)
+    assert view_of(api, "survivor")["error_code"] in ("source-disconnected", "source-unreachable")
+    broker.start()
+    send(feed, scene, half)
+    disturbed = wait_all_counted(api, "survivor", scene.frames)
+    register(api, "undisturbed2", broker, feed, scene)
+    assert wait_all_counted(api, "undisturbed2", scene.frames) == disturbed
+
+
+def test_a_topic_of_many_cameras_gives_each_stream_its_own_frames(
+    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+) -> None:
+    other = KafkaFeed(broker.address, feed.topic, "camera-2")
+    for number in range(40):
+        feed.send(scene.image(number), BEGUN_S + number / FPS, FPS)
+        other.send(scene.image(200), BEGUN_S + number / FPS, FPS)
+    feed.flush()
+    other.flush()
+    other.close()
+    register(api, "one-of-two", broker, feed, scene)
+    wait_all_counted(api, "one-of-two", 40)
+    assert view_of(api, "one-of-two")["frames"] == 40
+
+
+def test_a_missing_topic_a_missing_broker_and_rubbish_have_their_own_errors(
+    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+) -> None:
+    def put(stream: str, brokers: str, topic: str) -> None:
+        source = {"type": "kafka", "brokers": brokers, "topic": topic, "start": "earliest"}
+        assert api.put(f"/api/v1/streams/{stream}", json={"source": source}).status_code == 201
+
+    put("no-topic", broker.address, "never-made")
+    assert wait_state(api, "no-topic", "reconnecting")["error_code"] == "source-not-found"
+    put("no-broker", "127.0.0.1:9", feed.topic)
+    assert wait_state(api, "no-broker", "reconnecting", 30)["error_code"] == "source-unreachable"
+
+
+def test_the_group_offset_follows_the_checkpoint_for_lag_monitors(broker: Broker, feed: KafkaFeed, scene: Scene) -> None:
+    from kafka import KafkaConsumer, TopicPartition
+
+    send(feed, scene, 0, 10)
+    source = KafkaSource(
+        broker.address, feed.topic, "camera-1", group="monitored", start="earliest", limits=SourceLimits(5, 2, 5)
+    )
+    stop = threading.Event()
+    source.connect(None)
+    frames = source.frames(stop)
+    taken = [next(frames) for _ in range(10)]
+    position = taken[-1].position
+    assert position is not None
+    source.acknowledge(position)
+    source.close()
+    consumer = KafkaConsumer(bootstrap_servers=[broker.address], group_id="monitored")
+    committed = [
+        consumer.committed(TopicPartition(feed.topic, number)) or 0
+        for number in consumer.partitions_for_topic(feed.topic) or ()
+    ]
+    consumer.close()
+    assert sum(committed) == 10
