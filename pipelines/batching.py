@@ -12,19 +12,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from pipelines.detection.base import Detector
-from pipelines.errors import FootfallError
+from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.mailbox import Mailbox, WaitingFrame
 from pipelines.types import Detections, ImageBatch
 
 logger = logging.getLogger(__name__)
 BATCH_SIZES = (1, 2, 4, 8, 16)
+COMPLAINT_INTERVAL_S = 5.0
+"""Between two log messages about single frames or batches."""
 
 
 class BatchDetector(Protocol):
@@ -70,7 +72,8 @@ class ThreadedDetector:
         return self._pool.submit(self._detector.detect, batch)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True)
+        """Calls under way end by themselves: one that hangs must not hold up whoever closes."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._detector.close()
 
 
@@ -87,10 +90,14 @@ class _Item:
     mailbox: Mailbox
     consumer: FrameConsumer
     frame: WaitingFrame
+    place: int
+    """In the batch."""
 
 
 @dataclass(slots=True)
 class _Flight:
+    """A batch under way; of ``items`` only those are left that still want an answer."""
+
     items: list[_Item]
     batch: ImageBatch
     future: Future[list[Detections]]
@@ -139,6 +146,7 @@ class BatchCollector:
         self._threads: list[threading.Thread] = []
         self._frames = self._batches = 0
         self._latency_s = 0.0
+        self._silent_until_s = 0.0
         self.failures = 0
         """Batches that failed in a row."""
 
@@ -222,11 +230,12 @@ class BatchCollector:
                     break
                 frame = mailbox.take_into(batch[len(items)])
                 if frame is not None:
-                    items.append(_Item(mailbox, consumer, frame))
+                    items.append(_Item(mailbox, consumer, frame, len(items)))
             if len(items) == before:  # only this thread takes, so this cannot happen; never spin if it does
+                batch[len(items) :] = 0
                 break
         if items:
-            flight = _Flight(items, batch[: len(items)], self._begin(batch[: len(items)]), time.monotonic())
+            flight = _Flight(items, batch, self._begin(batch), time.monotonic())
             with self._changed:
                 self._flights.append(flight)
                 self._changed.notify_all()
@@ -259,42 +268,61 @@ class BatchCollector:
         """Wait for a flight's results and feed the consumers; frames that may not be skipped are tried again."""
         while not self._stop.is_set():
             try:
-                results = flight.future.result()
+                results = self._answer(flight)
             except Exception as error:
                 self.failures += 1
-                if not isinstance(error, FootfallError):
-                    logger.exception("the detector failed")
-                else:
-                    logger.warning("the detector failed: %s", error)
-                flight.items = self._drop_live(flight)
+                if self._may_complain():
+                    known = isinstance(error, FootfallError)
+                    logger.warning("the detector failed: %s", error, exc_info=None if known else error)
+                flight.items = self._drop_live(flight.items)
                 if not flight.items:
                     return
                 self._stop.wait(self._retry_s)
+                # The whole batch again, for its size is one of the fixed ones.
                 flight.future = self._begin(flight.batch)
+                continue
+            if results is None:
                 continue
             self.failures = 0
             self._frames += len(flight.items)
             self._batches += 1
             self._latency_s = time.monotonic() - flight.begun_s
-            for item, detections in zip(flight.items, results, strict=True):
-                self._feed(item, detections)
+            for item in flight.items:
+                self._feed(item, results[item.place])
             return
 
     @staticmethod
-    def _drop_live(flight: _Flight) -> list[_Item]:
-        """Give up a failed flight's live frames; keeps ``batch`` in step with the items that are left."""
-        kept = [index for index, item in enumerate(flight.items) if not item.mailbox.live]
-        for item in flight.items:
-            if item.mailbox.live:
-                item.mailbox.finished(lost=True)
-        flight.batch = flight.batch[kept]
-        return [flight.items[index] for index in kept]
+    def _answer(flight: _Flight) -> list[Detections] | None:
+        """What the detector found; None if it has not answered yet, so that nobody waits for it past the end."""
+        if not wait((flight.future,), timeout=0.2).done:
+            return None
+        results = flight.future.result()
+        if len(results) != len(flight.batch):
+            raise DetectorUnavailable(f"the detector gave {len(results)} answers for {len(flight.batch)} images")
+        return results
 
     @staticmethod
-    def _feed(item: _Item, detections: Detections) -> None:
+    def _drop_live(items: Sequence[_Item]) -> list[_Item]:
+        """Give up a failed flight's live frames; returns the others."""
+        for item in items:
+            if item.mailbox.live:
+                item.mailbox.lost(item.frame)
+        return [item for item in items if not item.mailbox.live]
+
+    def _feed(self, item: _Item, detections: Detections) -> None:
+        frame = item.mailbox.arrives(item.frame)
         try:
-            item.consumer.consume(item.frame, item.frame.letterbox.to_source(detections))
+            item.consumer.consume(frame, frame.letterbox.to_source(detections))
         except Exception:  # one stream's bug must not stop the others' results
-            logger.exception("a frame's results were lost")
+            if self._may_complain():
+                logger.exception("a frame's results were lost")
         finally:
             item.mailbox.finished()
+
+    def _may_complain(self) -> bool:
+        """Whether enough time has passed since the last message about a single batch or frame."""
+        now_s = time.monotonic()
+        if now_s < self._silent_until_s:
+            return False
+        self._silent_until_s = now_s + COMPLAINT_INTERVAL_S
+        return True

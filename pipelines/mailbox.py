@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -49,12 +49,14 @@ class Mailbox:
         self._arrived = arrived
         self._capacity = capacity
         self._writer = SlotWriter(input_size)
-        self._free = [np.zeros((*input_size, 3), np.uint8) for _ in range(capacity + 1)]
+        # One slot is being written and one copied into a batch while all others wait.
+        self._free = [np.zeros((*input_size, 3), np.uint8) for _ in range(capacity + 2)]
         self._waiting: deque[WaitingFrame] = deque()
         self._unfinished = 0
         self._skipped = 0
         self._gap_skipped = False
         self._closed = False
+        self._gap_lost = False
 
     @property
     def skipped(self) -> int:
@@ -73,16 +75,22 @@ class Mailbox:
                 self._arrived.wait(0.1)
             if self._closed:
                 return
-            if len(self._waiting) >= self._capacity:
-                self._drop_oldest()
             slot = self._free.pop()
         letterbox = self._writer.write(picture, slot)
-        kept = picture if self.keep_pictures else None
+        self._queue(WaitingFrame(slot, letterbox, stamp, picture if self.keep_pictures else None))
+
+    def _queue(self, frame: WaitingFrame) -> None:
         with self._arrived:
+            if self._closed:
+                self._free.append(frame.slot)
+                return
+            # Not before the new frame is ready: a batch that counted on the old one must find one of them.
+            if len(self._waiting) >= self._capacity:
+                self._drop_oldest()
             if self._gap_skipped:
-                stamp = FrameStamp(stamp.index, stamp.time_s, True, stamp.resume)
+                frame = replace(frame, stamp=replace(frame.stamp, gap=True))
                 self._gap_skipped = False
-            self._waiting.append(WaitingFrame(slot, letterbox, stamp, kept))
+            self._waiting.append(frame)
             self._unfinished += 1
             self._arrived.notify_all()
 
@@ -106,11 +114,25 @@ class Mailbox:
             self._arrived.notify_all()
         return frame
 
-    def finished(self, *, lost: bool = False) -> None:
-        """A frame that was taken has been dealt with; ``lost`` if it never reached the tracker."""
+    def arrives(self, frame: WaitingFrame) -> WaitingFrame:
+        """A frame on its way to the tracker, with the gap of those before it that never got there."""
+        if self._gap_lost:
+            self._gap_lost = False
+            return replace(frame, stamp=replace(frame.stamp, gap=True))
+        return frame
+
+    def finished(self) -> None:
+        """A frame that was taken has been dealt with."""
         with self._arrived:
             self._unfinished -= 1
-            self._skipped += lost
+            self._arrived.notify_all()
+
+    def lost(self, frame: WaitingFrame) -> None:
+        """A frame that was taken will never reach the tracker."""
+        with self._arrived:
+            self._gap_lost = self._gap_lost or frame.stamp.gap
+            self._skipped += 1
+            self._unfinished -= 1
             self._arrived.notify_all()
 
     def close(self) -> None:

@@ -152,8 +152,17 @@ class KafkaSource:
         stored = resume or {"next": {}, "decode_from": {}}
         for partition in partitions:
             name = str(partition.partition)
-            self._next[partition.partition] = int(stored["next"].get(name, fresh[partition]))
-            begin = int(stored["decode_from"].get(name, self._next[partition.partition]))
+            wanted = int(stored["next"].get(name, fresh[partition]))
+            if resume and wanted < fresh[partition]:
+                logger.warning(
+                    "topic %s partition %s: %d messages were deleted by the broker before they were read",
+                    *(self._topic, name, fresh[partition] - wanted),
+                )
+                wanted = fresh[partition]
+            self._next[partition.partition] = wanted
+            begin = int(stored["decode_from"].get(name, wanted))
+            if resume:
+                begin = max(begin, fresh[partition])
             self._decode_from[partition.partition] = begin
             consumer.seek(partition, begin)
 

@@ -204,8 +204,12 @@ class SourceSupervisor:
                 if self._status.state is not StreamState.RUNNING:
                     self._enter(StreamState.RUNNING, None)
                 self._meter.tick(time.monotonic())
+                # A topic's first message may come late, and a camera may be set to another resolution.
+                if (info.width, info.height) != (frame.picture.width, frame.picture.height):
+                    info = replace(info, width=frame.picture.width, height=frame.picture.height)
                 self._status = replace(
                     self._status,
+                    info=info,
                     frames=self._status.frames + 1,
                     corrupt=self._status.corrupt + frame.corrupt,
                 )

@@ -123,6 +123,7 @@ class ApacheKafka(Broker):
             "offsets.topic.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
             "num.partitions": "3",
+            "log.retention.ms": "-1",  # event times in tests lie in the past, and retention goes by event time
         }
         self._settings.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         cluster = uuid.uuid4().hex[:22]

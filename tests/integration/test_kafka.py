@@ -57,13 +57,13 @@ def register(api: httpx.Client, stream: str, broker: Broker, feed: KafkaFeed, sc
 
 
 def report(api: httpx.Client, stream: str) -> dict[str, Any]:
-    """Everything that the window holds: totals and heat."""
-    counts = api.get(f"/api/v1/streams/{stream}/counts", params={**WINDOW, "bucket": "1m"}).json()
+    """Everything that the window holds: what is asked last is at least as new as the covered seconds."""
     heat = api.get(f"/api/v1/streams/{stream}/heatmap", params=WINDOW).json()
+    counts = api.get(f"/api/v1/streams/{stream}/counts", params={**WINDOW, "bucket": "1m"}).json()
     return {"buckets": counts["buckets"], "grid": heat["grid"], "covered_s": heat["covered_s"]}
 
 
-def wait_all_counted(api: httpx.Client, stream: str, frames: int, timeout_s: float = 90) -> dict[str, Any]:
+def wait_all_counted(api: httpx.Client, stream: str, frames: int, timeout_s: float = 40) -> dict[str, Any]:
     """The report, once the whole scene is in it."""
     expected_s = (frames - 1) / FPS
 
@@ -71,7 +71,10 @@ def wait_all_counted(api: httpx.Client, stream: str, frames: int, timeout_s: flo
         found = report(api, stream)
         return found if found["covered_s"] >= expected_s - 0.01 else None
 
-    return wait_until(complete, timeout_s, f"{expected_s} covered seconds of {stream}", every_s=0.2)  # type: ignore
+    try:
+        return wait_until(complete, timeout_s, f"{expected_s} covered seconds of {stream}", every_s=0.2)  # type: ignore
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {report(api, stream)['buckets']}; {view_of(api, stream)}") from None
 
 
 @pytest.mark.parametrize("feed", ["jpeg", "h264"], indirect=True)
@@ -136,6 +139,7 @@ def test_a_topic_of_many_cameras_gives_each_stream_its_own_frames(
     other.close()
     register(api, "one-of-two", broker, feed, scene)
     wait_all_counted(api, "one-of-two", 40)
+    wait_until(lambda: view_of(api, "one-of-two")["frames"] >= 40, 10, "a beat that tells of all frames")
     assert view_of(api, "one-of-two")["frames"] == 40
 
 

@@ -1,0 +1,130 @@
+"""`serve deploy` with the config that we ship, on a real Ray cluster, with detectors as replicas."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from pipelines.simulator.camera_server import CameraServer
+from serve.service import RAY_ENVIRONMENT
+from serve.settings import Settings
+from tests.conftest import ROOT
+from tests.integration.brokers import free_port
+from tests.integration.conftest import wait_frames
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+CONFIG = ROOT / "deploy" / "serve.yaml"
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class RayHead:
+    dashboard: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
+    """A Ray head node as an operator starts one, in a process group of its own."""
+    folder = tmp_path_factory.mktemp("ray")
+    dashboard = free_port()
+    environment = {**os.environ, **RAY_ENVIRONMENT}
+    command = [
+        *(str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
+        *(f"--port={free_port()}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
+        *(f"--ray-client-server-port={free_port()}", "--object-store-memory=200000000"),
+        *(f"--dashboard-agent-listen-port={free_port()}", f"--min-worker-port={20000}", f"--max-worker-port={29999}"),
+    ]
+    with (folder / "ray.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{dashboard}"
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError((folder / "ray.log").read_text()[-3000:])
+        try:
+            return httpx.get(f"{url}/api/serve/applications/", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        wait_until(answers, 60, "the Ray dashboard")
+        yield RayHead(url, environment)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def config_for_test(folder: Path, model: Path, port: int, token: str) -> Path:
+    """The shipped file with another port, folder and model, and a token."""
+    document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    document["http_options"]["port"] = port
+    arguments = document["applications"][0]["args"]
+    arguments["data_dir"] = str(folder / "data")
+    arguments["detector"]["model"] = str(model)
+    arguments["api"] = {"token": token}
+    target = folder / "serve.yaml"
+    target.write_text(yaml.safe_dump(document))
+    return target
+
+
+def test_the_shipped_config_holds_nothing_but_known_settings() -> None:
+    arguments = yaml.safe_load(CONFIG.read_text())["applications"][0]["args"]
+    assert Settings.of(arguments).detector.placement == "replicas"
+
+
+def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
+    ray_head: RayHead, tmp_path: Path, model_path: Path, cameras: CameraServer
+) -> None:
+    port, token = free_port(), "deployed-token"
+    config = config_for_test(tmp_path, model_path, port, token)
+    deployed = subprocess.run(
+        [str(BIN / "serve"), "deploy", str(config), "--address", ray_head.dashboard],
+        env=ray_head.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert deployed.returncode == 0, deployed.stderr
+    url = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_until(ready, 90, "the deployed service")
+    assert httpx.get(f"{url}/api/v1/streams").status_code == 401
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as api:
+        for number in range(2):
+            body = {"source": {"type": "rtsp", "url": cameras.url(f"cam{number}")}}
+            assert api.put(f"/api/v1/streams/cam{number}", json=body).status_code == 201
+        for number in range(2):
+            wait_frames(api, f"cam{number}", 24, timeout_s=40)
+
+        def seen() -> bool:
+            total = api.get("/api/v1/streams/cam1/counts", params={"bucket": "1d"}).json()["total"]
+            return bool(total["people"]["person_seconds"] > 1)
+
+        wait_until(seen, 40, "people, found by a detector replica")
+    applications = httpx.get(f"{ray_head.dashboard}/api/serve/applications/").json()["applications"]
+    deployments = applications["footfall"]["deployments"]
+    assert set(deployments) == {"Api", "Registry", "StreamReader", "Detector"}
+    assert all(deployment["status"] == "HEALTHY" for deployment in deployments.values())
