@@ -87,6 +87,14 @@ class Totals:
         self.heat.add(other.heat)
 
     @property
+    def says_nothing(self) -> bool:
+        """No time was seen, nobody was there, and nothing happened."""
+        happened = any(t.entered or t.left for t in self.lines.values()) or any(
+            t.entries or t.exits for t in self.zones.values()
+        )
+        return self.covered_s <= 0 and not self.peak and not happened
+
+    @property
     def mean_people(self) -> float | None:
         """Time-weighted; None if nothing was seen."""
         return self.person_seconds / self.covered_s if self.covered_s > 0 else None

@@ -35,11 +35,10 @@ class TrackTable:
             ValueError: the file is no MOT file.
         """
         try:
-            rows = np.loadtxt(path, delimiter=",", ndmin=2)
+            lines = [line for line in path.read_text().splitlines() if line.strip()]
+            rows = np.loadtxt(lines, delimiter=",", ndmin=2) if lines else np.zeros((0, 7))
         except ValueError as error:
             raise ValueError(f"{path} is not a MOT file of comma-separated numbers: {error}") from error
-        if not rows.size:
-            rows = np.zeros((0, 7))
         if rows.shape[1] < 6:
             raise ValueError(f"{path} has {rows.shape[1]} columns, a MOT file has at least 6")
         counted = rows[:, 6] != 0 if rows.shape[1] > 6 else np.ones(len(rows), bool)
@@ -143,11 +142,16 @@ def _outside_ignored(truth: TrackTable, result: TrackTable, ignored: TrackTable)
 
 
 def _clear(frames: list[_FramePair], threshold: float = 0.5) -> tuple[int, int, int, int]:
-    """Misses, false positives, identity switches and matches; a running pair is kept before new ones are made."""
+    """Misses, false positives, identity switches and matches.
+
+    A pair of the frame before is kept before others are made; a switch is judged against a person's last pair, however
+    long ago.
+    """
     last: dict[int, int] = {}
+    running: dict[int, int] = {}
     misses = false_positives = switches = matches = 0
     for pair in frames:
-        kept = np.array([[last.get(int(t)) == int(r) for r in pair.result_ids] for t in pair.truth_ids], bool)
+        kept = np.array([[running.get(int(t)) == int(r) for r in pair.result_ids] for t in pair.truth_ids], bool)
         kept = kept.reshape(pair.iou.shape)
         weighted = np.where(pair.iou >= threshold, pair.iou + 1000 * kept, 0.0)
         rows, columns = _match(weighted, threshold)
@@ -155,6 +159,8 @@ def _clear(frames: list[_FramePair], threshold: float = 0.5) -> tuple[int, int, 
             t, r = int(pair.truth_ids[row]), int(pair.result_ids[column])
             switches += last.get(t, r) != r
             last[t] = r
+        if kept.size:  # a frame without truth or without results ends no pair
+            running = {int(t): int(r) for t, r in zip(pair.truth_ids[rows], pair.result_ids[columns], strict=True)}
         matches += len(rows)
         misses += len(pair.truth_ids) - len(rows)
         false_positives += len(pair.result_ids) - len(rows)

@@ -48,10 +48,15 @@ class Zone:
     dwell_min_s: float = 3.0
 
     def contains(self, points: FloatArray) -> BoolArray:
-        """Which of ``points`` ``[N, 2]`` lie inside (even-odd rule), ``[N]``."""
+        """Which of ``points`` ``[N, 2]`` lie inside (even-odd rule), ``[N]``.
+
+        The rule leaves out a polygon's right and lower border; but whoever stands at the frame's very edge (that is
+        where clipped foot points lie) is inside of a zone that reaches it.
+        """
         corners = np.array(self.polygon)
         following = np.roll(corners, -1, axis=0)
-        x, y = points[:, 0:1], points[:, 1:2]
+        inner = np.minimum(points, 1.0 - 1e-9)
+        x, y = inner[:, 0:1], inner[:, 1:2]
         spans = (corners[:, 1] > y) != (following[:, 1] > y)
         slope = (following[:, 0] - corners[:, 0]) / np.where(
             following[:, 1] == corners[:, 1], np.inf, following[:, 1] - corners[:, 1]
@@ -155,10 +160,10 @@ def _zone(item: Any, where: str) -> Zone:
     if not isinstance(corners, list | tuple) or not 3 <= len(corners) <= MAX_CORNERS:
         raise GeometryError(f"{where}.polygon must have 3 to {MAX_CORNERS} points")
     polygon = tuple(_point(p, f"{where}.polygon[{i}]") for i, p in enumerate(corners))
-    if _area(polygon) < 1e-4:
-        raise GeometryError(f"{where}.polygon encloses no area")
     if _crosses_itself(polygon):
         raise GeometryError(f"{where}.polygon crosses itself")
+    if _area(polygon) < 1e-4:
+        raise GeometryError(f"{where}.polygon encloses no area")
     dwell_min_s = item.get("dwell_min_s", 3.0)
     if not _number(dwell_min_s) or not 0 <= dwell_min_s <= 3600:
         raise GeometryError(f"{where}.dwell_min_s must be between 0 and 3600 seconds")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 FIRST_S = 0.5
 RATIO = 1.1
-"""Bin edges are ``FIRST_S * RATIO ** k``: quantiles are right within 5 %, from half a second to days."""
+"""Bin edges are ``FIRST_S * RATIO ** k``: a quantile is off by a bin's 10 % at most, from half a second to days."""
 MAX_BIN = 150
 
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from analytics.geometry import FloatArray, Line
 
 Direction = Literal["in", "out"]
+IntArray = npt.NDArray[np.int64]
+_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class LineCounter:
 
     Args:
         line: in normalised coordinates.
-        dead_band: half its width, as a share of the person's height in the picture.
+        dead_band: half its width, as a share of the person's height in the picture; narrower on a side where the frame
+            ends before that, so that a line near the edge can be crossed.
         debounce_s: least time between two crossings of one person.
     """
 
@@ -84,19 +88,33 @@ class LineCounter:
         a, b = np.array(self.line.a) * scale, np.array(self.line.b) * scale
         length = float(np.hypot(*(b - a)))
         direction = (b - a) / length
+        normal = np.array([direction[1], -direction[0]])
         relative = feet * scale - a
-        offsets = (relative @ np.array([direction[1], -direction[0]])) / np.maximum(heights_px, 1.0)
+        heights = np.maximum(heights_px, 1.0)
+        offsets = (relative @ normal) / heights
         alongs = (relative @ direction) / length
+        sides = self._firm_sides(offsets, (_CORNERS * scale - a) @ normal, heights)
         crossings = []
-        for track, offset, along in zip(ids, offsets.tolist(), alongs.tolist(), strict=True):
-            crossed = self._step(int(track), offset, along, time_s)
+        for track, side, offset, along in zip(ids, sides.tolist(), offsets.tolist(), alongs.tolist(), strict=True):
+            crossed = self._step(int(track), side, offset, along, time_s)
             if crossed is not None:
                 crossings.append(Crossing(self.line.id, int(track), crossed, time_s))
         return crossings
 
-    def _step(self, track: int, offset: float, along: float, time_s: float) -> Direction | None:
+    def _firm_sides(self, offsets: FloatArray, corners_px: FloatArray, heights_px: FloatArray) -> IntArray:
+        """+1 or -1 for feet that stand firmly on that side, 0 for those within the dead band, ``[N]``.
+
+        Args:
+            offsets: signed distances of the feet, in heights.
+            corners_px: signed distances of the frame's corners: as far as one can get on either side.
+            heights_px: of the boxes.
+        """
+        reach = np.where(offsets > 0, max(corners_px.max(), 0.0), max(-corners_px.min(), 0.0)) / heights_px
+        firm = np.abs(offsets) >= np.minimum(self._dead_band, reach / 2)
+        return np.where(firm, np.sign(offsets), 0).astype(np.int64)
+
+    def _step(self, track: int, firm: int, offset: float, along: float, time_s: float) -> Direction | None:
         """Move one track; returns the direction if it has now crossed."""
-        firm = 0 if abs(offset) < self._dead_band else 1 if offset > 0 else -1
         passage = self._passages.get(track)
         if passage is None:
             self._passages[track] = _Passage(firm, offset, along)

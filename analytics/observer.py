@@ -119,12 +119,12 @@ class StreamObserver:
 
     def settled(self, rows: list[MinuteRow]) -> None:
         """These rows are safe; minutes that are over are forgotten, the newest may still grow."""
-        newest = max(self._minutes, default=0)
         for row in rows:
             if self._minutes.get(row.minute) == row.totals:
                 self._changed.discard(row.minute)
-                if row.minute < newest:
-                    del self._minutes[row.minute]
+        newest = max(self._minutes, default=0)
+        for minute in self._minutes.keys() - self._changed - {newest}:
+            del self._minutes[minute]
 
     def snapshot(self) -> dict[str, Any]:
         """State of lines, zones and heat as JSON types; the minutes are rows, not state."""

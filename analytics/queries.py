@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -34,7 +35,7 @@ class Window:
         """
         if end_s <= start_s:
             raise ValueError("the window's end must be after its start")
-        return Window(minute_of(start_s), minute_of(end_s - 1e-9) + MINUTE_S)
+        return Window(minute_of(start_s), math.ceil(end_s / MINUTE_S) * MINUTE_S)
 
     @property
     def length_s(self) -> int:
@@ -79,9 +80,14 @@ def counts(store: Store, stream: str, window: Window, bucket: Bucket, zone: tzin
 
 
 def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: tzinfo = UTC) -> list[BucketTotals]:
-    """Minutes merged into buckets, exactly: the parts of a bucket add up to it."""
+    """Minutes merged into buckets, exactly: the parts of a bucket add up to it.
+
+    A minute of which no time was seen, and in which nobody was, says nothing: it makes no bucket.
+    """
     found: dict[int, BucketTotals] = {}
     for row in rows:
+        if row.totals.says_nothing:
+            continue
         start, end = bucket_bounds(row.minute, bucket, zone)
         merged = found.get(start)
         if merged is None:

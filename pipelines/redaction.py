@@ -6,9 +6,11 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "***"
-_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<secret>[^\s'\"<>]*)@(?=[^@\s]*)", re.IGNORECASE)
+# Passwords hold slashes, quotes and at signs, escaped or not: up to the last at sign, all but white space may be one.
+_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)\S*@", re.IGNORECASE)
+# Some cameras take them in the path: rtsp://HOST/user=admin_password=SECRET_channel=1.
 _SECRET_PARAMETER = re.compile(
-    r"(?P<name>[?&;](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;\s'\"<>]*", re.IGNORECASE
+    r"(?P<name>[?&;/_][a-z]*(?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;\s]*", re.IGNORECASE
 )
 
 

@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from serve import logs
-from serve.commands import models, recordings, service, simulate, terminal
+from serve.commands import bench, models, recordings, service, simulate, terminal
 from serve.settings import load
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("demo")(service.demo_command)
 app.command("up")(service.up_command)
 app.command("analyze")(recordings.analyze_command)
 app.command("evaluate")(recordings.evaluate_command)
+app.command("bench")(bench.bench_command)
 app.command("simulate")(simulate.simulate_command)
 app.add_typer(models.app, name="models")
 

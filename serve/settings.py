@@ -9,6 +9,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
@@ -198,5 +199,9 @@ def _checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
             for e in error.errors()
         )
         raise SettingsError("; ".join(problems)) from None
-    except (ValueError, TypeError, AttributeError) as error:  # a file that is no YAML mapping
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" near line {where.line + 1}" if where else ""
+        raise SettingsError(f"the settings file is no YAML{line}") from error
+    except (ValueError, TypeError, AttributeError) as error:  # a file that is no mapping
         raise SettingsError(f"the settings cannot be read: {str(error).splitlines()[0]}") from error

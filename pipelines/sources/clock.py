@@ -16,13 +16,14 @@ class CaptureClock:
     steadiest tie is the smallest delay seen, because networks only ever add delay.
 
     Attributes:
-        max_skew_s: largest credible distance between the camera's clock and ours.
+        max_skew_s: largest credible distance between the camera's clock and ours; once believed, half as much again.
         max_drift_s: a tie that is off by more than this is made anew (the camera restarted its timestamps).
     """
 
     max_skew_s: float = 10.0
     max_drift_s: float = 3.0
     _tie_s: float | None = None
+    _trusted: bool = False
 
     def stamp(self, stream_s: float | None, arrival_s: float, sender_start_s: float | None = None) -> float:
         """The capture time of a frame.
@@ -34,8 +35,12 @@ class CaptureClock:
         """
         if stream_s is None:
             return arrival_s
-        if sender_start_s is not None and abs(sender_start_s + stream_s - arrival_s) <= self.max_skew_s:
-            return sender_start_s + stream_s
+        if sender_start_s is not None:
+            # Wider once trusted: a clock right at the limit must not be believed in one frame and not in the next.
+            limit_s = self.max_skew_s * (1.5 if self._trusted else 1.0)
+            self._trusted = abs(sender_start_s + stream_s - arrival_s) <= limit_s
+            if self._trusted:
+                return sender_start_s + stream_s
         tie = arrival_s - stream_s
         if self._tie_s is None or abs(tie - self._tie_s) > self.max_drift_s or tie < self._tie_s:
             self._tie_s = tie

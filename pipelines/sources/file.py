@@ -38,9 +38,10 @@ class FileSource:
         self._skip = 0
 
     def connect(self, resume: Position | None = None) -> StreamInfo:
-        if not self._path.exists():
-            raise SourceNotFound(f"{self._path} does not exist")
         try:
+            # FFmpeg reads addresses too, if a name looks like one: only what lies on the disk is a file.
+            if not self._path.exists():
+                raise SourceNotFound(f"{self._path} does not exist")
             container = av.open(str(self._path))
         except (av.error.FFmpegError, OSError) as error:
             raise translate(error, str(self._path), opening=True) from error

@@ -145,26 +145,26 @@ class KafkaSource:
     def _seek(self, consumer: KafkaConsumer, partitions: list[TopicPartition], resume: Position | None) -> None:
         """Set where each partition goes on, and remember up to which offset it was counted already."""
         wait_ms = int(self._limits.open_s * 1000)
-        if self._start == "earliest" or resume:
-            fresh = consumer.beginning_offsets(partitions, timeout_ms=wait_ms)
-        else:
-            fresh = consumer.end_offsets(partitions, timeout_ms=wait_ms)
+        first = consumer.beginning_offsets(partitions, timeout_ms=wait_ms)
+        end = consumer.end_offsets(partitions, timeout_ms=wait_ms)
+        fresh = first if self._start == "earliest" or resume else end
         stored = resume or {"next": {}, "decode_from": {}}
         for partition in partitions:
             name = str(partition.partition)
             wanted = int(stored["next"].get(name, fresh[partition]))
-            if resume and wanted < fresh[partition]:
+            begin = int(stored["decode_from"].get(name, wanted))
+            if wanted < first[partition]:
                 logger.warning(
                     "topic %s partition %s: %d messages were deleted by the broker before they were read",
-                    *(self._topic, name, fresh[partition] - wanted),
+                    *(self._topic, name, first[partition] - wanted),
                 )
-                wanted = fresh[partition]
+                wanted = first[partition]
+            elif wanted > end[partition]:  # to wait until offsets have caught up would be to see nothing for days
+                logger.warning("topic %s partition %s was cut or made anew; going on at its end", self._topic, name)
+                wanted = begin = end[partition]
             self._next[partition.partition] = wanted
-            begin = int(stored["decode_from"].get(name, wanted))
-            if resume:
-                begin = max(begin, fresh[partition])
-            self._decode_from[partition.partition] = begin
-            consumer.seek(partition, begin)
+            self._decode_from[partition.partition] = max(begin, first[partition])
+            consumer.seek(partition, self._decode_from[partition.partition])
 
     def _first_picture(self, consumer: KafkaConsumer) -> StreamInfo:
         """Size and codec from the first message, if one comes soon; a silent topic is no error."""
@@ -173,7 +173,10 @@ class KafkaSource:
             self._poll(consumer, wait_s=0.1)
         for record in self._waiting:
             headers = dict(record.headers or ())
-            codec = codec_of(record.value or b"", record.headers or ())
+            try:
+                codec = codec_of(record.value or b"", record.headers or ())
+            except SourceUnsupported:  # a damaged message; whether all are, shows later
+                continue
             with suppress(av.error.FFmpegError):
                 for _, picture in MessageDecoder().decode(record.value, codec, 0):
                     return StreamInfo(codec, picture.width, picture.height)

@@ -21,8 +21,6 @@ from pipelines.sources.ffmpeg import translate
 from pipelines.types import StreamInfo
 
 Transport = Literal["tcp", "udp"]
-MAX_DECODE_ERRORS = 100
-"""Undecodable packets in a row after which a stream is given up: it is not noise any more."""
 
 
 class RtspSource:
@@ -63,6 +61,8 @@ class RtspSource:
             "analyzeduration": "100000",
             "probesize": "100000",
             "fflags": "nobuffer",
+            # Sound would keep a connection alive whose video has died.
+            "allowed_media_types": "video",
         }
         if self._url.startswith("rtsps:"):
             options["tls_verify"] = "1" if self._verify_tls else "0"
@@ -91,23 +91,19 @@ class RtspSource:
             raise RuntimeError("connect() comes first")
         clock = CaptureClock()
         heard = time.monotonic()
-        errors = 0
         try:
             for packet in container.demux(stream):
                 if stop.is_set():
                     return
                 try:
                     pictures = packet.decode()
-                    errors = 0
-                except av.error.InvalidDataError:
-                    pictures, errors = [], errors + 1
-                    if errors > MAX_DECODE_ERRORS:
-                        raise SourceUnsupported(f"{redact(self._url)}: no picture can be decoded") from None
+                except av.error.InvalidDataError:  # noise, or a stream that was joined between two key frames
+                    pictures = []
                 for picture in pictures:
-                    heard = time.monotonic()
                     yield self._stamped(picture, clock)
+                    heard = time.monotonic()
                 if time.monotonic() - heard > self._limits.stall_s:
-                    raise SourceStalled(f"{redact(self._url)} sends packets but no picture")
+                    raise SourceStalled(f"{redact(self._url)} sends packets but no picture that can be decoded")
         except (av.error.FFmpegError, OSError) as error:
             raise translate(error, self._url, opening=False) from error
         if not stop.is_set():

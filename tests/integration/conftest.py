@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def clip(test_cache: Path) -> Path:
 def cameras(clip: Path) -> Iterator[CameraServer]:
     """Six simulated cameras that ask for a password, all showing the same scene."""
     names = [f"cam{number}" for number in range(6)]
-    with CameraServer({name: clip / "video.mp4" for name in names}, user="viewer", password="s3cret") as server:
+    with CameraServer(dict.fromkeys(names, clip / "video.mp4"), user="viewer", password="s3cret") as server:
         yield server
 
 
@@ -51,6 +52,18 @@ def broker(test_cache: Path) -> Iterator[Broker]:
         print("\nno Maven or Java: the Kafka tests run on the broker of the PyPI package noida-db")  # noqa: T201
     with ApacheKafka(jars) if jars is not None else NoidaBroker() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Chromium of the system; without it tests are skipped, but fail in CI."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        reason = "Chromium is not installed: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
 def service_settings(folder: Path, model: Path, **sections: Any) -> Settings:

@@ -53,9 +53,7 @@ def test_no_answer_holds_a_password(api: httpx.Client, six: list[str]) -> None:
         assert "cam0" in text or "dead" in text
 
 
-def test_the_same_registration_again_disturbs_nobody(
-    api: httpx.Client, six: list[str], cameras: CameraServer
-) -> None:
+def test_the_same_registration_again_disturbs_nobody(api: httpx.Client, six: list[str], cameras: CameraServer) -> None:
     before = view_of(api, "cam0")
     assert put(api, "cam0", cameras.url("cam0")).status_code == 200
     shown = view_of(api, "cam0")["source"]["url"]

@@ -156,7 +156,9 @@ def test_a_missing_topic_a_missing_broker_and_rubbish_have_their_own_errors(
     assert wait_state(api, "no-broker", "reconnecting", 30)["error_code"] == "source-unreachable"
 
 
-def test_the_group_offset_follows_the_checkpoint_for_lag_monitors(broker: Broker, feed: KafkaFeed, scene: Scene) -> None:
+def test_the_group_offset_follows_the_checkpoint_for_lag_monitors(
+    broker: Broker, feed: KafkaFeed, scene: Scene
+) -> None:
     from kafka import KafkaConsumer, TopicPartition
 
     send(feed, scene, 0, 10)

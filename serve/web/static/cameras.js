@@ -16,12 +16,11 @@ class Card {
 
   constructor(id) {
     this.#picture = new LivePicture(id);
-    const address = `#/cameras/${encodeURIComponent(id)}`;
-    this.#name.href = address;
+    this.#name.href = `#/cameras/${encodeURIComponent(id)}`;
     this.element = el(
       "li",
       { class: "card", dataset: { stream: id } },
-      el("a", { class: "card-picture", href: address, tabindex: "-1", "aria-hidden": "true" }, this.#picture.element),
+      this.#picture.element,
       el(
         "div",
         { class: "card-body" },

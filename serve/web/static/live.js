@@ -5,8 +5,10 @@ import { el, setText } from "./dom.js";
 import { drawBoxes, drawGeometry } from "./overlay.js";
 import { ReconnectingSocket } from "./socket.js";
 import { sentence, since, stateWord, title } from "./status.js";
+import { duration } from "./times.js";
 
 const FLASH_MS = 900;
+const OLD_S = 5;
 const pictures = new WeakMap();
 const sight = new IntersectionObserver(
   (entries) => entries.forEach((entry) => pictures.get(entry.target)?.seen(entry.isIntersecting)),
@@ -82,13 +84,15 @@ export class LivePicture {
 
   #explain() {
     const view = this.#view;
-    const live = view.state === "running" && this.#frames > 0;
+    const old = view.frame_age_s > OLD_S;
+    const live = view.state === "running" && this.#frames > 0 && !old;
     this.#notice.hidden = live;
     this.element.classList.toggle("is-old", !live && this.#frames > 0);
     if (live) return;
     this.#people.hidden = true;
     this.#notice.dataset.state = view.state;
-    setText(this.#heading, view.state === "running" ? "Waiting for the first picture" : stateWord(view));
+    const silence = old ? `No picture for ${duration(view.frame_age_s)}` : "Waiting for the first picture";
+    setText(this.#heading, view.state === "running" ? silence : stateWord(view));
     setText(
       this.#reason,
       view.error ? `${sentence(view.error)}.` : view.state === "stopped" ? "Nobody is counted while it is stopped." : "",

@@ -9,12 +9,12 @@ const ZONE = "#c9b6ff";
 
 /** A colour per id, so that the eye can follow a person. */
 function colour(id) {
-  return `hsl(${(id * 137.5) % 360} 85% 68%)`;
+  return `hsl(${(id * 137.5) % 360} 80% 74%)`;
 }
 
 /** ``area``: x, y, width and height of the picture on the canvas. */
 export function drawBoxes(context, tracks, area) {
-  context.font = "600 11px system-ui, sans-serif";
+  context.font = "600 11px Inter, system-ui, sans-serif";
   context.textBaseline = "middle";
   for (const { id, box } of tracks) {
     const x = area.x + box[0] * area.width;
@@ -35,9 +35,9 @@ function drawId(context, id, x, y, area) {
   const text = String(id);
   const width = context.measureText(text).width + 8;
   const top = Math.max(y - 16, area.y);
-  context.fillStyle = colour(id);
+  context.fillStyle = INK;
   context.fillRect(x - 1, top, width, 15);
-  context.fillStyle = "#0b1416";
+  context.fillStyle = colour(id);
   context.fillText(text, x + 3, top + 8);
 }
 

@@ -30,7 +30,9 @@ export class ReconnectingSocket {
     const socket = this.#socket;
     this.#socket = null;
     this.#delay = FIRST_MS;
-    socket?.close();
+    // Closing one that is still being opened makes browsers complain.
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   #connect() {

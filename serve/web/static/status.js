@@ -25,9 +25,9 @@ export function since(view) {
   return Number.isFinite(ms) ? `since ${moment(ms)} (${duration((Date.now() - ms) / 1000)})` : "";
 }
 
-/** First letter large: the API's reasons are written to follow a colon. */
+/** First letter large, unless it begins an address: the API's reasons are written to follow a colon. */
 export function sentence(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) : "";
+  return /^\p{Ll}+[\s,]/u.test(text ?? "") ? text[0].toUpperCase() + text.slice(1) : (text ?? "");
 }
 
 export class Badge {

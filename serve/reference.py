@@ -1,0 +1,69 @@
+"""Writes docs/settings.md from the settings themselves: ``python -m serve.reference docs/settings.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from serve.settings import Settings
+
+_HEAD = """# Settings
+
+Written by `make docs` from `serve/settings.py`; do not edit.
+
+A setting stands in the file of `footfall up --config FILE` or in the environment, which wins over the file. The `args`
+of a Serve config take the same names; there, what is written in `args` wins, and the environment of the nodes fills the
+rest, which is the place for secrets. `footfall settings` prints those in force. Unknown names and values out of bounds
+are refused with a line that names them.
+
+| in the file | in the environment | default | bounds | meaning |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in _rows())
+
+
+def _rows() -> Iterator[tuple[str, str, str, str, str]]:
+    schema = Settings.model_json_schema()
+    for name, field in schema["properties"].items():
+        section = _section(schema, field)
+        if section is None:
+            yield _row(name, f"FOOTFALL_{name.upper()}", field)
+            continue
+        for key, inner in section["properties"].items():
+            yield _row(f"{name}.{key}", f"FOOTFALL_{name.upper()}__{key.upper()}", inner)
+
+
+def _section(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any] | None:
+    reference = field.get("$ref") or next((part["$ref"] for part in field.get("allOf", ()) if "$ref" in part), None)
+    found: dict[str, Any] | None = schema["$defs"][reference.rpartition("/")[2]] if reference else None
+    return found
+
+
+def _row(name: str, variable: str, field: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    default = field.get("default")
+    shown = "none" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+    return f"`{name}`", f"`{variable}`", f"`{shown}`", _bounds(field), field["description"]
+
+
+def _bounds(field: dict[str, Any]) -> str:
+    kinds = [field, *field.get("anyOf", ())]
+    parts = []
+    for kind in kinds:
+        if "enum" in kind:
+            parts.append(", ".join(f"`{value}`" for value in kind["enum"]))
+        for key, text in (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most")):
+            if key in kind:
+                parts.append(f"{text} {kind[key]:,}")
+        if "minLength" in kind:
+            parts.append(f"at least {kind['minLength']} characters")
+    return "; ".join(parts)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page())

@@ -1,0 +1,345 @@
+/** The drawing surface of the editor: shapes over a snapshot, made and moved by mouse, finger or keys. */
+
+import { el, setText, svg } from "./dom.js";
+import { centre, clamp, inArrow, pointsOf, withPoints } from "./geometry.js";
+
+const CLOSE_PX = 12;
+const DRAG_PX = 8;
+const ARROW_PX = 34;
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/**
+ * Knows what is being drawn and what is held; the shapes themselves belong to the editor.
+ *
+ * ``events``: ``drawn(kind, points)``, ``moved(shape, reason)``, ``settled()``, ``selected(key)``, ``removed(key)``,
+ * ``toolChanged()``.
+ */
+export class Drawing {
+  tool = null;
+  #events;
+  #shapes = [];
+  #selected = null;
+  #draft = [];
+  #cursor = [0.5, 0.5];
+  #held = null;
+  #pressed = null;
+  #hint = el("p", { class: "draw-hint", role: "status" });
+  #surface = svg("svg", { class: "draw-surface", tabindex: "0", role: "group", "aria-label": "Drawing over the snapshot" });
+  #image = el("img", { alt: "Snapshot of the camera", draggable: "false", hidden: true });
+  #missing = el("p", { class: "picture-notice" });
+  #picture = el("div", { class: "picture draw" }, this.#image, this.#missing, this.#surface);
+  element = el("div", { class: "draw-box" }, this.#picture, this.#hint);
+
+  constructor(events) {
+    this.#events = events;
+    this.#surface.addEventListener("pointerdown", (event) => this.#press(event));
+    this.#surface.addEventListener("pointermove", (event) => this.#move(event));
+    this.#surface.addEventListener("pointerup", (event) => this.#release(event));
+    this.#surface.addEventListener("pointercancel", () => (this.#held = null));
+    this.#surface.addEventListener("dblclick", () => this.finish());
+    this.#surface.addEventListener("keydown", (event) => this.#key(event));
+    this.sizes = new ResizeObserver(() => this.render());
+    this.sizes.observe(this.#picture);
+    this.#tell();
+  }
+
+  destroy() {
+    this.sizes.disconnect();
+  }
+
+  showSnapshot(url, view) {
+    if (view.width && view.height) this.#picture.style.aspectRatio = `${view.width} / ${view.height}`;
+    this.#image.src = url;
+    this.#image.hidden = false;
+    this.#missing.hidden = true;
+  }
+
+  showReason(text) {
+    this.#missing.hidden = false;
+    setText(this.#missing, text);
+  }
+
+  show(shapes, selected) {
+    this.#shapes = shapes;
+    this.#selected = selected;
+    this.render();
+  }
+
+  /** Begin a line or a zone; null puts the pen away. */
+  take(tool) {
+    this.tool = tool;
+    this.#draft = [];
+    this.#cursor = [0.5, 0.5];
+    this.#picture.classList.toggle("is-drawing", tool !== null);
+    this.#tell();
+    this.#events.toolChanged();
+    this.render();
+    if (tool) this.#surface.focus({ preventScroll: true });
+  }
+
+  get canFinish() {
+    return this.tool === "zone" && this.#draft.length >= 3;
+  }
+
+  /** Close the zone that is being drawn. */
+  finish() {
+    if (!this.canFinish) return;
+    const points = this.#draft;
+    this.take(null);
+    this.#events.drawn("zone", points);
+  }
+
+  /** Take back the last point of what is being drawn; false if there is none. */
+  undoPoint() {
+    if (!this.#draft.length) return false;
+    this.#draft = this.#draft.slice(0, -1);
+    this.#tell();
+    this.#events.toolChanged();
+    this.render();
+    return true;
+  }
+
+  #tell() {
+    const count = this.#draft.length;
+    setText(
+      this.#hint,
+      this.tool === "line"
+        ? count
+          ? "Click where the line ends. Esc cancels."
+          : "Click where the line begins."
+        : this.tool === "zone"
+          ? count < 3
+            ? "Click the corners of the zone, at least three."
+            : "Click the first corner again, or press Enter, to close the zone."
+          : "Drag points or whole shapes. With keys: Tab to a point, arrows to move it, Delete to remove.",
+    );
+  }
+
+  // -- pointer
+
+  #size() {
+    return [this.#picture.clientWidth || 1, this.#picture.clientHeight || 1];
+  }
+
+  #place(event) {
+    const box = this.#surface.getBoundingClientRect();
+    return clamp([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+  }
+
+  #distancePx(p, q) {
+    const [width, height] = this.#size();
+    return Math.hypot((p[0] - q[0]) * width, (p[1] - q[1]) * height);
+  }
+
+  #press(event) {
+    if (event.button !== 0) return;
+    this.#surface.setPointerCapture(event.pointerId);
+    const at = this.#place(event);
+    if (this.tool) {
+      event.preventDefault();
+      this.#surface.focus({ preventScroll: true });
+      this.#pressed = at;
+      this.#put(at);
+      return;
+    }
+    const key = event.target.closest("[data-key]")?.dataset.key ?? null;
+    const point = event.target.dataset.point;
+    this.#events.selected(key);
+    const shape = this.#shapes.find((one) => one.key === key);
+    if (!shape) return;
+    this.#held = this.#grip(shape, point, event.target.dataset.after, at);
+  }
+
+  /** What is dragged: one point, a new corner in the middle of a side, or the whole shape. */
+  #grip(shape, point, after, at) {
+    const points = pointsOf(shape);
+    if (after !== undefined) {
+      const index = Number(after) + 1;
+      return { shape: withPoints(shape, points.toSpliced(index, 0, at)), point: index, from: at };
+    }
+    return { shape, point: point === undefined ? null : Number(point), from: at };
+  }
+
+  #move(event) {
+    const at = this.#place(event);
+    if (this.tool) {
+      this.#cursor = at;
+      if (this.#draft.length) this.render();
+    } else if (this.#held) {
+      const { shape, point, from } = this.#held;
+      const points = pointsOf(shape);
+      const moved = point === null ? shifted(points, [at[0] - from[0], at[1] - from[1]]) : points.with(point, at);
+      if (this.#distancePx(at, from) > 2 || this.#held.began) {
+        this.#held.began = true;
+        this.#events.moved(withPoints(shape, moved), "drag");
+      }
+    }
+  }
+
+  #release(event) {
+    const at = this.#place(event);
+    if (this.tool === "line" && this.#draft.length === 1 && this.#distancePx(this.#pressed, at) > DRAG_PX) this.#put(at);
+    if (this.#held) this.#events.settled();
+    this.#held = null;
+  }
+
+  /** A point of what is being drawn. */
+  #put(at) {
+    const draft = this.#draft;
+    if (this.canFinish && this.#distancePx(at, draft[0]) < CLOSE_PX) return this.finish();
+    if (draft.length && this.#distancePx(at, draft.at(-1)) < 4) return undefined; // a double click is one point
+    this.#draft = [...draft, at];
+    this.#cursor = at;
+    if (this.tool === "line" && this.#draft.length === 2) {
+      const points = this.#draft;
+      this.take(null);
+      this.#events.drawn("line", points);
+    } else {
+      this.#tell();
+      this.#events.toolChanged();
+      this.render();
+    }
+    return undefined;
+  }
+
+  // -- keys
+
+  #key(event) {
+    const step = KEYS[event.key];
+    if (this.tool) {
+      if (step) {
+        this.#cursor = shifted([this.#cursor], step.map((v) => v * (event.shiftKey ? 0.05 : 0.01)))[0];
+        this.render();
+      } else if (event.key === "Enter" && this.canFinish && this.#distancePx(this.#cursor, this.#draft.at(-1)) < 4)
+        this.finish();
+      else if (event.key === "Enter" || event.key === " ") this.#put(this.#cursor);
+      else if (event.key === "Escape") this.take(null);
+      else return;
+      event.preventDefault();
+      return;
+    }
+    const { key, point } = event.target.dataset;
+    const shape = this.#shapes.find((one) => one.key === key);
+    if (!shape || point === undefined) return;
+    const points = pointsOf(shape);
+    if (step) {
+      const by = step.map((v) => v * (event.shiftKey ? 0.025 : 0.005));
+      const moved = clamp([points[point][0] + by[0], points[point][1] + by[1]]);
+      this.#events.moved(withPoints(shape, points.with(Number(point), moved)), `key/${key}/${point}`);
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      if (shape.kind === "zone" && points.length > 3)
+        this.#events.moved(withPoints(shape, points.toSpliced(Number(point), 1)), null);
+      else this.#events.removed(key);
+    } else return;
+    event.preventDefault();
+  }
+
+  // -- picture
+
+  render() {
+    const [width, height] = this.#size();
+    const px = ([x, y]) => [x * width, y * height];
+    const focused = document.activeElement?.dataset ?? {};
+    const [key, point] = [focused.key, focused.point];
+    this.#surface.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.#surface.replaceChildren(
+      ...this.#shapes.map((shape) => this.#shapeNode(shape, px)),
+      ...this.#shapes.map((shape) => this.#names(shape, px)), // above every handle
+      ...(this.tool ? [this.#draftNode(px)] : []),
+    );
+    if (point !== undefined && this.#surface !== document.activeElement)
+      this.#surface.querySelector(`[data-key="${CSS.escape(key)}"][data-point="${point}"]`)?.focus();
+  }
+
+  #shapeNode(shape, px) {
+    const points = pointsOf(shape).map(px);
+    const active = shape.key === this.#selected;
+    const path = points.map((p) => p.join(",")).join(" ");
+    const parts =
+      shape.kind === "line"
+        ? [
+            svg("polyline", { class: "halo", points: path }),
+            svg("polyline", { class: "stroke", points: path }),
+            svg("polyline", { class: "grip", points: path }),
+            ...this.#arrow(points),
+          ]
+        : [
+            svg("polygon", { class: "halo", points: path }),
+            svg("polygon", { class: "stroke area", points: path }),
+          ];
+    return svg(
+      "g",
+      { class: `shape ${shape.kind}${active ? " active" : ""}`, dataset: { key: shape.key } },
+      parts,
+      active && shape.kind === "zone" && this.#middles(shape, points),
+      points.map((p, i) => this.#handle(shape, p, i)),
+    );
+  }
+
+  #arrow([a, b]) {
+    const { from, to, wings } = inArrow(a, b, ARROW_PX);
+    const path = `M${from} L${to} M${wings[0]} L${to} L${wings[1]}`;
+    return [svg("path", { class: "halo", d: path }), svg("path", { class: "stroke", d: path })];
+  }
+
+  #names(shape, px) {
+    const points = pointsOf(shape).map(px);
+    const [x, y] = shape.kind === "zone" ? centre(points) : points[0];
+    const name = svg("text", { x, y: y - (shape.kind === "line" ? 12 : 0) }, shape.name || shape.id);
+    return svg("g", { class: `shape ${shape.kind}` }, name, shape.kind === "line" && this.#direction(shape, points));
+  }
+
+  /** The word for *in*, beyond the arrow's tip, whichever way it points. */
+  #direction(shape, [a, b]) {
+    const { from, to } = inArrow(a, b, ARROW_PX);
+    const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+    const anchor = Math.abs(dx) < 12 ? "middle" : dx > 0 ? "start" : "end";
+    const place = { x: to[0] + Math.sign(dx) * 6, y: to[1] + (dy > 8 ? 14 : dy < -8 ? -6 : 4) };
+    return svg("text", { class: "direction", ...place, "text-anchor": anchor }, shape.in_name || "in");
+  }
+
+  #handle(shape, [x, y], index) {
+    const share = pointsOf(shape)[index];
+    const name = shape.kind === "line" ? `point ${"AB"[index]}` : `corner ${index + 1}`;
+    const where = `${Math.round(share[0] * 100)} % from the left, ${Math.round(share[1] * 100)} % from the top`;
+    return svg("circle", {
+      class: "handle",
+      cx: x,
+      cy: y,
+      r: 7,
+      tabindex: "0",
+      role: "button",
+      "aria-label": `${shape.name || shape.id}, ${name}, ${where}`,
+      dataset: { key: shape.key, point: index },
+    });
+  }
+
+  #middles(shape, points) {
+    return points.map((p, i) => {
+      const [x, y] = centre([p, points[(i + 1) % points.length]]);
+      return svg("circle", { class: "middle", cx: x, cy: y, r: 5, dataset: { key: shape.key, after: i } });
+    });
+  }
+
+  #draftNode(px) {
+    const points = this.#draft.map(px);
+    const cursor = px(this.#cursor);
+    const path = [...points, cursor].map((p) => p.join(",")).join(" ");
+    return svg(
+      "g",
+      { class: `shape ${this.tool} draft` },
+      svg("polyline", { class: "halo", points: path }),
+      svg("polyline", { class: "stroke", points: path }),
+      points.map(([x, y], i) => svg("circle", { class: i === 0 && this.canFinish ? "handle first" : "handle", cx: x, cy: y, r: i === 0 && this.canFinish ? 9 : 6 })),
+      svg("path", { class: "cursor", d: `M${cursor[0] - 9},${cursor[1]} h18 M${cursor[0]},${cursor[1] - 9} v18` }),
+    );
+  }
+}
+
+/** Points moved together, as far as the picture goes. */
+function shifted(points, [dx, dy]) {
+  const limit = (values, by) => Math.min(Math.max(by, -Math.min(...values)), 1 - Math.max(...values));
+  const x = limit(points.map((p) => p[0]), dx);
+  const y = limit(points.map((p) => p[1]), dy);
+  return points.map((p) => clamp([p[0] + x, p[1] + y]));
+}

@@ -1,0 +1,277 @@
+"""Stand-ins that behave: a store in memory, a detector that sees what it is told, a source that follows a script."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import av
+import numpy as np
+
+from analytics.buckets import MinuteRow
+from analytics.heatmap import HeatCells
+from analytics.storage.base import Checkpoint, StreamRecord
+from pipelines.errors import StaleEpoch, StoreUnavailable, UnknownStream
+from pipelines.mailbox import WaitingFrame
+from pipelines.sources.base import Position, SourceFrame
+from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
+
+
+class MemoryStore:
+    """`analytics.storage.base.Store` without a database; passes the same contract suite.
+
+    Attributes:
+        away: while set, every call raises `StoreUnavailable`, as if the database were gone.
+    """
+
+    def __init__(self, *, wall_clock: Callable[[], float] = lambda: 0.0) -> None:
+        self.away = False
+        self.checkpoints_written = 0
+        self._wall_clock = wall_clock
+        self._lock = threading.Lock()
+        self._streams: dict[str, StreamRecord] = {}
+        self._epochs: dict[str, tuple[int, str | None]] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._minutes: dict[tuple[str, int, int], MinuteRow] = {}
+
+    def _ask(self) -> threading.Lock:
+        if self.away:
+            raise StoreUnavailable("the database is away")
+        return self._lock
+
+    def put_stream(self, record: StreamRecord) -> bool:
+        with self._ask():
+            known = self._streams.get(record.id)
+            now = self._wall_clock()
+            stored = replace(
+                record,
+                definition=_as_json(record.definition),
+                geometry=_as_json(record.geometry),
+                created_s=known.created_s if known else now,
+                updated_s=now,
+            )
+            self._streams[record.id] = stored
+            self._epochs.setdefault(record.id, (0, None))
+            return known is None
+
+    def _record(self, stream: str) -> StreamRecord:
+        epoch, owner = self._epochs[stream]
+        return replace(self._streams[stream], epoch=epoch, owner=owner)
+
+    def get_stream(self, stream: str) -> StreamRecord | None:
+        with self._ask():
+            return self._record(stream) if stream in self._streams else None
+
+    def list_streams(self) -> list[StreamRecord]:
+        with self._ask():
+            return [self._record(stream) for stream in sorted(self._streams)]
+
+    def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
+        with self._ask():
+            removed = self._streams.pop(stream, None) is not None
+            self._checkpoints.pop(stream, None)
+            if stream in self._epochs:
+                self._epochs[stream] = (self._epochs[stream][0] + 1, None)
+            if purge:
+                self._minutes = {key: row for key, row in self._minutes.items() if key[0] != stream}
+            return removed
+
+    def assign(self, stream: str, owner: str | None) -> int:
+        with self._ask():
+            if stream not in self._streams:
+                raise UnknownStream(f"there is no stream {stream!r}")
+            epoch = self._epochs[stream][0] + (owner is not None)
+            self._epochs[stream] = (epoch, owner)
+            return epoch
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        with self._ask():
+            held = self._epochs.get(checkpoint.stream)
+            if held is None or checkpoint.stream not in self._streams or held[0] != checkpoint.epoch:
+                raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
+            self._checkpoints[checkpoint.stream] = Checkpoint(
+                checkpoint.stream,
+                checkpoint.epoch,
+                (),
+                _as_json(checkpoint.state),
+                None if checkpoint.resume is None else _as_json(checkpoint.resume),
+                checkpoint.time_s,
+            )
+            for row in checkpoint.rows:
+                self._minutes[row.stream, row.minute, row.epoch] = copy.deepcopy(row)
+            self.checkpoints_written += 1
+
+    def load_checkpoint(self, stream: str) -> Checkpoint | None:
+        with self._ask():
+            return self._checkpoints.get(stream)
+
+    def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
+        with self._ask():
+            found = [
+                copy.deepcopy(self._minutes[key])
+                for key in sorted(self._minutes)
+                if key[0] == stream and start <= key[1] < end
+            ]
+        for row in found:
+            if not heat:
+                row.totals.heat = HeatCells()
+        return found
+
+    def check(self) -> None:
+        with self._ask():
+            pass
+
+    def close(self) -> None:
+        pass
+
+    # -- shorthands for tests
+
+    def register(self, stream: str) -> None:
+        self.put_stream(StreamRecord(stream, {}))
+
+    def write(self, stream: str, epoch: int, rows: Sequence[MinuteRow], **state: Any) -> None:
+        self.checkpoint(Checkpoint(stream, epoch, rows, state, None, 0.0))
+
+
+def _as_json(value: Mapping[str, Any]) -> Any:
+    """What a database would give back."""
+    return json.loads(json.dumps(value))
+
+
+SMALL_INPUT = (32, 48)
+"""Height and width of the fake detector's input, pixels."""
+Find: TypeAlias = Callable[[Image], Detections]
+
+
+def nobody(image: Image) -> Detections:
+    return Detections.empty()
+
+
+class FakeDetector:
+    """`pipelines.detection.base.Detector` that finds what a function finds, and fails or waits when told to.
+
+    Attributes:
+        failing: while set, every call raises it.
+        gate: calls wait until it is set.
+        sizes: of the batches so far.
+    """
+
+    def __init__(self, find: Find = nobody, input_size: tuple[int, int] = SMALL_INPUT) -> None:
+        self.input_size = input_size
+        self.classes = ("person",)
+        self.failing: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.sizes: list[int] = []
+        self.closed = 0
+        self._find = find
+
+    def detect(self, batch: ImageBatch) -> list[Detections]:
+        self.sizes.append(len(batch))
+        self.gate.wait(20.0)
+        if self.failing is not None:
+            raise self.failing
+        return [self._find(image) for image in batch]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def brightness_as_box(image: Image) -> Detections:
+    """One detection whose score tells the image's first pixel: to see whether answers reach their frames."""
+    value = float(image[0, 0, 0])
+    return Detections(np.array([[0, 0, 10, 20]], np.float32), np.array([value], np.float32), np.zeros(1, np.int32))
+
+
+class Collected:
+    """`pipelines.batching.FrameConsumer` that keeps everything.
+
+    Attributes:
+        failing: while set, every call raises it, after the frame was kept.
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[WaitingFrame] = []
+        self.detections: list[Detections] = []
+        self.failing: Exception | None = None
+
+    def consume(self, frame: WaitingFrame, detections: Detections) -> None:
+        self.frames.append(frame)
+        self.detections.append(detections)
+        if self.failing is not None:
+            raise self.failing
+
+    @property
+    def indices(self) -> list[int]:
+        return [frame.stamp.index for frame in self.frames]
+
+
+def picture(value: int = 0, size: tuple[int, int] = SMALL_INPUT) -> av.VideoFrame:
+    """A plain grey frame of that brightness."""
+    return av.VideoFrame.from_ndarray(np.full((*size, 3), value, np.uint8), format="bgr24")
+
+
+@dataclass
+class Sink:
+    """`pipelines.sources.supervisor.FrameSink` that keeps stamps; while ``full`` it blocks like a mailbox does."""
+
+    stamps: list[FrameStamp] = field(default_factory=list)
+    full: bool = False
+
+    def offer(self, picture: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+        while self.full and not stop.wait(0.01):
+            pass
+        if not stop.is_set():
+            self.stamps.append(stamp)
+
+
+Step: TypeAlias = "float | tuple[float, dict[str, Any]] | Exception | Callable[[threading.Event], None]"
+"""A frame's time, or that and its position; an error to raise; or something to do, such as to wait."""
+
+
+@dataclass
+class ScriptedSource:
+    """`pipelines.sources.base.Source` that does what a script says, step by step.
+
+    Attributes:
+        steps: of ``frames``.
+        refusal: raised by ``connect``.
+        live: as in the protocol.
+    """
+
+    steps: Sequence[Step] = ()
+    refusal: Exception | None = None
+    live: bool = True
+    on_connect: Callable[[], None] = lambda: None
+    resumed_at: Position | None = None
+    closed: int = 0
+    acknowledged: list[Position] = field(default_factory=list)
+
+    def connect(self, resume: Position | None) -> StreamInfo:
+        self.resumed_at = resume
+        self.on_connect()
+        if self.refusal is not None:
+            raise self.refusal
+        return StreamInfo("scripted", SMALL_INPUT[1], SMALL_INPUT[0], 25.0)
+
+    def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
+        for step in self.steps:
+            if stop.is_set():
+                return
+            if isinstance(step, Exception):
+                raise step
+            if callable(step):
+                step(stop)
+                continue
+            time_s, position = step if isinstance(step, tuple) else (step, None)
+            yield SourceFrame(picture(), time_s, position)
+
+    def acknowledge(self, position: Position) -> None:
+        self.acknowledged.append(position)
+
+    def close(self) -> None:
+        self.closed += 1

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from pipelines.errors import (
+    FootfallError,
+    SourceDisconnected,
+    SourceError,
+    SourceNotFound,
+    SourceStalled,
+    SourceUnauthorized,
+    SourceUnreachable,
+    SourceUnsupported,
+)
+from pipelines.sources.clock import Timeline
+from pipelines.sources.supervisor import Backoff, RateMeter, SourceSupervisor, StreamState
+from tests.fakes import ScriptedSource, Sink
+from tests.waiting import wait_until
+
+QUICK = Backoff(first_s=0.01, longest_s=0.04, unauthorized_s=0.02, healthy_s=10.0)
+
+
+def forever(stop: threading.Event) -> None:
+    stop.wait(20.0)
+
+
+class Running:
+    """A supervisor at work on one scripted source after the other; the last one is used again and again."""
+
+    def __init__(
+        self,
+        sources: Sequence[ScriptedSource],
+        *,
+        backoff: Backoff = QUICK,
+        fps: float | None = None,
+        resume: dict[str, int] | None = None,
+        gap_first: bool = False,
+        full: bool = False,
+    ) -> None:
+        self.sources = list(sources)
+        self.made: list[ScriptedSource] = []
+        self.sink = Sink(full=full)
+        self.stop = threading.Event()
+        self.supervisor = SourceSupervisor(
+            "cam", self._make, self.sink, Timeline.of(fps), resume=resume, gap_first=gap_first, backoff=backoff
+        )
+        self.thread = threading.Thread(target=self.supervisor.run, args=(self.stop,))
+        self.thread.start()
+
+    def _make(self) -> ScriptedSource:
+        source = self.sources.pop(0) if len(self.sources) > 1 else self.sources[0]
+        self.made.append(source)
+        return source
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        wait_until(condition, 5, what, every_s=0.002)
+
+    def finished(self) -> None:
+        self.thread.join(5)
+        assert not self.thread.is_alive()
+
+
+Run = Callable[..., Running]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    started: list[Running] = []
+
+    def begin(*sources: ScriptedSource, **options: object) -> Running:
+        started.append(Running(sources, **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.stop.set()
+        one.finished()
+
+
+def test_frames_are_numbered_stamped_and_passed_on(run: Run) -> None:
+    running = run(ScriptedSource([10.0, 10.1, 10.2, forever]))
+    running.until(lambda: len(running.sink.stamps) == 3, "three frames")
+    assert [(s.index, s.time_s, s.gap) for s in running.sink.stamps] == [
+        (0, 10.0, False),
+        (1, 10.1, False),
+        (2, 10.2, False),
+    ]
+    status = running.supervisor.status
+    assert (status.state, status.frames, status.error) == (StreamState.RUNNING, 3, None)
+    assert status.info is not None
+    assert status.info.codec == "scripted"
+
+
+def test_the_end_of_a_recording_is_a_stop_and_no_error(run: Run) -> None:
+    source = ScriptedSource([1.0, 2.0], live=False)
+    running = run(source)
+    running.finished()
+    status = running.supervisor.status
+    assert (status.state, status.error, status.error_code, status.reconnects) == (StreamState.STOPPED, None, None, 0)
+    assert source.closed == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SourceUnreachable("nobody answers"),
+        SourceUnauthorized("refused"),
+        SourceNotFound("no such path"),
+        SourceStalled("silent"),
+        SourceDisconnected("gone"),
+    ],
+)
+def test_what_a_retry_may_mend_is_told_with_its_reason_and_tried_again(run: Run, error: SourceError) -> None:
+    broken = ScriptedSource(refusal=error)
+    running = run(broken, backoff=Backoff(30, 30, 30))
+    running.until(lambda: running.supervisor.status.state is StreamState.RECONNECTING, "the state")
+    status = running.supervisor.status
+    assert (status.error, status.error_code, status.reconnects) == (str(error), error.code, 1)
+    assert broken.closed == 1
+
+
+def test_a_source_that_comes_back_is_running_without_an_error(run: Run) -> None:
+    running = run(ScriptedSource(refusal=SourceUnreachable("away")), ScriptedSource([1.0, forever]))
+    running.until(lambda: running.sink.stamps, "a frame")
+    status = running.supervisor.status
+    assert (status.state, status.error, status.error_code) == (StreamState.RUNNING, None, None)
+    assert status.reconnects == 1
+
+
+def test_what_no_retry_mends_is_a_failure_at_once(run: Run) -> None:
+    running = run(ScriptedSource(refusal=SourceUnsupported("no video in it")))
+    running.finished()
+    status = running.supervisor.status
+    assert (status.state, status.error, status.error_code) == (
+        StreamState.FAILED,
+        "no video in it",
+        "source-unsupported",
+    )
+    assert len(running.made) == 1
+
+
+def test_a_bug_in_a_source_is_a_failure_that_shows_no_password(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    bug = KeyError("rtsp://admin:hunter2@camera/stream")
+    with caplog.at_level(logging.ERROR):
+        running = run(ScriptedSource([1.0, bug]))
+        running.finished()
+    status = running.supervisor.status
+    assert status.state is StreamState.FAILED
+    assert status.error is not None
+    assert status.error.startswith("internal error: ")
+    assert "hunter2" not in status.error
+    assert running.made[0].closed == 1
+    assert "stream failed" in caplog.text
+
+
+def test_an_interruption_is_marked_on_the_next_frame_only(run: Run) -> None:
+    running = run(
+        ScriptedSource([10.0, 10.1, SourceDisconnected("gone")]),
+        ScriptedSource(refusal=SourceUnreachable("away")),
+        ScriptedSource([11.0, 11.1, forever]),
+    )
+    running.until(lambda: len(running.sink.stamps) == 4, "four frames")
+    assert [s.gap for s in running.sink.stamps] == [False, False, True, False]
+    assert [s.index for s in running.sink.stamps] == [0, 1, 2, 3]
+
+
+def test_the_mark_of_a_gap_waits_for_a_frame_that_is_analysed(run: Run) -> None:
+    times = [0.0, 0.04, SourceDisconnected("gone")]
+    running = run(ScriptedSource(times), ScriptedSource([0.08, 0.12, 0.16, 0.2, forever]), fps=6.0)
+    running.until(lambda: len(running.sink.stamps) == 2, "two frames")
+    assert [(s.index, s.gap) for s in running.sink.stamps] == [(0, False), (4, True)]
+
+
+def test_a_clock_step_is_marked_as_a_gap(run: Run) -> None:
+    running = run(ScriptedSource([10.0, 10.1, 500.0, 40.0, forever]))
+    running.until(lambda: len(running.sink.stamps) == 4, "four frames")
+    assert [s.gap for s in running.sink.stamps] == [False, False, True, True]
+
+
+def test_times_never_run_back_over_reconnects(run: Run) -> None:
+    running = run(
+        ScriptedSource([100.0, 100.2, SourceDisconnected("gone")]),
+        ScriptedSource([99.5, 99.7, 100.4, SourceStalled("silent")]),
+        ScriptedSource([50.0, 50.2, forever]),
+    )
+    running.until(lambda: len(running.sink.stamps) == 7, "seven frames")
+    times = [s.time_s for s in running.sink.stamps]
+    assert times == sorted(times)
+
+
+def test_a_session_that_takes_over_marks_its_first_frame(run: Run) -> None:
+    running = run(ScriptedSource([1.0, 1.1, forever]), gap_first=True)
+    running.until(lambda: len(running.sink.stamps) == 2, "two frames")
+    assert [s.gap for s in running.sink.stamps] == [True, False]
+
+
+def test_only_wanted_frames_are_passed_on_but_all_are_counted(run: Run) -> None:
+    running = run(ScriptedSource([n / 25 for n in range(100)], live=False), fps=5.0)
+    running.finished()
+    assert running.supervisor.status.frames == 100
+    indices = [s.index for s in running.sink.stamps]
+    assert len(indices) in (20, 21)
+    assert {later - earlier for earlier, later in itertools.pairwise(indices)} <= {4, 5}
+
+
+def test_a_replayable_source_goes_on_behind_its_last_frame_and_every_frame_says_where(run: Run) -> None:
+    first = ScriptedSource([(1.0, {"frame": 1}), (2.0, {"frame": 2}), SourceDisconnected("gone")], live=False)
+    second = ScriptedSource([(3.0, {"frame": 3})], live=False)
+    running = run(first, second, resume={"frame": 0})
+    running.finished()
+    assert first.resumed_at == {"frame": 0}
+    assert second.resumed_at == {"frame": 2}
+    assert [s.resume["position"] for s in running.sink.stamps if s.resume] == [{"frame": n} for n in (1, 2, 3)]
+    restored = Timeline.of(None)
+    assert running.sink.stamps[-1].resume is not None
+    restored.restore(running.sink.stamps[-1].resume["timeline"])
+    assert restored.index == 3
+
+
+def test_acknowledgements_reach_the_source_that_is_open(run: Run) -> None:
+    source = ScriptedSource([(1.0, {"frame": 1}), forever])
+    running = run(source)
+    running.until(lambda: running.sink.stamps, "a frame")
+    running.supervisor.acknowledge({"frame": 1})
+    assert source.acknowledged == [{"frame": 1}]
+    running.stop.set()
+    running.finished()
+    running.supervisor.acknowledge({"frame": 2})
+    assert source.acknowledged == [{"frame": 1}]
+
+
+def test_a_stop_while_connecting_ends_without_an_attempt_more(run: Run) -> None:
+    connecting, may_go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        connecting.set()
+        may_go_on.wait(5)
+
+    running = run(ScriptedSource(refusal=SourceUnreachable("too slow"), on_connect=slow))
+    assert connecting.wait(5)
+    running.stop.set()
+    may_go_on.set()
+    running.finished()
+    assert running.supervisor.status.state is StreamState.STOPPED
+    assert len(running.made) == 1
+    assert running.made[0].closed == 1
+
+
+def test_a_stop_during_a_pause_ends_at_once(run: Run) -> None:
+    running = run(ScriptedSource(refusal=SourceUnreachable("away")), backoff=Backoff(60, 60, 60))
+    running.until(lambda: running.supervisor.status.state is StreamState.RECONNECTING, "the pause")
+    begun = time.monotonic()
+    running.stop.set()
+    running.finished()
+    assert time.monotonic() - begun < 1
+    assert running.supervisor.status.state is StreamState.STOPPED
+
+
+def test_a_stop_while_the_sink_is_full_ends_at_once(run: Run) -> None:
+    running = run(ScriptedSource([1.0, 2.0, 3.0], live=False), full=True)
+    running.until(lambda: running.supervisor.status.frames == 1, "a frame that finds no room")
+    begun = time.monotonic()
+    running.stop.set()
+    running.finished()
+    assert time.monotonic() - begun < 1
+    assert running.supervisor.status.state is StreamState.STOPPED
+    assert running.made[0].closed == 1
+
+
+def test_a_state_keeps_the_moment_it_began(run: Run) -> None:
+    running = run(ScriptedSource(refusal=SourceUnreachable("away")))
+    running.until(lambda: running.supervisor.status.reconnects >= 1, "the first failure")
+    since_s = running.supervisor.status.since_s
+    running.until(lambda: running.supervisor.status.reconnects >= 4, "more failures")
+    assert running.supervisor.status.since_s == since_s
+
+
+def test_corrupt_frames_are_counted(run: Run) -> None:
+    class Damaged(ScriptedSource):
+        def frames(self, stop: threading.Event):  # type: ignore[no-untyped-def]
+            for number, frame in enumerate(super().frames(stop)):
+                yield replace(frame, corrupt=number % 3 == 0)
+
+    running = run(Damaged([float(n) for n in range(9)], live=False))
+    running.finished()
+    assert (running.supervisor.status.frames, running.supervisor.status.corrupt) == (9, 3)
+
+
+# -- pauses
+
+
+def test_pauses_double_up_to_a_limit_and_spread() -> None:
+    backoff, error = Backoff(first_s=0.5, longest_s=30.0), SourceUnreachable("away")
+    middle = [backoff.delay_s(failures, error, 0.5) for failures in range(1, 10)]
+    assert middle == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert backoff.delay_s(1, error, 0.0) == 0.375
+    assert backoff.delay_s(1, error, 0.999) == pytest.approx(0.625, abs=0.001)
+    assert backoff.delay_s(10**6, error, 0.5) == 30.0
+
+
+def test_a_refused_password_is_not_tried_often() -> None:
+    backoff = Backoff(unauthorized_s=10.0)
+    assert backoff.delay_s(1, SourceUnauthorized("refused"), 0.0) == 7.5
+    assert backoff.delay_s(20, SourceUnauthorized("refused"), 0.5) == 30.0
+
+
+@dataclass(frozen=True)
+class Noting(Backoff):
+    """No pauses; remembers the number of failures that each was for."""
+
+    noted: list[int] = field(default_factory=list)
+
+    def delay_s(self, failures: int, error: FootfallError, chance: float) -> float:
+        self.noted.append(failures)
+        return 0.0
+
+
+def for_a_while(stop: threading.Event) -> None:
+    stop.wait(0.15)
+
+
+def test_the_count_of_failures_grows_and_begins_anew_after_a_healthy_connection(run: Run) -> None:
+    backoff = Noting(healthy_s=0.1)
+    away = ScriptedSource(refusal=SourceUnreachable("away"))
+    healthy = ScriptedSource([1.0, for_a_while, SourceDisconnected("gone")])
+    running = run(away, away, away, healthy, away, away, ScriptedSource([2.0, forever]), backoff=backoff)
+    running.until(lambda: len(running.sink.stamps) == 2, "the last source")
+    assert backoff.noted == [1, 2, 3, 1, 2, 3]
+
+
+def test_a_connection_that_breaks_at_once_does_not_begin_anew(run: Run) -> None:
+    backoff = Noting()
+    flapping = [ScriptedSource([float(n), SourceDisconnected("gone")]) for n in range(4)]
+    running = run(*flapping, ScriptedSource([9.0, forever]), backoff=backoff)
+    running.until(lambda: len(running.sink.stamps) == 5, "the last source")
+    assert backoff.noted == [1, 2, 3, 4]
+
+
+def test_rates_are_those_of_the_last_seconds() -> None:
+    meter = RateMeter(window_s=5.0)
+    assert meter.rate(0.0) == 0.0
+    for tick in itertools.takewhile(lambda t: t <= 20.0, itertools.count(0.0, 0.1)):
+        meter.tick(tick)
+    assert meter.rate(20.0) == pytest.approx(10.0, rel=0.03)
+    assert meter.rate(22.5) == pytest.approx(5.0, rel=0.1)
+    assert meter.rate(30.0) == 0.0

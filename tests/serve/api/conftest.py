@@ -1,0 +1,120 @@
+"""The whole API over a real registry and a database in a folder, without Ray: nobody reads, but everything answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from analytics.buckets import LineTotals, MinuteRow, Totals, ZoneTotals
+from analytics.heatmap import HeatCells
+from analytics.storage.base import Checkpoint
+from analytics.storage.database import DatabaseStore
+from pipelines.errors import StoreUnavailable
+from serve.api.app import make_api
+from serve.registry import Registry
+from serve.settings import Settings, load
+
+NOON = 1_790_510_400  # 2026-09-27 12:00:00 UTC
+
+
+class LocalDirectory:
+    """The registry in this process, made on the loop that first asks for it."""
+
+    def __init__(self, settings: Settings, store: DatabaseStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._made: Registry | None = None
+
+    @property
+    def registry(self) -> Registry:
+        if self._made is None:
+            self._made = Registry(self._settings.to_arguments(), self._store)
+        return self._made
+
+    async def list_streams(self) -> list[dict[str, Any]]:
+        return await self.registry.list_streams()
+
+    async def get_stream(self, stream: str) -> dict[str, Any]:
+        return await self.registry.get_stream(stream)
+
+    async def put_stream(
+        self, stream: str, document: dict[str, Any], geometry: dict[str, Any] | None
+    ) -> tuple[dict[str, Any], bool]:
+        return await self.registry.put_stream(stream, document, geometry)
+
+    async def patch_stream(
+        self, stream: str, changes: dict[str, Any], geometry: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        return await self.registry.patch_stream(stream, changes, geometry)
+
+    async def delete_stream(self, stream: str, purge: bool) -> None:
+        await self.registry.delete_stream(stream, purge)
+
+    async def put_geometry(self, stream: str, geometry: dict[str, Any], version: int | None) -> dict[str, Any]:
+        return await self.registry.put_geometry(stream, geometry, version)
+
+    async def overview(self) -> dict[str, Any]:
+        return await self.registry.overview()
+
+    async def watch(self, stream: str) -> AsyncIterator[Mapping[str, Any]]:
+        async for payload in self.registry.watch(stream):
+            yield payload
+
+
+class BrokenStore(DatabaseStore):
+    """A database that can be pulled away."""
+
+    away = False
+
+    def _transaction(self) -> Any:
+        if self.away:
+            raise StoreUnavailable("the database is away: connection refused")
+        return super()._transaction()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[BrokenStore]:
+    made = BrokenStore(f"sqlite:///{tmp_path / 'footfall.db'}")
+    made.migrate()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def token() -> str | None:
+    return None
+
+
+@pytest.fixture
+def api(tmp_path: Path, store: BrokenStore, token: str | None) -> Iterator[TestClient]:
+    values: dict[str, Any] = {"data_dir": str(tmp_path), "log_format": "text"}
+    if token is not None:
+        values["api"] = {"token": token}
+    settings = load(None, **values)
+    app = make_api(LocalDirectory(settings, store), store, settings)
+    with TestClient(app, client=("127.0.0.1", 40000), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def camera(api: TestClient) -> str:
+    body = {"name": "Door", "source": {"type": "rtsp", "url": "rtsp://user:s3cret@192.0.2.1/x"}}
+    assert api.put("/api/v1/streams/door", json=body).status_code == 201
+    return "door"
+
+
+@pytest.fixture
+def counted(camera: str, store: BrokenStore) -> str:
+    """The camera with two covered minutes, from noon, with a minute in between of which nothing was seen."""
+    rows = []
+    for minute, entered, share in ((NOON, 3, 1.0), (NOON + 120, 2, 0.5)):
+        totals = Totals(60 * share, 360, 90.0, 4, {"door": LineTotals(entered, 1)}, {"till": ZoneTotals(30.0, 2, 2, 1)})
+        totals.heat = HeatCells({100: 60.0, 101: 30.0}, {100: 2, 101: 1})
+        rows.append(MinuteRow(camera, minute, 1, totals))
+    assert store.assign(camera, "reader") == 1
+    store.checkpoint(Checkpoint(camera, 1, rows, {}, None, NOON + 150.0))
+    return camera

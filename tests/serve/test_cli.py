@@ -1,0 +1,113 @@
+"""The command line: one line and an exit code for every mistake."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+CLI = str(Path(sys.executable).parent / "footfall")
+
+
+def footfall(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    return subprocess.run(
+        [CLI, *arguments], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=100
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The complaint, once it is sure that it is one line."""
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("footfall: ")
+    return lines[0]
+
+
+def test_help_names_every_command() -> None:
+    text = footfall("--help").stdout
+    for command in ("demo", "up", "analyze", "evaluate", "simulate", "models", "bench", "settings"):
+        assert command in text
+    assert footfall("--version").stdout.startswith("footfall 0.")
+
+
+def test_analyze_says_what_is_wrong_in_one_line(tmp_path: Path, model_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.mp4"
+    rubbish.write_bytes(b"x" * 1000)
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"lines": [{"id": "a"}]}')
+    out, model = str(tmp_path / "out"), str(model_path)
+    none = str(tmp_path / "none.mp4")
+    assert "does not exist" in one_line(footfall("analyze", none, "--out", out, "--model", model), 1)
+    assert "no video" in one_line(footfall("analyze", str(rubbish), "--out", out, "--model", model), 1)
+    bad_geometry = footfall("analyze", none, "--out", out, "--model", model, "--geometry", str(bad))
+    assert "lines[0].a" in one_line(bad_geometry, 1)
+    assert "models pull" in one_line(footfall("analyze", none, "--out", out, FOOTFALL_MODELS=str(tmp_path)), 1)
+    assert "rubbish.mp4" in one_line(footfall("analyze", none, "--out", out, "--model", str(rubbish)), 1)
+    assert footfall("analyze", none).returncode == 2
+
+
+def test_simulate_writes_the_files_of_the_contract(tmp_path: Path, test_cache: Path) -> None:
+    out = tmp_path / "scene"
+    done = footfall(
+        *("simulate", "--seed", "3", "--people", "2", "--seconds", "3", "--size", "320x180", "--fps", "8"),
+        *("--overlap", "0.15", "--out", str(out)),
+        FOOTFALL_CACHE=str(test_cache),
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in out.iterdir()} == {"video.mp4", "gt.txt", "geometry.json", "truth.json"}
+    truth = json.loads((out / "truth.json").read_text())
+    assert {"lines", "zones", "person_seconds"} <= truth.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("simulate",), "--out DIR"),
+        (("simulate", "--out", "x", "--size", "big"), "640x360"),
+        (("simulate", "--out", "x", "--size", "641x360"), "even"),
+        (("simulate", "--kafka", "127.0.0.1:9", "--codec", "mp3"), "jpeg or h264"),
+    ],
+)
+def test_simulate_refuses_what_makes_no_sense(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    assert says in one_line(footfall(*arguments, cwd=tmp_path), 2)
+
+
+def test_settings_come_from_file_and_environment_and_typing_errors_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "footfall.yaml"
+    file.write_text("api: {port: 9001}\nreader: {capacity: 5}\n")
+    done = footfall("settings", "--config", str(file), FOOTFALL_API__PORT="9002")
+    document = yaml.safe_load(done.stdout)
+    assert document["api"]["port"] == 9002
+    assert document["reader"]["capacity"] == 5
+    file.write_text("api: {prot: 9001}\n")
+    assert "api.prot" in one_line(footfall("settings", "--config", str(file)), 1)
+    file.write_text("- a list\n")
+    one_line(footfall("settings", "--config", str(file)), 1)
+    file.write_text("{unclosed\n")
+    one_line(footfall("settings", "--config", str(file)), 1)
+    assert "does not exist" in one_line(footfall("settings", "--config", str(tmp_path / "none.yaml")), 1)
+
+
+def test_up_refuses_an_open_door_a_taken_port_and_a_folder_it_cannot_write(tmp_path: Path, model_path: Path) -> None:
+    models = str(model_path.parent)
+    open_door = footfall("up", "--host", "0.0.0.0", "--data-dir", str(tmp_path), FOOTFALL_MODELS=models)
+    assert "api.token" in one_line(open_door, 1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = footfall("up", "--port", port, "--data-dir", str(tmp_path), FOOTFALL_MODELS=models)
+    assert "--port" in one_line(done, 1)
+    (tmp_path / "file").write_text("")
+    done = footfall("up", "--data-dir", str(tmp_path / "file" / "data"), FOOTFALL_MODELS=models)
+    assert "cannot be written" in one_line(done, 1)
+    done = footfall("up", "--data-dir", str(tmp_path), FOOTFALL_MODELS=str(tmp_path))
+    assert "models pull" in one_line(done, 1)
