@@ -250,16 +250,20 @@ class ScriptedSource:
     resumed_at: Position | None = None
     closed: int = 0
     acknowledged: list[Position] = field(default_factory=list)
+    connected: bool = False
 
     def connect(self, resume: Position | None) -> StreamInfo:
         self.resumed_at = resume
         self.on_connect()
         if self.refusal is not None:
             raise self.refusal
+        self.connected = True
         return StreamInfo("scripted", SMALL_INPUT[1], SMALL_INPUT[0], 25.0)
 
     def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
-        for step in self.steps:
+        if not self.connected:
+            raise RuntimeError("connect() comes first")
+        for step in self._rest():
             if stop.is_set():
                 return
             if isinstance(step, Exception):
@@ -269,6 +273,12 @@ class ScriptedSource:
                 continue
             time_s, position = step if isinstance(step, tuple) else (step, None)
             yield SourceFrame(picture(), time_s, position)
+
+    def _rest(self) -> Sequence[Step]:
+        """The steps behind the position to go on from, if the script knows it."""
+        places = [step[1] if isinstance(step, tuple) else None for step in self.steps]
+        known = self.resumed_at is not None and self.resumed_at in places
+        return self.steps[places.index(self.resumed_at) + 1 :] if known else self.steps
 
     def acknowledge(self, position: Position) -> None:
         self.acknowledged.append(position)

@@ -16,7 +16,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from pipelines.errors import FootfallError
 from pipelines.redaction import redact
 
-out = Console(soft_wrap=True, highlight=False)
+WIDTH_IN_FILES = 140
+"""Tables that go into a file or a pipe must not be cut to the width of a terminal that is not there."""
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

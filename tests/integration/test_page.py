@@ -392,11 +392,10 @@ def test_wrong_input_is_named_next_to_its_field(page: Page, hall: str, complaint
     page.get_by_role("button", name="Try the camera").click()
     expect(page.locator('[data-field="source.url"] .field-error')).to_contain_text("rtsp://HOST/PATH")
     expect(address).to_have_attribute("aria-invalid", "true")
-    page.get_by_role("radio", name="Simulator").check()
+    address.fill(DEAD_URL)
     page.get_by_label("Name").fill("Hall")
     page.get_by_role("button", name="Try the camera").click()
-    expect(page.get_by_text("It works.")).to_be_visible()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save all the same").click()
     expect(page.locator('[data-field="id"] .field-error')).to_contain_text("a camera with this id already")
 
 
@@ -435,7 +434,7 @@ def test_a_camera_is_stopped_started_and_deleted_after_a_question(
     expect(badge).to_have_text("Running")
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete the camera").click()
-    expect(page).to_have_title("Cameras – Footfall")
+    expect(page).to_have_title(re.compile("^Cameras"))
     expect(card(page, "gate")).to_have_count(0)
     assert api.get("/api/v1/streams/gate").status_code == 404
 

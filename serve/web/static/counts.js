@@ -7,7 +7,7 @@ import { Refresher } from "./refresher.js";
 import { sentence } from "./status.js";
 import { amount, duration, percent, span } from "./times.js";
 
-const REFRESH_MS = 8000;
+const REFRESH_MS = 5000;
 const MAX_ROWS = 300;
 
 export class Counts {

@@ -30,7 +30,7 @@ from tests.pipelines.sources.videos import HEIGHT, WIDTH, number_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
-LIMITS = SourceLimits(open_s=2.0, read_s=1.0, stall_s=2.0)
+LIMITS = SourceLimits(open_s=2.0, read_s=0.8, stall_s=1.0)
 
 
 @contextmanager
@@ -147,9 +147,7 @@ def test_heavy_loss_is_never_the_end_for_good(camera: CameraServer) -> None:
         list(itertools.islice(frames, 5))
         camera.loss("cam", 0.97)
         with pytest.raises(SourceError) as caught:
-            for _ in itertools.islice(frames, 200):
-                if any(True for _ in ()):
-                    break
+            list(frames)
         assert caught.value.retryable
 
 

@@ -18,8 +18,10 @@ CLOCK = 1000
 
 
 def numbered(number: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Image:
-    """An image with ``number`` written on it in black and white blocks."""
+    """An image with ``number`` written on it in black and white blocks, over noise: no packet holds a whole picture."""
     image = np.full((*size, 3), 90, np.uint8)
+    lower = image[size[0] // 2 :]
+    lower[:] = np.random.default_rng(number).integers(0, 255, (*lower.shape[:2], 1), np.uint8)
     block = size[1] // BITS
     for bit in range(BITS):
         image[size[0] // 4 : size[0] // 2, bit * block : (bit + 1) * block] = 235 if number >> bit & 1 else 16
