@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
@@ -129,15 +129,23 @@ class BatchCollector:
         max_batch: largest batch.
         max_wait_s: how long an idle detector waits for a batch to fill up.
         retry_s: pause before a batch of frames that may not be skipped is tried again.
+        on_failure: told of every failed batch, with the number of failures in a row; must not block.
     """
 
     def __init__(
-        self, detector: BatchDetector, *, max_batch: int = 8, max_wait_s: float = 0.0, retry_s: float = 0.5
+        self,
+        detector: BatchDetector,
+        *,
+        max_batch: int = 8,
+        max_wait_s: float = 0.0,
+        retry_s: float = 0.5,
+        on_failure: Callable[[int], None] | None = None,
     ) -> None:
         self._detector = detector
         self._max_batch = max_batch
         self._max_wait_s = max_wait_s
         self._retry_s = retry_s
+        self._on_failure = on_failure
         self._changed = threading.Condition()
         self._streams: dict[str, tuple[Mailbox, FrameConsumer]] = {}
         self._turn = 0
@@ -271,6 +279,8 @@ class BatchCollector:
                 results = self._answer(flight)
             except Exception as error:
                 self.failures += 1
+                if self._on_failure is not None:
+                    self._on_failure(self.failures)
                 if self._may_complain():
                     known = isinstance(error, FootfallError)
                     logger.warning("the detector failed: %s", error, exc_info=None if known else error)

@@ -32,6 +32,10 @@ from pipelines.tracking.bytetrack import ByteTracker
 from pipelines.types import FrameStamp
 from serve.processing import ProcessedFrame, StreamProcessor
 
+LAST_FRAME_S = 1e-3
+"""A window ends behind its last frame, which may be the first of a minute."""
+MAX_FAILURES = 3
+"""Failed batches in a row after which a detector is given up."""
 Progress = Callable[[int, int | None], None]
 """Called with the frames that are done and the frames there are, if that is known."""
 
@@ -101,7 +105,7 @@ def analyze(
     start_s = recorded_at(video) if start_s is None else start_s
     run = _Run(video, geometry, start_s, progress)
     threaded = ThreadedDetector(detector, workers or os.cpu_count() or 1)
-    collector = BatchCollector(threaded, max_batch=max_batch)
+    collector = BatchCollector(threaded, max_batch=max_batch, on_failure=run.give_up_after_failures)
     try:
         run.through(collector, fps)
     finally:
@@ -128,34 +132,39 @@ class _Run:
         self._last_s = start_s
         self._source_frames: int | None = None
         self._size = (0, 0)
+        self._failed = threading.Event()
 
     def through(self, collector: BatchCollector, fps: float | None) -> None:
         """Every frame through detector, tracker and observer."""
         source = FileSource(self._video, start_s=self._start_s)
         timeline = Timeline.of(fps)
-        stop = threading.Event()
         try:
             source.connect()
             self._source_frames = source.frame_count
             processor = StreamProcessor(ByteTracker(), self._observer, on_frame=self._take, clock=time.monotonic)
             mailbox = collector.add("recording", processor, live=False, capacity=16)
             collector.start()
-            for frame in source.frames(stop):
+            for frame in source.frames(self._failed):
                 time_s, gap = timeline.clock.stamp(frame.raw_time_s)
                 index, timeline.index = timeline.index, timeline.index + 1
                 if self._picture is None:
                     self._picture = frame.picture
                 if timeline.sampler.take(time_s):
-                    mailbox.offer(frame.picture, FrameStamp(index, time_s, gap), stop)
-                if collector.failures > 3:
-                    raise DetectorUnavailable("the detector fails on every batch; see the log")
+                    mailbox.offer(frame.picture, FrameStamp(index, time_s, gap), self._failed)
                 if self._progress is not None:
                     self._progress(index + 1, self._source_frames)
-            while not collector.remove("recording", timeout_s=1.0):
-                if collector.failures > 3:
-                    raise DetectorUnavailable("the detector fails on every batch; see the log")
+            mailbox.close()
+            while not self._failed.is_set() and not mailbox.wait_empty(timeout_s=0.2):
+                pass
+            if self._failed.is_set():
+                raise DetectorUnavailable("the detector fails on every batch; see the log")
         finally:
             source.close()
+
+    def give_up_after_failures(self, failures: int) -> None:
+        """Called for every batch that failed, with the number of failures in a row."""
+        if failures > MAX_FAILURES:
+            self._failed.set()
 
     def _take(self, processed: ProcessedFrame) -> None:
         stamp, tracks = processed.frame.stamp, processed.tracks
@@ -173,7 +182,7 @@ class _Run:
     def write(self, out: Path, elapsed_s: float) -> Analysis:
         """The files of the contract."""
         rows = self._observer.owed()
-        window = Window.of(self._start_s, max(self._last_s, self._start_s + 1))
+        window = Window.of(self._start_s, max(self._last_s + LAST_FRAME_S, self._start_s + 1))
         minutes = in_buckets(rows, window, "1m")
         total = total_of(minutes, window)
         heat = total.totals.heat

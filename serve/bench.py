@@ -186,7 +186,5 @@ def summarise(rounds: Sequence[Sequence[Measurement]]) -> list[Row]:
     for index, first in enumerate(rounds[0]):
         speeds = [measured[index].fps for measured in rounds]
         ratios = [measured[index].fps / measured[0].fps for measured in rounds]
-        rows.append(
-            Row(first.part, statistics.median(speeds), min(speeds), max(speeds), statistics.median(ratios))
-        )
+        rows.append(Row(first.part, statistics.median(speeds), min(speeds), max(speeds), statistics.median(ratios)))
     return rows

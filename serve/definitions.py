@@ -37,10 +37,12 @@ class RtspDefinition(BaseModel):
         try:
             parts = urlsplit(url)
             host, _port = parts.hostname, parts.port
-        except ValueError as error:
-            raise ValueError(f"the URL cannot be read: {redact(str(error))}") from None
+        except ValueError:  # its text may hold a part of the password
+            raise ValueError("the URL cannot be read: special characters of a password must be escaped") from None
         if parts.scheme not in ("rtsp", "rtsps") or not host:
             raise ValueError("the URL must look like rtsp://HOST/PATH or rtsps://HOST/PATH")
+        if any(character.isspace() for character in url):
+            raise ValueError("the URL holds white space; in a password it must be escaped as %20")
         return url
 
 
@@ -89,7 +91,8 @@ class StreamDefinition(BaseModel):
     name: str = Field("", max_length=200)
     site: str = Field("", max_length=200)
     source: SourceDefinition
-    analysis_fps: float | None = Field(6.0, gt=0, le=120, description="Analysed frames a second; none: every frame.")
+    # Below one, frames lie as far apart as gaps, and nobody can be followed from one to the next.
+    analysis_fps: float | None = Field(6.0, ge=1, le=120, description="Analysed frames a second; none: every frame.")
     enabled: bool = True
     model: str | None = Field(None, max_length=500, description="None: the service's own; it is the only one for now.")
 
@@ -106,13 +109,18 @@ class StreamDefinition(BaseModel):
         return document
 
     def with_secrets_of(self, stored: StreamDefinition) -> StreamDefinition:
-        """With the stored credentials where a client sent back the redacted ones that it was shown."""
+        """With the stored credentials where a client sent back the redacted ones that it was shown.
+
+        Only for the place that they belong to: whoever may change a definition must not have them sent elsewhere.
+        """
         mine, theirs = self.source, stored.source
         if isinstance(mine, RtspDefinition) and isinstance(theirs, RtspDefinition):
             if HIDDEN in mine.url and same_but_redacted(mine.url, theirs.url):
                 return self.model_copy(update={"source": mine.model_copy(update={"url": theirs.url})})
         elif isinstance(mine, KafkaDefinition) and isinstance(theirs, KafkaDefinition) and mine.password == HIDDEN:
-            return self.model_copy(update={"source": mine.model_copy(update={"password": theirs.password})})
+            place = (theirs.brokers, theirs.username, theirs.mechanism, theirs.tls)
+            if (mine.brokers, mine.username, mine.mechanism, mine.tls) == place:
+                return self.model_copy(update={"source": mine.model_copy(update={"password": theirs.password})})
         return self
 
     def with_start(self) -> StreamDefinition:

@@ -40,7 +40,8 @@ class LiveBoard:
 
     def drop(self, stream: str) -> None:
         """The stream is gone: end its watchers."""
-        for queue in self._watchers.get(stream, ()):
+        # Taken off first: a frame that is still on its way must not overtake the end.
+        for queue in self._watchers.pop(stream, ()):
             _replace(queue, None)
 
     async def watch(self, stream: str) -> AsyncIterator[Mapping[str, Any]]:

@@ -43,8 +43,8 @@ class Plan:
 def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settling: bool = False) -> Plan:
     """Assign what has no owner, take from the dead, and even out.
 
-    Streams move only if that makes the most loaded reader's load smaller by more than the stream that moves, so a plan
-    that was carried out leaves nothing to do. One stream at a time leaves each reader: a move costs a gap.
+    A stream moves only if that makes the share of capacity that the fuller of two readers uses smaller, so plans that
+    are carried out come to an end. One stream at a time moves: a move costs a gap.
 
     Args:
         claims: all streams.
@@ -75,8 +75,9 @@ def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settli
         claim = claims[stream]
         if not claim.wanted:
             continue
-        target = min(load, key=lambda reader: (load[reader] / capacities[reader], reader), default=None)
-        if target is None or load[target] + claim.weight > capacities[target]:
+        with_room = [reader for reader in load if load[reader] + claim.weight <= capacities[reader]]
+        target = min(with_room, key=lambda reader: (load[reader] / capacities[reader], reader), default=None)
+        if target is None:
             waiting.append(stream)
             continue
         assign[stream] = target
@@ -97,7 +98,7 @@ def _even_out(
         claim = claims[stream]
         if claim.owner != most or stream in releasing:
             continue
-        fits = load[least] + claim.weight <= capacities[least]
-        if fits and load[most] - load[least] > claim.weight:
+        afterwards = (load[least] + claim.weight) / capacities[least]
+        if afterwards <= 1 and afterwards < load[most] / capacities[most]:
             return [stream]
     return []

@@ -120,13 +120,14 @@ class StreamSession:
         """Restore state; returns where the source goes on."""
         try:
             self._processor.restore(checkpoint.state)
+            if checkpoint.resume is not None:
+                timeline.restore(checkpoint.resume["timeline"])
         except (ValueError, KeyError, TypeError) as error:
             logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
         if checkpoint.resume is None:
             timeline.clock.restore({"last_s": checkpoint.time_s, "offset_s": 0.0})
             return None
-        timeline.restore(checkpoint.resume["timeline"])
-        return checkpoint.resume["position"]
+        return checkpoint.resume.get("position")
 
     def use_geometry(self, geometry: Geometry) -> None:
         """Count with other lines and zones from the next frame on."""
@@ -175,7 +176,9 @@ class StreamSession:
                 self._store.checkpoint(waiting)
             except StaleEpoch as error:
                 logger.warning("spooled rows are refused: %s", error, extra={"stream": self.plan.stream})
-            self._spool.delivered(path)
+                self._spool.refused(path)
+            else:
+                self._spool.delivered(path)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Drain in order: source, frames in flight, rows. Idempotent."""

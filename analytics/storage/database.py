@@ -25,6 +25,8 @@ from pipelines.errors import StaleEpoch, StoreError, StoreUnavailable, UnknownSt
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 10.0
+BEGIN = "footfall_begin"
+"""Name of the execution option that says how a transaction of SQLite begins."""
 
 
 class DatabaseStore:
@@ -32,15 +34,20 @@ class DatabaseStore:
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://user:password@host/name``.
+        lock_wait_s: how long to wait for somebody else's transaction.
         wall_clock: for tests.
     """
 
-    def __init__(self, url: str, *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, url: str, *, lock_wait_s: float = LOCK_WAIT_S, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         self._url = _driver_url(url)
         self._wall_clock = wall_clock
-        self._engine = _engine(self._url)
         self._sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = _sqlite_engine(self._url, lock_wait_s) if self._sqlite else _engine(self._url, lock_wait_s)
         self._insert = sqlite.insert if self._sqlite else postgresql.insert
+        # Readers see one moment, although they ask several times; in SQLite they hold up no writer.
+        self._reading = {BEGIN: "DEFERRED"} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
 
     def migrate(self) -> None:
         """Bring the database to this version's tables; safe to call from several processes at once.
@@ -66,10 +73,13 @@ class DatabaseStore:
                 raise StoreError("the database was written by a newer version of Footfall") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def _transaction(self, *, reading: bool = False) -> Iterator[sa.Connection]:
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            with self._engine.connect() as connection:
+                if reading:
+                    connection.execution_options(**self._reading)
+                with connection.begin():
+                    yield connection
         except sa.exc.OperationalError as error:
             raise StoreUnavailable(f"the database does not work: {_reason(error)}") from error
         except (sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
@@ -100,12 +110,12 @@ class DatabaseStore:
         return known is None
 
     def get_stream(self, stream: str) -> StreamRecord | None:
-        with self._transaction() as connection:
+        with self._transaction(reading=True) as connection:
             row = connection.execute(_streams().where(tables.streams.c.id == stream)).mappings().first()
         return _record(row) if row else None
 
     def list_streams(self) -> list[StreamRecord]:
-        with self._transaction() as connection:
+        with self._transaction(reading=True) as connection:
             found = connection.execute(_streams().order_by(tables.streams.c.id)).mappings().all()
         return [_record(row) for row in found]
 
@@ -163,7 +173,7 @@ class DatabaseStore:
 
     def load_checkpoint(self, stream: str) -> Checkpoint | None:
         table = tables.checkpoints
-        with self._transaction() as connection:
+        with self._transaction(reading=True) as connection:
             row = connection.execute(sa.select(table).where(table.c.stream == stream)).mappings().first()
         if row is None:
             return None
@@ -171,7 +181,7 @@ class DatabaseStore:
         return Checkpoint(stream, row["epoch"], (), json.loads(row["state"]), resume, row["time_s"])
 
     def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
-        with self._transaction() as connection:
+        with self._transaction(reading=True) as connection:
             found: list[list[Mapping[str, Any]]] = []
             for table in tables.MINUTE_TABLES:
                 if table is tables.heat_minutes and not heat:
@@ -194,7 +204,7 @@ class DatabaseStore:
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
 
     def check(self) -> None:
-        with self._transaction() as connection:
+        with self._transaction(reading=True) as connection:
             connection.execute(sa.select(1))
 
     def close(self) -> None:
@@ -229,12 +239,21 @@ def _driver_url(url: str) -> URL:
     raise StoreError(f"databases of kind {backend!r} are not supported; use sqlite or postgresql")
 
 
-def _engine(url: URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(
-            url, pool_pre_ping=True, pool_size=5, connect_args={"connect_timeout": 5}, pool_timeout=LOCK_WAIT_S
-        )
-    engine = sa.create_engine(url, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False})
+def _engine(url: URL, lock_wait_s: float) -> sa.Engine:
+    """Of PostgreSQL. A server that is gone without a word is noticed; a lock is not waited for for ever."""
+    limits = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": f"{url.query.get('options', '')} -c lock_timeout={round(lock_wait_s * 1000)}",
+    }
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=5, pool_timeout=lock_wait_s, connect_args=limits)
+
+
+def _sqlite_engine(url: URL, lock_wait_s: float) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": lock_wait_s, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -246,7 +265,7 @@ def _engine(url: URL) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A transaction that turns from reading to writing can be refused; one that begins as a writer only waits.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'IMMEDIATE')}")
 
     return engine
 

@@ -19,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatistics:
-    """Since the start: checkpoints written to disk, delivered from it, and lost because it was full."""
+    """Since the start: checkpoints written to disk, delivered from it, and lost.
+
+    Lost are those that found no room, that were damaged on disk, or that the database does not want any more.
+    """
 
     spooled: int
     delivered: int
@@ -108,14 +111,21 @@ class Spool:
                 logger.exception("spooled checkpoint %s is damaged", path.name)
                 with suppress(OSError):
                     path.rename(path.with_suffix(".damaged"))
+                self._lost += 1
                 continue
             yield path, checkpoint
 
     def delivered(self, path: Path) -> None:
-        """The database has it, or will never want it."""
+        """The database has it."""
         with suppress(OSError):
             path.unlink()
         self._delivered += 1
+
+    def refused(self, path: Path) -> None:
+        """The database will never want it."""
+        with suppress(OSError):
+            path.unlink()
+        self._lost += 1
 
     def _files(self) -> list[Path]:
         try:

@@ -39,9 +39,7 @@ def bench_command(
             return
         table = Table("part", "frames/s (median)", "range", "of the limit")
         for row in rows:
-            table.add_row(
-                row.part, f"{row.fps:.1f}", f"{row.slowest:.1f} - {row.fastest:.1f}", f"{row.of_limit:.0%}"
-            )
+            table.add_row(row.part, f"{row.fps:.1f}", f"{row.slowest:.1f} - {row.fastest:.1f}", f"{row.of_limit:.0%}")
         out.print(table)
         cameras = rows[-1].fps / 6
         out.print(f"The service carries about {cameras:.0f} cameras like this one at 6 analysed frames a second.")

@@ -166,3 +166,48 @@ def test_a_killed_registry_comes_back_and_no_stream_moves(api: httpx.Client, six
         return all(states.get(name) == ("running", epochs[name]) for name in six)
 
     wait_until(running, 40, "all streams as they were")
+
+
+def test_a_frozen_camera_is_seen_and_comes_back(api: httpx.Client, six: list[str], cameras: CameraServer) -> None:
+    before = view_of(api, "cam1")
+    cameras.freeze("cam0", True)
+    try:
+        silent = wait_state(api, "cam0", "reconnecting")
+        assert silent["error_code"] in ("source-stalled", "source-unreachable")
+    finally:
+        cameras.freeze("cam0", False)
+    view = wait_frames(api, "cam0", silent["frames"] + 12)
+    assert view["reconnects"] >= 1
+    assert view["error"] is None
+    assert view_of(api, "cam1")["reconnects"] == before["reconnects"]
+
+
+def test_a_wrong_password_is_told_in_plain_words_and_without_it(api: httpx.Client, cameras: CameraServer) -> None:
+    wrong = cameras.url("cam0").replace("s3cret", "guessed")
+    put(api, "locked", wrong)
+    view = wait_state(api, "locked", "reconnecting")
+    assert view["error_code"] == "source-unauthorized"
+    assert "guessed" not in api.get("/api/v1/streams").text
+    assert put(api, "locked", cameras.url("cam0")).status_code == 200
+    wait_frames(api, "locked", 5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hundred_streams_at_once_are_taken_and_those_beyond_capacity_say_so(
+    api: httpx.Client, cameras: CameraServer
+) -> None:
+    for number in range(200):
+        url = cameras.url(f"cam{number % 6}") if number < 20 else DEAD_URL
+        assert put(api, f"many{number:03}", url).status_code == 201
+
+    def settled() -> bool:
+        views = api.get("/api/v1/streams").json()
+        owned = sum(view["reader"] is not None for view in views)
+        full = sum(view["error_code"] == "no-reader" for view in views)
+        running = sum(view["state"] == "running" for view in views)
+        return (owned, full, running) == (64, 136, 20)
+
+    wait_until(settled, 120, "64 streams with the reader, 20 of them running, 136 waiting")
+    for number in range(200):
+        assert api.delete(f"/api/v1/streams/many{number:03}").status_code == 204

@@ -12,7 +12,9 @@ export class Problem extends Error {
   constructor(status, body) {
     super(body.detail || body.title || "The service gave an answer that cannot be read.");
     this.status = status;
-    this.code = String(body.type ?? "").split(":").pop();
+    this.code = String(body.type ?? "")
+      .split(":")
+      .pop();
     this.errors = body.errors ?? [];
   }
 }

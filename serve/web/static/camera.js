@@ -48,14 +48,23 @@ class CameraPage {
     this.counts = new Counts(id, this.period);
     setText(this.#name, id);
     this.#hint.append(
-      el("p", null, "Nothing is drawn on this camera yet. Draw a line to count who crosses it, or a zone to see who stays."),
+      el(
+        "p",
+        null,
+        "Nothing is drawn on this camera yet. Draw a line to count who crosses it, or a zone to see who stays.",
+      ),
       el("a", { class: "button primary", href: `${here}/draw` }, "Draw lines and zones"),
     );
     this.#body.append(
       el(
         "section",
         { class: "live", "aria-labelledby": "live-heading" },
-        el("div", { class: "section-head" }, el("div", null, el("h2", { id: "live-heading" }, "Live"), this.#since), this.#badge.element),
+        el(
+          "div",
+          { class: "section-head" },
+          el("div", null, el("h2", { id: "live-heading" }, "Live"), this.#since),
+          this.#badge.element,
+        ),
         this.picture.element,
         this.#figures.element,
       ),
@@ -101,7 +110,12 @@ class CameraPage {
     this.#view = view;
     setText(this.#name, title(view));
     document.title = `${title(view)} – Footfall`;
-    setText(this.#place, [view.site, view.id, view.source.url ?? view.source.topic ?? view.source.path ?? "simulated"].filter(Boolean).join(" · "));
+    setText(
+      this.#place,
+      [view.site, view.id, view.source.url ?? view.source.topic ?? view.source.path ?? "simulated"]
+        .filter(Boolean)
+        .join(" · "),
+    );
     setText(this.#since, since(view));
     setText(this.#toggle, view.enabled ? "Stop" : "Start");
     this.#badge.update(view);
@@ -170,7 +184,9 @@ class CameraPage {
     if (!view) return;
     const purge = await confirm({
       title: `Delete ${title(view)}?`,
-      text: "The camera and its lines and zones are removed. Counts and heatmaps stay in the database unless you delete them too.",
+      text:
+        "The camera and its lines and zones are removed. Counts and heatmaps stay in the database unless you delete " +
+        "them too.",
       option: "Delete its counts and heatmaps too",
       action: "Delete the camera",
       danger: true,

@@ -156,7 +156,11 @@ export class BucketChart {
         },
       ],
       series: [{}, ...this.#series.map((one) => this.#style(one))],
-      hooks: { drawClear: [(plot) => this.#drawGaps(plot)], draw: [(plot) => this.#drawZero(plot)], setCursor: [() => this.#tell()] },
+      hooks: {
+        drawClear: [(plot) => this.#drawGaps(plot)],
+        draw: [(plot) => this.#drawZero(plot)],
+        setCursor: [() => this.#tell()],
+      },
     };
   }
 

@@ -26,7 +26,12 @@ export class Counts {
     el("span", null, el("i", { class: "swatch unseen-area" }), "not seen: a gap, not a zero"),
   );
   #rows = el("div", { class: "table-box" });
-  #table = el("details", { class: "more", ontoggle: () => this.#showTable() }, el("summary", null, "Show as a table"), this.#rows);
+  #table = el(
+    "details",
+    { class: "more", ontoggle: () => this.#showTable() },
+    el("summary", null, "Show as a table"),
+    this.#rows,
+  );
   #message = el("p", { class: "message", role: "alert", hidden: true });
   #window = el("p", { class: "muted" });
   element = el(
@@ -127,7 +132,13 @@ export class Counts {
     const tiles = [
       ...this.#named("lines").map((line) => lineTile(line, total.lines[line.id])),
       ...this.#named("zones").map((zone) => zoneTile(zone, total.zones[zone.id])),
-      tile("People in the picture", amount(total.people.mean), "on average", [["at most", amount(total.coverage ? total.people.peak : null)]], "people"),
+      tile(
+        "People in the picture",
+        amount(total.people.mean),
+        "on average",
+        [["at most", amount(total.coverage ? total.people.peak : null)]],
+        "people",
+      ),
     ];
     this.#totals.replaceChildren(...tiles);
   }
@@ -199,7 +210,10 @@ export class Counts {
     const heads = [
       "From – to",
       "Seen",
-      ...lines.flatMap((line) => [`${line.label}: ${line.in_name || "in"}`, `${line.label}: ${line.out_name || "out"}`]),
+      ...lines.flatMap((line) => [
+        `${line.label}: ${line.in_name || "in"}`,
+        `${line.label}: ${line.out_name || "out"}`,
+      ]),
       ...zones.flatMap((zone) => [`${zone.label}: on average`, `${zone.label}: at most`, `${zone.label}: entries`]),
       "People on average",
     ];
@@ -207,7 +221,9 @@ export class Counts {
     const cells = (bucket) => [
       percent(bucket.coverage),
       ...lines.flatMap(({ id }) => [bucket.lines[id]?.in, bucket.lines[id]?.out].map(amount)),
-      ...zones.flatMap(({ id }) => [bucket.zones[id]?.mean, bucket.zones[id]?.peak, bucket.zones[id]?.entries].map(amount)),
+      ...zones.flatMap(({ id }) =>
+        [bucket.zones[id]?.mean, bucket.zones[id]?.peak, bucket.zones[id]?.entries].map(amount),
+      ),
       amount(bucket.people.mean),
     ];
     const left = this.#report.buckets.length - buckets.length;
@@ -216,7 +232,15 @@ export class Counts {
         "table",
         null,
         el("caption", { class: "unseen" }, "Counts by bucket, newest first; a bucket that was not seen is missing"),
-        el("thead", null, el("tr", null, heads.map((text) => el("th", { scope: "col" }, text)))),
+        el(
+          "thead",
+          null,
+          el(
+            "tr",
+            null,
+            heads.map((text) => el("th", { scope: "col" }, text)),
+          ),
+        ),
         el(
           "tbody",
           null,
@@ -245,7 +269,11 @@ function tile(heading, number, unit, details, kind) {
     { class: "tile", dataset: { kind } },
     el("h3", null, heading),
     el("p", { class: "tile-number" }, number, el("small", null, unit)),
-    el("dl", null, details.map(([label, value]) => el("div", null, el("dt", null, label), el("dd", null, value)))),
+    el(
+      "dl",
+      null,
+      details.map(([label, value]) => el("div", null, el("dt", null, label), el("dd", null, value))),
+    ),
   );
 }
 
@@ -262,7 +290,11 @@ function lineTile(line, total) {
       pair(line.in_name || "in", total?.in, "in"),
       pair(line.out_name || "out", total?.out, "out"),
     ),
-    el("dl", null, el("div", null, el("dt", null, "difference"), el("dd", null, total ? signed(total.in - total.out) : "–"))),
+    el(
+      "dl",
+      null,
+      el("div", null, el("dt", null, "difference"), el("dd", null, total ? signed(total.in - total.out) : "–")),
+    ),
   );
 }
 

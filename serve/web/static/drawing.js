@@ -24,9 +24,14 @@ export class Drawing {
   #held = null;
   #pressed = null;
   #hint = el("p", { class: "draw-hint", role: "status" });
-  #surface = svg("svg", { class: "draw-surface", tabindex: "0", role: "group", "aria-label": "Drawing over the snapshot" });
+  #surface = svg("svg", {
+    class: "draw-surface",
+    tabindex: "0",
+    role: "group",
+    "aria-label": "Drawing over the snapshot",
+  });
   #image = el("img", { alt: "Snapshot of the camera", draggable: "false", hidden: true });
-  #missing = el("p", { class: "picture-notice" });
+  #missing = el("p", { class: "picture-notice" }, "Taking a snapshot…");
   #picture = el("div", { class: "picture draw" }, this.#image, this.#missing, this.#surface);
   element = el("div", { class: "draw-box" }, this.#picture, this.#hint);
 
@@ -178,7 +183,8 @@ export class Drawing {
 
   #release(event) {
     const at = this.#place(event);
-    if (this.tool === "line" && this.#draft.length === 1 && this.#distancePx(this.#pressed, at) > DRAG_PX) this.#put(at);
+    if (this.tool === "line" && this.#draft.length === 1 && this.#distancePx(this.#pressed, at) > DRAG_PX)
+      this.#put(at);
     if (this.#held) this.#events.settled();
     this.#held = null;
   }
@@ -208,7 +214,10 @@ export class Drawing {
     const step = KEYS[event.key];
     if (this.tool) {
       if (step) {
-        this.#cursor = shifted([this.#cursor], step.map((v) => v * (event.shiftKey ? 0.05 : 0.01)))[0];
+        this.#cursor = shifted(
+          [this.#cursor],
+          step.map((v) => v * (event.shiftKey ? 0.05 : 0.01)),
+        )[0];
         this.render();
       } else if (event.key === "Enter" && this.canFinish && this.#distancePx(this.#cursor, this.#draft.at(-1)) < 4)
         this.finish();
@@ -263,10 +272,7 @@ export class Drawing {
             svg("polyline", { class: "grip", points: path }),
             ...this.#arrow(points),
           ]
-        : [
-            svg("polygon", { class: "halo", points: path }),
-            svg("polygon", { class: "stroke area", points: path }),
-          ];
+        : [svg("polygon", { class: "halo", points: path }), svg("polygon", { class: "stroke area", points: path })];
     return svg(
       "g",
       { class: `shape ${shape.kind}${active ? " active" : ""}`, dataset: { key: shape.key } },
@@ -330,7 +336,14 @@ export class Drawing {
       { class: `shape ${this.tool} draft` },
       svg("polyline", { class: "halo", points: path }),
       svg("polyline", { class: "stroke", points: path }),
-      points.map(([x, y], i) => svg("circle", { class: i === 0 && this.canFinish ? "handle first" : "handle", cx: x, cy: y, r: i === 0 && this.canFinish ? 9 : 6 })),
+      points.map(([x, y], i) =>
+        svg("circle", {
+          class: i === 0 && this.canFinish ? "handle first" : "handle",
+          cx: x,
+          cy: y,
+          r: i === 0 && this.canFinish ? 9 : 6,
+        }),
+      ),
       svg("path", { class: "cursor", d: `M${cursor[0] - 9},${cursor[1]} h18 M${cursor[0]},${cursor[1] - 9} v18` }),
     );
   }
@@ -339,7 +352,13 @@ export class Drawing {
 /** Points moved together, as far as the picture goes. */
 function shifted(points, [dx, dy]) {
   const limit = (values, by) => Math.min(Math.max(by, -Math.min(...values)), 1 - Math.max(...values));
-  const x = limit(points.map((p) => p[0]), dx);
-  const y = limit(points.map((p) => p[1]), dy);
+  const x = limit(
+    points.map((p) => p[0]),
+    dx,
+  );
+  const y = limit(
+    points.map((p) => p[1]),
+    dy,
+  );
   return points.map((p) => clamp([p[0] + x, p[1] + y]));
 }

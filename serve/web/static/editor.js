@@ -37,11 +37,19 @@ class Editor {
   );
   #line = el("button", { type: "button", class: "button", onclick: () => this.#toggle("line") }, "Draw a line");
   #zone = el("button", { type: "button", class: "button", onclick: () => this.#toggle("zone") }, "Draw a zone");
-  #finish = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.#drawing.finish() }, "Close the zone");
+  #finish = el(
+    "button",
+    { type: "button", class: "button", hidden: true, onclick: () => this.#drawing.finish() },
+    "Close the zone",
+  );
   #undo = el("button", { type: "button", class: "button quiet", onclick: () => this.#step("undo") }, "Undo");
   #redo = el("button", { type: "button", class: "button quiet", onclick: () => this.#step("redo") }, "Redo");
   #renew = el("button", { type: "button", class: "button quiet", onclick: () => this.#loadSnapshot() }, "New snapshot");
-  #save = el("button", { type: "button", class: "button primary", id: "save-geometry", onclick: () => this.#store() }, "Save");
+  #save = el(
+    "button",
+    { type: "button", class: "button primary", id: "save-geometry", onclick: () => this.#store() },
+    "Save",
+  );
   #drawing = new Drawing({
     drawn: (kind, points) => this.#add(kind, points),
     moved: (shape, reason) => this.#change(shape, reason),
@@ -66,7 +74,12 @@ class Editor {
       el(
         "div",
         { class: "view-head" },
-        el("div", null, el("a", { class: "back", href: `#/cameras/${encodeURIComponent(id)}` }, "Back to the camera"), this.#heading),
+        el(
+          "div",
+          null,
+          el("a", { class: "back", href: `#/cameras/${encodeURIComponent(id)}` }, "Back to the camera"),
+          this.#heading,
+        ),
         el("div", { class: "actions" }, this.#save),
       ),
       this.#message,
@@ -76,7 +89,17 @@ class Editor {
         el(
           "div",
           { class: "editor-stage" },
-          el("div", { class: "tools", role: "toolbar", "aria-label": "Drawing tools" }, this.#line, this.#zone, this.#finish, el("span", { class: "gap" }), this.#undo, this.#redo, this.#renew),
+          el(
+            "div",
+            { class: "tools", role: "toolbar", "aria-label": "Drawing tools" },
+            this.#line,
+            this.#zone,
+            this.#finish,
+            el("span", { class: "gap" }),
+            this.#undo,
+            this.#redo,
+            this.#renew,
+          ),
           this.#drawing.element,
         ),
         el("aside", { class: "panel", "aria-label": "What is drawn" }, el("h2", null, "Drawn"), this.#none, this.#list),
@@ -109,7 +132,9 @@ class Editor {
   async #loadSnapshot() {
     if (this.view.state !== "running") {
       const reason = this.view.error ? `: ${this.view.error}` : "";
-      this.#drawing.showReason(`No snapshot, because the camera is not running (${stateWord(this.view).toLowerCase()}${reason}).`);
+      this.#drawing.showReason(
+        `No snapshot, because the camera is not running (${stateWord(this.view).toLowerCase()}${reason}).`,
+      );
       return;
     }
     this.#renew.disabled = true;
@@ -159,7 +184,10 @@ class Editor {
   }
 
   #change(shape, reason) {
-    this.history.commit(this.history.value.map((one) => (one.key === shape.key ? shape : one)), reason);
+    this.history.commit(
+      this.history.value.map((one) => (one.key === shape.key ? shape : one)),
+      reason,
+    );
     this.#render();
   }
 
@@ -241,7 +269,8 @@ class Editor {
     shapes.forEach((shape, place) => {
       let panel = this.#panels.get(shape.key);
       if (!panel) this.#panels.set(shape.key, (panel = this.#panel(shape)));
-      if (this.#list.children[place] !== panel.element) this.#list.insertBefore(panel.element, this.#list.children[place] ?? null);
+      if (this.#list.children[place] !== panel.element)
+        this.#list.insertBefore(panel.element, this.#list.children[place] ?? null);
       panel.update(shape, shape.key === this.#selected);
     });
     this.#showTools();
@@ -323,10 +352,18 @@ class Editor {
 
   #frame(key, word, fields, actions, fill) {
     const id = el("span", { class: "muted" });
-    const remove = el("button", { type: "button", class: "button quiet danger-text", onclick: () => this.#remove(key) }, "Delete");
+    const remove = el(
+      "button",
+      { type: "button", class: "button quiet danger-text", onclick: () => this.#remove(key) },
+      "Delete",
+    );
     const element = el(
       "li",
-      { class: "shape-panel", dataset: { kind: word.toLowerCase() }, onclick: () => this.#selected !== key && this.#select(key) },
+      {
+        class: "shape-panel",
+        dataset: { kind: word.toLowerCase() },
+        onclick: () => this.#selected !== key && this.#select(key),
+      },
       el("div", { class: "shape-head" }, el("span", { class: "shape-kind" }, word), id),
       fields,
       el("div", { class: "actions" }, actions, remove),

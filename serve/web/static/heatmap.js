@@ -34,7 +34,15 @@ export class Heatmap {
       el(
         "div",
         { class: "actions" },
-        choice("Measure", [["dwell", "Time spent"], ["visits", "Visits"]], "dwell", (key) => this.#use(key)),
+        choice(
+          "Measure",
+          [
+            ["dwell", "Time spent"],
+            ["visits", "Visits"],
+          ],
+          "dwell",
+          (key) => this.#use(key),
+        ),
         el("button", { type: "button", class: "button quiet", onclick: () => this.#download() }, "PNG"),
       ),
     ),
@@ -108,7 +116,8 @@ export class Heatmap {
   #explain({ start, end, coverage, total, unit, scale, shape }) {
     const window = span(Date.parse(start), Date.parse(end), this.#period.zone);
     setText(this.#window, `${window}, ${percent(coverage)} of it seen`);
-    this.#image.alt = `Heatmap, ${window}: ${amount(total)} ${unit} in all, at most ${amount(scale.highest)} in one cell.`;
+    const amounts = `${amount(total)} ${unit} in all, at most ${amount(scale.highest)} in one cell`;
+    this.#image.alt = `Heatmap, ${window}: ${amounts}.`;
     this.#picture.dataset.total = total;
     if (coverage === 0) this.#tell("Nothing was seen in this window", "Choose another one, or wait for the camera.");
     else if (total === 0) this.#tell("Nobody stood here in this window", "");
@@ -119,7 +128,9 @@ export class Heatmap {
     setText(
       this.#note,
       `${shape[1]} × ${shape[0]} cells, ${this.#inAll(total, unit)}` +
-        (cut ? `. The scale ends at the ${amount(scale.clip)}th percentile; the highest cell has ${amount(scale.highest)}.` : "."),
+        (cut
+          ? `. The scale ends at the ${amount(scale.clip)}th percentile; the highest cell has ${amount(scale.highest)}.`
+          : "."),
     );
   }
 

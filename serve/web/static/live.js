@@ -95,7 +95,11 @@ export class LivePicture {
     setText(this.#heading, view.state === "running" ? silence : stateWord(view));
     setText(
       this.#reason,
-      view.error ? `${sentence(view.error)}.` : view.state === "stopped" ? "Nobody is counted while it is stopped." : "",
+      view.error
+        ? `${sentence(view.error)}.`
+        : view.state === "stopped"
+          ? "Nobody is counted while it is stopped."
+          : "",
     );
     setText(this.#since, view.state === "running" ? "" : since(view));
   }
@@ -106,7 +110,8 @@ export class LivePicture {
       return;
     }
     const frame = { meta: this.#meta, jpeg: data };
-    if (this.#decoding) this.#waiting = frame; // the newest wins
+    if (this.#decoding)
+      this.#waiting = frame; // the newest wins
     else this.#decode(frame);
   }
 

@@ -132,7 +132,13 @@ export class Period {
       },
     });
     const box = field("Time zone", input);
-    box.append(el("datalist", { id }, zones().map((name) => el("option", { value: name }))));
+    box.append(
+      el(
+        "datalist",
+        { id },
+        zones().map((name) => el("option", { value: name })),
+      ),
+    );
     return box;
   }
 

@@ -24,7 +24,10 @@ export function settingsView(host, { id }) {
       host.append(form.element);
     })
     .catch((problem) =>
-      host.append(el("h1", { tabindex: "-1" }, "Settings"), el("p", { class: "message", role: "alert" }, problem.message)),
+      host.append(
+        el("h1", { tabindex: "-1" }, "Settings"),
+        el("p", { class: "message", role: "alert" }, problem.message),
+      ),
     );
   return {
     title: "Camera settings",
@@ -285,7 +288,10 @@ function found(result) {
       { class: "figures" },
       fact("Codec", result.codec ?? "–"),
       fact("Size", `${result.width} × ${result.height}`),
-      fact("Frames a second", result.measured_fps ? `${amount(result.measured_fps)} measured${declared}` : "too few to tell"),
+      fact(
+        "Frames a second",
+        result.measured_fps ? `${amount(result.measured_fps)} measured${declared}` : "too few to tell",
+      ),
     ),
   ];
 }
@@ -293,6 +299,10 @@ function found(result) {
 function refused(reason) {
   return [
     notice("It does not work", `${sentence(reason)}.`, "failed"),
-    el("p", { class: "hint" }, "You may save it all the same: the service keeps trying and starts when the camera answers."),
+    el(
+      "p",
+      { class: "hint" },
+      "You may save it all the same: the service keeps trying and starts when the camera answers.",
+    ),
   ];
 }

@@ -20,13 +20,26 @@ const FIELDS = {
       label: "Address",
       needed: "An address such as rtsp://192.0.2.10/stream1 is needed.",
       hint: "With user and password where the camera asks for them; they are never shown again.",
-      make: (value) => el("input", { ...text, inputmode: "url", placeholder: "rtsp://user:password@192.0.2.10/stream1", value: value ?? "" }),
+      make: (value) =>
+        el("input", {
+          ...text,
+          inputmode: "url",
+          placeholder: "rtsp://user:password@192.0.2.10/stream1",
+          value: value ?? "",
+        }),
     },
     {
       name: "transport",
       label: "Transport",
       more: true,
-      make: (value) => select([["tcp", "TCP (recommended)"], ["udp", "UDP"]], value ?? "tcp"),
+      make: (value) =>
+        select(
+          [
+            ["tcp", "TCP (recommended)"],
+            ["udp", "UDP"],
+          ],
+          value ?? "tcp",
+        ),
     },
     { name: "verify_tls", label: "Check the certificate of an rtsps camera", more: true, check: true },
   ],
@@ -55,9 +68,22 @@ const FIELDS = {
       name: "start",
       label: "Begin the first time at",
       more: true,
-      make: (value) => select([["latest", "the newest message"], ["earliest", "the oldest message"]], value ?? "latest"),
+      make: (value) =>
+        select(
+          [
+            ["latest", "the newest message"],
+            ["earliest", "the oldest message"],
+          ],
+          value ?? "latest",
+        ),
     },
-    { name: "username", label: "User", more: true, optional: true, make: (value) => el("input", { ...text, value: value ?? "" }) },
+    {
+      name: "username",
+      label: "User",
+      more: true,
+      optional: true,
+      make: (value) => el("input", { ...text, value: value ?? "" }),
+    },
     {
       name: "password",
       label: "Password",
@@ -69,7 +95,11 @@ const FIELDS = {
       name: "mechanism",
       label: "Log-in",
       more: true,
-      make: (value) => select(["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"].map((m) => [m, m]), value ?? "SCRAM-SHA-512"),
+      make: (value) =>
+        select(
+          ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"].map((m) => [m, m]),
+          value ?? "SCRAM-SHA-512",
+        ),
     },
     { name: "tls", label: "Encrypt the connection (TLS)", more: true, check: true },
   ],
@@ -117,7 +147,8 @@ export function sourceForm(type, known) {
     "div",
     { class: "fields" },
     made.filter(({ spec }) => !spec.more).map(({ box }) => box),
-    more.length > 0 && el("details", { class: "more" }, el("summary", null, "More settings"), el("div", { class: "fields" }, more)),
+    more.length > 0 &&
+      el("details", { class: "more" }, el("summary", null, "More settings"), el("div", { class: "fields" }, more)),
   );
   const read = () => Object.fromEntries(made.map(({ spec, input }) => [spec.name, valueOf(spec, input)]));
   const first = JSON.stringify(read());

