@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -25,20 +27,46 @@ def require_access(connection: HTTPConnection, settings: Annotated[Settings, Dep
 
     Raises:
         Unauthorized: no token or a wrong one.
-        Forbidden: from another machine, while no token is set.
+        Forbidden: from another machine or another site's page, while no token is set.
     """
     token = settings.api.token
     if token is None:
-        # The proxy in front binds where its own configuration says; without a token nobody else is let in anyway.
-        client = connection.client
-        if client is not None and not is_loopback(client.host):
-            raise Forbidden("this service has no token and answers its own machine only: set FOOTFALL_API__TOKEN")
+        _require_this_machine(connection)
         return
     header = connection.headers.get("authorization", "")
     offered = header.removeprefix("Bearer ").strip() if header.startswith("Bearer ") else None
     offered = offered or connection.query_params.get("token") or ""
     if not secrets.compare_digest(offered.encode(), token.get_secret_value().encode()):
         raise Unauthorized("this service needs its token: Authorization: Bearer TOKEN")
+
+
+def _require_this_machine(connection: HTTPConnection) -> None:
+    """Without a token: nobody from another machine, and no page of another site in a browser on this one.
+
+    The proxy in front binds where its own configuration says, so the caller's address is looked at here too. A foreign
+    page may open a WebSocket to anywhere (its ``Origin`` gives it away), or let its own name point to this machine
+    (then ``Host`` is that name).
+    """
+    client = connection.client
+    if client is not None and not is_loopback(client.host):
+        raise Forbidden("this service has no token and answers its own machine only: set FOOTFALL_API__TOKEN")
+    host = connection.headers.get("host", "")
+    if not _is_address(urlsplit(f"//{host}").hostname or ""):
+        raise Forbidden(f"without a token this service answers to its address only, not to the name {host!r}")
+    origin = connection.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        raise Forbidden(f"pages of {origin} may not ask this service without its token")
+
+
+def _is_address(name: str) -> bool:
+    """Whether a host is given by address, or as this very machine: no name server was asked for it."""
+    if name == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 Access = Depends(require_access)

@@ -74,9 +74,7 @@ def clip(request: pytest.FixtureRequest, test_cache: Path) -> Path:
     if not folder.is_dir():
         unfinished = folder.with_name(f"{folder.name}.part")
         cache = SpriteCache(test_cache / "sprites")
-        scene = Scene(
-            Camera(640, 360), people=6, seconds=40, fps=15, seed=request.param, max_overlap=0.15, cache=cache
-        )
+        scene = Scene(Camera(640, 360), people=6, seconds=40, fps=15, seed=request.param, max_overlap=0.15, cache=cache)
         write_recording(scene, unfinished)
         unfinished.rename(folder)
     return folder

@@ -96,7 +96,7 @@ def api(tmp_path: Path, store: BrokenStore, token: str | None) -> Iterator[TestC
         values["api"] = {"token": token}
     settings = load(None, **values)
     app = make_api(LocalDirectory(settings, store), store, settings)
-    with TestClient(app, client=("127.0.0.1", 40000), raise_server_exceptions=False) as client:
+    with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 40000), raise_server_exceptions=False) as client:
         yield client
 
 

@@ -71,7 +71,24 @@ def test_a_socket_for_no_stream_is_closed_with_a_reason(api: TestClient) -> None
 def test_without_a_token_other_machines_are_refused(tmp_path: Path, store: BrokenStore) -> None:
     settings = load(None, data_dir=str(tmp_path))
     app = make_api(LocalDirectory(settings, store), store, settings)
-    with TestClient(app, client=("192.0.2.7", 40000)) as stranger:
+    with TestClient(app, "http://127.0.0.1:8000", client=("192.0.2.7", 40000)) as stranger:
         problem_of(stranger.get("/api/v1/streams"), 403, "forbidden")
-    with TestClient(app, client=("::1", 40000)) as neighbour:
+    with TestClient(app, "http://[::1]:8000", client=("::1", 40000)) as neighbour:
         assert neighbour.get("/api/v1/streams").status_code == 200
+
+
+def test_without_a_token_pages_of_other_sites_are_refused(tmp_path: Path, store: BrokenStore) -> None:
+    settings = load(None, data_dir=str(tmp_path))
+    app = make_api(LocalDirectory(settings, store), store, settings)
+    with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 40000)) as browser:
+        own = {"Origin": "http://127.0.0.1:8000"}
+        foreign = {"Origin": "https://evil.example"}
+        assert browser.get("/api/v1/streams", headers=own).status_code == 200
+        problem_of(browser.get("/api/v1/streams", headers=foreign), 403, "forbidden")
+        problem_of(browser.get("/api/v1/streams", headers={"Host": "evil.example:8000"}), 403, "forbidden")
+        with (
+            pytest.raises(WebSocketDisconnect) as closed,
+            browser.websocket_connect("/api/v1/streams/x/tracks", headers=foreign) as socket,
+        ):
+            socket.receive_text()
+        assert closed.value.code == 4401
