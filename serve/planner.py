@@ -75,9 +75,10 @@ def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settli
         claim = claims[stream]
         if not claim.wanted:
             continue
-        with_room = [reader for reader in load if load[reader] + claim.weight <= capacities[reader]]
-        target = min(with_room, key=lambda reader: (load[reader] / capacities[reader], reader), default=None)
-        if target is None:
+        # By the load that it leads to: a stream that was released to even out must not come back.
+        shares = {reader: (load[reader] + claim.weight) / capacities[reader] for reader in load}
+        target = min(shares, key=lambda reader: (shares[reader], reader), default=None)
+        if target is None or shares[target] > 1:
             waiting.append(stream)
             continue
         assign[stream] = target

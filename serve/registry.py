@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
@@ -88,7 +90,11 @@ class Registry:
         if isinstance(store, DatabaseStore):
             await asyncio.to_thread(store.migrate)
         for record in await asyncio.to_thread(store.list_streams):
-            self._entries[record.id] = StreamEntry.of(record)
+            try:
+                self._entries[record.id] = StreamEntry.of(record)
+            except ValidationError as error:  # of another version; it must not keep all others from running
+                reasons = "; ".join(str(problem["msg"]) for problem in error.errors())
+                logger.error("left out until it is registered again: %s", reasons, extra={"stream": record.id})
         self._loaded = True
         logger.info("%d streams are registered", len(self._entries))
 
@@ -237,10 +243,14 @@ class Registry:
         """Drain and forget a stream; its minutes stay unless they are purged."""
         store = await self._ready()
         entry = self._entry(stream)
-        entry.definition = entry.definition.model_copy(update={"enabled": False})
+        wanted, entry.definition = entry.definition, entry.definition.model_copy(update={"enabled": False})
         await self._assignments.release(entry, RELEASE_WAIT_S)
         async with self._assignments.changing:
-            await asyncio.to_thread(store.delete_stream, stream, purge=purge)
+            try:
+                await asyncio.to_thread(store.delete_stream, stream, purge=purge)
+            except StoreError:
+                entry.definition = wanted  # it is registered still, so it runs on
+                raise
             self._entries.pop(stream, None)
         self._live.drop(stream)
         self._assignments.wake_all()

@@ -241,6 +241,7 @@ class ScriptedSource:
         steps: of ``frames``.
         refusal: raised by ``connect``.
         live: as in the protocol.
+        brighter_per_s: how frames change with their time, so that a `FakeDetector` can find something else in each.
     """
 
     steps: Sequence[Step] = ()
@@ -251,6 +252,7 @@ class ScriptedSource:
     closed: int = 0
     acknowledged: list[Position] = field(default_factory=list)
     connected: bool = False
+    brighter_per_s: float = 0.0
 
     def connect(self, resume: Position | None) -> StreamInfo:
         self.resumed_at = resume
@@ -272,7 +274,7 @@ class ScriptedSource:
                 step(stop)
                 continue
             time_s, position = step if isinstance(step, tuple) else (step, None)
-            yield SourceFrame(picture(), time_s, position)
+            yield SourceFrame(picture(int(time_s * self.brighter_per_s) % 256), time_s, position)
 
     def _rest(self) -> Sequence[Step]:
         """The steps behind the position to go on from, if the script knows it."""

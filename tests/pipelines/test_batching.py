@@ -238,8 +238,9 @@ def test_a_detector_that_refuses_a_batch_has_failed_too(make: Make) -> None:
 
 
 def test_failures_are_logged_at_most_every_few_seconds(
-    make: Make, detector: FakeDetector, caplog: pytest.LogCaptureFixture
+    make: Make, detector: FakeDetector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("pipelines"), "propagate", True)
     collector, consumer = make(), Collected()
     mailbox = collector.add("cam", consumer, live=True)
     detector.failing = RuntimeError("broken")

@@ -146,7 +146,10 @@ def test_what_no_retry_mends_is_a_failure_at_once(run: Run) -> None:
     assert len(running.made) == 1
 
 
-def test_a_bug_in_a_source_is_a_failure_that_shows_no_password(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_a_source_is_a_failure_that_shows_no_password(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("pipelines"), "propagate", True)
     bug = KeyError("rtsp://admin:hunter2@camera/stream")
     with caplog.at_level(logging.ERROR):
         running = run(ScriptedSource([1.0, bug]))

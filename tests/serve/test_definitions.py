@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.sources.base import SourceLimits
+from pipelines.sources.file import FileSource
+from pipelines.sources.kafka import KafkaSource
+from pipelines.sources.rtsp import RtspSource
+from pipelines.sources.simulator import SimulatorSource
+from serve.definitions import StreamDefinition, is_live, source_factory
+
+RTSP = {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"}
+KAFKA = {
+    "type": "kafka",
+    "brokers": "a:9092,b:9092",
+    "topic": "frames",
+    "key": "cam",
+    "username": "footfall",
+    "password": "hunter2",
+    "tls": True,
+}
+FILE = {"type": "file", "path": "/data/clip.mp4"}
+SIMULATOR = {"type": "simulator", "scene": {"people": 3}}
+
+
+def define(source: dict[str, Any], **rest: Any) -> StreamDefinition:
+    return StreamDefinition.model_validate({"source": source, **rest})
+
+
+def test_six_frames_a_second_are_enough_unless_told_otherwise() -> None:
+    assert define(FILE).analysis_fps == 6.0
+    assert define(FILE, analysis_fps=None).analysis_fps is None
+
+
+@pytest.mark.parametrize("source", [RTSP, KAFKA, FILE, SIMULATOR])
+def test_a_definition_survives_being_stored(source: dict[str, Any]) -> None:
+    definition = define(source, name="Entrance", site="Berlin", enabled=False)
+    assert StreamDefinition.model_validate(json.loads(json.dumps(definition.model_dump(mode="json")))) == definition
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"source": {"type": "carrier pigeon"}},
+        {"source": RTSP, "colour": "red"},
+        {"source": {**RTSP, "pasword": "x"}},
+        {"source": {"type": "rtsp", "url": "http://10.0.0.1/live"}},
+        {"source": {"type": "rtsp", "url": "rtsp:///live"}},
+        {"source": {"type": "rtsp", "url": "rtsp://host:port/live"}},
+        {"source": {"type": "rtsp", "url": "rtsp://host/" + "x" * 2000}},
+        {"source": {"type": "rtsp", "url": "rtsp://admin:two words@host/live"}},
+        {"source": {"type": "kafka", "brokers": "a:9092", "topic": "not a topic"}},
+        {"source": {"type": "file", "path": ""}},
+        {"source": {"type": "simulator", "scene": {"persons": 3}}},
+        {"source": FILE, "analysis_fps": 0},
+        {"source": FILE, "analysis_fps": 0.4},  # frames further apart than a gap: nothing would ever be counted
+        {"source": FILE, "analysis_fps": 1000},
+        {"source": FILE, "name": "n" * 201},
+    ],
+)
+def test_what_makes_no_sense_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        StreamDefinition.model_validate(document)
+
+
+@pytest.mark.parametrize("url", ["rtsp://admin:hunter2/x@10.0.0.1/live", "rtsp://admin:hunter2[@10.0.0.1/live"])
+def test_the_reason_why_a_url_cannot_be_read_shows_no_part_of_the_password(url: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        define({"type": "rtsp", "url": url})
+    assert "hunter2" not in json.dumps([error["msg"] for error in caught.value.errors()])
+
+
+def test_answers_show_no_password() -> None:
+    assert define(RTSP).redacted()["source"]["url"] == "rtsp://***@10.0.0.1/live"
+    shown = define(KAFKA).redacted()["source"]
+    assert (shown["password"], shown["username"]) == ("***", "footfall")
+    without = define({"type": "kafka", "brokers": "a:9092", "topic": "frames"}).redacted()["source"]
+    assert without["password"] is None
+    assert "hunter2" not in json.dumps(define(RTSP).redacted()) + json.dumps(shown)
+
+
+@pytest.mark.parametrize("source", [RTSP, KAFKA, FILE, SIMULATOR])
+def test_what_was_shown_can_be_sent_back_and_keeps_its_secrets(source: dict[str, Any]) -> None:
+    stored = define(source, name="old")
+    shown = stored.redacted() | {"name": "new"}
+    sent_back = StreamDefinition.model_validate(shown).with_secrets_of(stored)
+    assert sent_back.source == stored.source
+    assert sent_back.name == "new"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "rtsp://***@evil.example.com/live"},
+        {"url": "rtsp://***@10.0.0.1:8554/live"},
+    ],
+)
+def test_a_cameras_secrets_go_nowhere_else(change: dict[str, Any]) -> None:
+    sent = define({**RTSP, **change}).with_secrets_of(define(RTSP))
+    assert "hunter2" not in json.dumps(sent.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"brokers": "evil.example.com:9092"}, {"username": "other"}, {"tls": False}, {"mechanism": "PLAIN"}]
+)
+def test_a_brokers_secrets_go_nowhere_else(change: dict[str, Any]) -> None:
+    sent = define({**KAFKA, "password": "***", **change}).with_secrets_of(define(KAFKA))
+    assert "hunter2" not in json.dumps(sent.model_dump(mode="json"))
+
+
+def test_a_new_password_replaces_the_old_one() -> None:
+    new = define({**RTSP, "url": "rtsp://admin:correct@10.0.0.1/live"})
+    assert new.with_secrets_of(define(RTSP)) == new
+    assert define(FILE).with_secrets_of(define(RTSP)) == define(FILE)
+
+
+def test_a_recording_gets_the_moment_of_its_registration_once() -> None:
+    started = define(FILE).with_start()
+    assert started.source.type == "file"
+    assert started.source.start_s == pytest.approx(time.time(), abs=5)
+    assert started.with_start() == started
+    given = define({**FILE, "start_s": 5.0})
+    assert given.with_start() == given
+    assert define(RTSP).with_start() == define(RTSP)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "live"),
+    [
+        (RTSP, RtspSource, True),
+        (KAFKA, KafkaSource, False),
+        (FILE, FileSource, False),
+        (SIMULATOR, SimulatorSource, True),
+    ],
+)
+def test_each_definition_makes_fresh_sources_of_its_kind(source: dict[str, Any], kind: type, live: bool) -> None:
+    definition = define(source)
+    make = source_factory("cam", definition.source, SourceLimits())
+    first, second = make(), make()
+    assert type(first) is type(second) is kind
+    assert first is not second
+    assert first.live is is_live(definition.source) is live

@@ -1,0 +1,435 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analytics.buckets import Totals
+from analytics.geometry import Geometry, Line, Zone
+from analytics.storage.base import Checkpoint, StreamRecord
+from analytics.storage.spool import Spool
+from pipelines.batching import BatchCollector, ThreadedDetector
+from pipelines.errors import StoreError
+from pipelines.types import Detections, Image
+from serve.processing import ProcessedFrame
+from serve.session import SessionPlan, StreamSession
+from tests.fakes import SMALL_INPUT, FakeDetector, MemoryStore, ScriptedSource, Step
+from tests.waiting import wait_until
+
+BEGIN_S = 1_800_000_000.0
+DT = 0.125  # exact in binary: sums are exact, in whatever order
+FRAMES = 720  # a minute and a half
+GEOMETRY = Geometry(
+    (Line("door", (0.5, 0.0), (0.5, 1.0)),),
+    (Zone("till", ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)), dwell_min_s=1.0),),
+)
+
+
+def two_walkers(image: Image) -> Detections:
+    """Two people who walk to and fro at different paces; where they are, the brightness tells."""
+    phase = float(image[4, 4, 0])
+    width, height = SMALL_INPUT[1], SMALL_INPUT[0]
+    places = [(abs((phase * pace) % 128 - 64) / 64 * (width - 12) + 6, top) for pace, top in ((1, 0.55), (3, 0.95))]
+    boxes = [[x - 4, top * height - 14, x + 4, top * height] for x, top in places]
+    seen = [True, phase % 37 > 5]  # one is hidden now and then
+    found = np.array(boxes, np.float32)[seen]
+    return Detections(found, np.full(len(found), 0.9, np.float32), np.zeros(len(found), np.int32))
+
+
+def script(frames: int = FRAMES) -> list[Step]:
+    """A recording: frames with their places."""
+    return [(BEGIN_S + number * DT, {"frame": number}) for number in range(frames)]
+
+
+class Reader:
+    """What a reader replica does for one stream: a collector, a session, checkpoints when asked for.
+
+    Args:
+        store: shared by readers.
+        folder: for the spool.
+        source: what the session reads.
+    """
+
+    def __init__(self, store: MemoryStore, folder: Path, source: ScriptedSource, **spool: int) -> None:
+        self.store = store
+        self.source = source
+        self.frames: list[ProcessedFrame] = []
+        self.collector = BatchCollector(ThreadedDetector(FakeDetector(two_walkers)))
+        self.collector.start()
+        self.epoch = store.assign("cam", "reader")
+        self.spool = Spool(folder, "cam", **spool)
+        plan = SessionPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, analysis_fps=None)
+        self.session = StreamSession(plan, self.collector, store, self.spool, on_frame=self.frames.append)
+
+    def start(self) -> Reader:
+        self.session.start()
+        return self
+
+    def until_frames(self, count: int) -> Reader:
+        wait_until(lambda: len(self.frames) >= count, 10, f"{count} frames", every_s=0.002)
+        return self
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        wait_until(condition, 10, what, every_s=0.005)
+
+    def crash(self) -> None:
+        """End without a last checkpoint."""
+        self.session._stop.set()
+        self.collector.stop()
+        if self.session._thread.is_alive():
+            self.session._thread.join(5)
+
+    def stop(self) -> None:
+        self.session.stop()
+        self.collector.stop()
+
+
+Make = Callable[..., Reader]
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    made = MemoryStore()
+    made.put_stream(StreamRecord("cam", {}))
+    return made
+
+
+@pytest.fixture
+def make(store: MemoryStore, tmp_path: Path) -> Iterator[Make]:
+    """Makes readers, and ends them."""
+    made: list[Reader] = []
+
+    def reader(*steps: Step, live: bool = False, **spool: int) -> Reader:
+        source = ScriptedSource(steps or script(), live=live, brighter_per_s=8.0)
+        made.append(Reader(store, tmp_path / "spool", source, **spool))
+        return made[-1]
+
+    yield reader
+    store.away = False
+    for one in made:
+        one.crash()
+
+
+def total(store: MemoryStore) -> Totals:
+    merged = Totals()
+    for row in store.minutes("cam", 0, 2**40, heat=True):
+        merged.add(row.totals)
+    return merged
+
+
+def undisturbed() -> Totals:
+    """The counts of the whole recording, from a session that nothing happens to."""
+    store = MemoryStore()
+    store.put_stream(StreamRecord("cam", {}))
+    source = ScriptedSource(script(), live=False, brighter_per_s=8.0)
+    reader = Reader(store, Path("/nowhere"), source).start().until_frames(FRAMES)
+    reader.stop()
+    return total(store)
+
+
+@pytest.fixture(scope="module")
+def truth() -> Totals:
+    counted = undisturbed()
+    assert counted.frames == FRAMES
+    assert counted.covered_s == (FRAMES - 1) * DT
+    assert counted.lines["door"].entered > 5
+    assert counted.zones["till"].exits > 3
+    return counted
+
+
+def paused(steps: list[Step], *places: int) -> tuple[list[Step], list[threading.Event]]:
+    """A script that waits at places until its events are set."""
+    gates = [threading.Event() for _ in places]
+
+    def wait_for(gate: threading.Event) -> Callable[[threading.Event], None]:
+        def wait(stop: threading.Event) -> None:
+            while not gate.wait(0.01) and not stop.is_set():
+                pass
+
+        return wait
+
+    whole = list(steps)
+    for place, gate in sorted(zip(places, gates, strict=True), key=lambda pair: -pair[0]):
+        whole.insert(place, wait_for(gate))
+    return whole, gates
+
+
+# -- crashes and hand-overs
+
+
+@pytest.mark.parametrize(("checkpoint_at", "crash_at"), [(1, 1), (100, 100), (100, 300), (479, 485), (600, 720)])
+def test_counts_after_a_crash_are_exactly_those_of_an_undisturbed_run(
+    make: Make, store: MemoryStore, truth: Totals, checkpoint_at: int, crash_at: int
+) -> None:
+    steps, (first, second) = paused(script(), checkpoint_at, crash_at)
+    victim = make(*steps).start().until_frames(checkpoint_at)
+    victim.session.checkpoint()
+    first.set()
+    victim.until_frames(crash_at)
+    victim.crash()
+    heir = make().start()
+    heir.until(lambda: heir.session.status()["state"] == "stopped", "the end of the recording")
+    heir.stop()
+    assert heir.source.resumed_at == {"frame": checkpoint_at - 1}
+    assert total(store) == truth
+    assert {row.epoch for row in store.minutes("cam", 0, 2**40)} == {1, 2}
+    second.set()
+
+
+def test_counts_survive_a_crash_every_few_frames(make: Make, store: MemoryStore, truth: Totals) -> None:
+    done = 0
+    while done < FRAMES:
+        steps, _ = paused(script(), min(done + 90, FRAMES))
+        reader = make(*steps).start()
+        reader.until_frames(min(90, FRAMES - done))
+        reader.session.checkpoint()
+        reader.crash()
+        done += 90
+    assert total(store) == truth
+    assert len({row.epoch for row in store.minutes("cam", 0, 2**40)}) == 8
+
+
+def test_a_planned_hand_over_loses_nothing(make: Make, store: MemoryStore, truth: Totals) -> None:
+    steps, _ = paused(script(), 333)
+    first = make(*steps).start().until_frames(333)
+    first.stop()
+    second = make().start().until_frames(FRAMES - 333)
+    second.stop()
+    assert total(store) == truth
+    assert [frame.frame.stamp.index for frame in second.frames][:2] == [333, 334]
+
+
+def test_ids_of_people_survive_a_hand_over(make: Make) -> None:
+    steps, _ = paused(script(), 200)
+    first = make(*steps).start().until_frames(200)
+    first.stop()
+    second = make().start().until_frames(10)
+    assert set(second.frames[0].tracks.ids.tolist()) <= set(first.frames[-1].tracks.ids.tolist())
+    assert len(second.frames[0].tracks) > 0
+
+
+def test_a_live_camera_goes_on_with_a_gap_and_never_back_in_time(make: Make, store: MemoryStore) -> None:
+    times = [BEGIN_S + number * DT for number in range(30)]
+    first = make(*times, live=True).start()
+    first.until(lambda: first.session.status()["state"] == "stopped", "the end of the script")
+    first.until(lambda: first.frames and first.frames[-1].frame.stamp.time_s == times[-1], "the newest frame")
+    first.stop()
+    second = make(BEGIN_S - 50, BEGIN_S - 49.9, live=True).start()
+    second.until(lambda: second.frames, "a frame")
+    stamp = second.frames[0].frame.stamp
+    assert stamp.gap
+    assert stamp.time_s >= times[-1]
+    assert stamp.resume is None
+
+
+def test_a_first_session_begins_with_what_comes(make: Make) -> None:
+    reader = make().start().until_frames(1)
+    assert reader.source.resumed_at is None
+    assert not reader.frames[0].frame.stamp.gap
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{}, {"format": "stream-0"}, {"format": "stream-1"}, {"format": "stream-1", "tracker": {}, "observer": {}}],
+)
+def test_a_state_of_another_version_is_left_behind_and_the_place_kept(
+    make: Make, store: MemoryStore, state: dict[str, Any]
+) -> None:
+    epoch = store.assign("cam", "old version")
+    resume = {"position": {"frame": 9}, "timeline": {"of": "another version"}}
+    store.checkpoint(Checkpoint("cam", epoch, (), state, resume, BEGIN_S))
+    reader = make().start().until_frames(FRAMES - 10)
+    assert reader.source.resumed_at == {"frame": 9}
+
+
+# -- the database is away
+
+
+def test_rows_wait_on_disk_while_the_database_is_away_and_are_delivered(
+    make: Make, store: MemoryStore, truth: Totals
+) -> None:
+    steps, gates = paused(script(), 100, 300, 600)
+    reader = make(*steps).start().until_frames(100)
+    reader.session.checkpoint()
+    store.away = True
+    for gate, place in zip(gates[:2], (300, 600), strict=True):
+        gate.set()
+        reader.until_frames(place)
+        reader.session.checkpoint()
+        status = reader.session.status()
+        assert status["spooled"] > 0
+        assert (status["state"], status["error_code"]) == ("running", "store-unavailable")
+    store.away = False
+    assert total(store).frames == 100
+    reader.session.checkpoint()
+    status = reader.session.status()
+    assert (status["spooled"], status["error"], status["rows_lost"]) == (0, None, 0)
+    gates[2].set()
+    reader.until_frames(FRAMES)
+    reader.stop()
+    assert total(store) == truth
+
+
+def test_a_full_spool_loses_nothing_while_the_process_lives(make: Make, store: MemoryStore, truth: Totals) -> None:
+    steps, (gate,) = paused(script(), 300)
+    reader = make(*steps, max_bytes=10).start().until_frames(300)
+    store.away = True
+    reader.session.checkpoint()
+    assert reader.session.status()["spooled"] == 0
+    gate.set()
+    reader.until_frames(FRAMES)
+    reader.session.checkpoint()
+    store.away = False
+    reader.stop()
+    assert total(store) == truth
+
+
+def test_a_session_waits_for_the_database_rather_than_begin_at_zero(
+    make: Make, store: MemoryStore, truth: Totals
+) -> None:
+    steps, _ = paused(script(), 200)
+    first = make(*steps).start().until_frames(200)
+    first.stop()
+    second = make()
+    store.away = True
+    second.start()
+    second.until(lambda: second.session.status()["error_code"] == "store-unavailable", "the error")
+    assert second.session.status()["state"] == "starting"
+    assert second.frames == []
+    store.away = False
+    second.until_frames(FRAMES - 200)
+    second.stop()
+    assert total(store) == truth
+
+
+def test_what_an_earlier_process_spooled_is_refused_if_its_epoch_is_over_and_counted(
+    make: Make, store: MemoryStore
+) -> None:
+    steps, _ = paused(script(), 100)
+    first = make(*steps).start().until_frames(100)
+    store.away = True
+    first.session.checkpoint()
+    first.crash()
+    store.away = False
+    second = make().start().until_frames(FRAMES)
+    status = second.session.status()
+    assert (status["spooled"], status["rows_lost"]) == (0, 1)
+    assert second.source.resumed_at is None
+
+
+def test_what_no_retry_mends_is_told_and_still_owed(make: Make, store: MemoryStore, truth: Totals) -> None:
+    reader = make().start().until_frames(FRAMES)
+    refusing = store.checkpoint
+
+    def refuse(checkpoint: Checkpoint) -> None:
+        raise StoreError("the database refuses: a constraint")
+
+    store.checkpoint = refuse  # type: ignore[method-assign]
+    reader.session.checkpoint()
+    assert "a constraint" in reader.session.status()["error"]
+    store.checkpoint = refusing  # type: ignore[method-assign]
+    reader.session.checkpoint()
+    assert reader.session.status()["error"] is None
+    assert total(store) == truth
+
+
+# -- fencing
+
+
+def test_a_reader_that_lost_its_stream_writes_nothing_more(make: Make, store: MemoryStore) -> None:
+    steps, (gate,) = paused(script(), 100)
+    zombie = make(*steps).start().until_frames(100)
+    zombie.session.checkpoint()
+    before = total(store)
+    store.assign("cam", "somebody else")
+    gate.set()
+    zombie.until_frames(FRAMES)
+    zombie.session.checkpoint()
+    assert zombie.session.fenced
+    zombie.session.checkpoint()
+    zombie.stop()
+    assert total(store) == before
+
+
+# -- the rest of a session's life
+
+
+def test_a_source_hears_only_of_what_is_stored(make: Make, store: MemoryStore) -> None:
+    steps, (first, _) = paused(script(), 50, 120)
+    reader = make(*steps).start().until_frames(50)
+    assert reader.source.acknowledged == []
+    reader.session.checkpoint()
+    assert reader.source.acknowledged == [{"frame": 49}]
+    store.away = True
+    first.set()
+    reader.until_frames(120)
+    store.away = False
+    reader.session.checkpoint()
+    assert reader.source.acknowledged[-1] == {"frame": 119}
+
+
+def test_nothing_new_is_nothing_to_write(make: Make, store: MemoryStore) -> None:
+    steps, _ = paused(script(), 50)
+    reader = make(*steps)
+    reader.session.checkpoint()
+    reader.start().until_frames(50)
+    reader.session.checkpoint()
+    written = store.checkpoints_written
+    for _ in range(5):
+        reader.session.checkpoint()
+    assert store.checkpoints_written == written
+
+
+def test_stopping_is_idempotent_and_possible_at_any_time(make: Make, store: MemoryStore) -> None:
+    never_started = make()
+    never_started.session.stop()
+    running = make().start().until_frames(10)
+    running.session.stop()
+    written = total(store).frames
+    running.session.stop()
+    assert total(store).frames == written >= 10
+    waiting = make()
+    store.away = True
+    waiting.start()
+    waiting.until(lambda: waiting.session.status()["error"], "the missing database")
+    begun = time.monotonic()
+    waiting.session.stop()
+    assert time.monotonic() - begun < 3
+
+
+def test_lines_that_are_drawn_while_it_runs_count_from_then_on(make: Make, store: MemoryStore) -> None:
+    steps, (gate,) = paused(script(), 200)
+    reader = make(*steps).start().until_frames(200)
+    reader.session.use_geometry(Geometry((*GEOMETRY.lines, Line("late", (0.4, 0.0), (0.4, 1.0))), ()))
+    gate.set()
+    reader.until_frames(FRAMES)
+    reader.stop()
+    counted = total(store)
+    assert 0 < counted.lines["late"].entered < counted.lines["door"].entered
+
+
+def test_pictures_travel_only_while_somebody_looks(make: Make) -> None:
+    steps, (gate,) = paused(script(), 50)
+    reader = make(*steps).start().until_frames(50)
+    assert reader.frames[-1].frame.picture is None
+    reader.session.keep_pictures(True)
+    gate.set()
+    reader.until_frames(FRAMES)
+    assert reader.frames[-1].frame.picture is not None
+
+
+def test_the_status_is_what_the_api_shows(make: Make) -> None:
+    steps, _ = paused(script(), 50)
+    reader = make(*steps)
+    assert reader.session.status()["state"] == "starting"
+    reader.start().until_frames(50)
+    status = reader.session.status()
+    assert (status["state"], status["frames"], status["codec"], status["skipped"]) == ("running", 50, "scripted", 0)
+    assert (status["width"], status["height"]) == (SMALL_INPUT[1], SMALL_INPUT[0])
+    assert status["fps_processed"] > 0
+    assert status["frame_age_s"] == pytest.approx(max(0.0, time.time() - BEGIN_S - 49 * DT), abs=5)
