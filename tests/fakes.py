@@ -192,9 +192,11 @@ class Collected:
 
     Attributes:
         failing: while set, every call raises it, after the frame was kept.
+        when: called with every frame.
     """
 
     def __init__(self) -> None:
+        self.when: Callable[[WaitingFrame], None] = lambda frame: None
         self.frames: list[WaitingFrame] = []
         self.detections: list[Detections] = []
         self.failing: Exception | None = None
@@ -202,6 +204,7 @@ class Collected:
     def consume(self, frame: WaitingFrame, detections: Detections) -> None:
         self.frames.append(frame)
         self.detections.append(detections)
+        self.when(frame)
         if self.failing is not None:
             raise self.failing
 

@@ -191,8 +191,8 @@ def test_a_line_that_was_drawn_anew_inherits_no_sides() -> None:
     moved = Geometry((Line("door", (0.25, 0.1), (0.25, 0.9)),), ())
     after = observer(2, moved)
     after.restore(state)
-    feed(after, [BEGIN_S + 1], tracks_at({1: (100, 200)}))
-    assert total(after.owed()).lines["door"].left == 0
+    feed(after, [BEGIN_S + 1], tracks_at({1: (310, 200)}))  # was left of the old line, is right of the new one
+    assert total(after.owed()).lines["door"].entered == 0
     same = observer(2)
     same.restore(state)
     feed(same, [BEGIN_S + 1], tracks_at({1: (500, 200)}))

@@ -135,6 +135,18 @@ def test_a_stream_with_much_waiting_does_not_starve_the_others(make: Make, detec
     assert {f"cam{n}" for n in range(5)} <= set(order[:8])  # two batches of four
 
 
+def test_cameras_take_turns_when_batches_are_smaller_than_their_number(make: Make) -> None:
+    collector = make(max_batch=2, begin=False)
+    consumers = [Collected() for _ in range(3)]
+    for number, consumer in enumerate(consumers):
+        send(collector.add(f"file{number}", consumer, live=False, capacity=20), *range(20))
+    seen_early: list[int] = []
+    consumers[0].when = lambda frame: seen_early.append(len(consumers[2].frames))
+    collector.start()
+    wait_until(lambda: all(len(consumer.frames) == 20 for consumer in consumers), 5, "all answers")
+    assert seen_early[10] > 3
+
+
 def test_live_frames_of_a_failed_batch_are_counted_and_the_next_are_analysed(
     make: Make, detector: FakeDetector
 ) -> None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import threading
 
+import av
 import numpy as np
 import pytest
 
 from pipelines.mailbox import Mailbox, WaitingFrame
-from pipelines.types import FrameStamp
+from pipelines.preprocessing import Letterbox
+from pipelines.types import FrameStamp, Image
 from tests.fakes import SMALL_INPUT, picture
 from tests.waiting import wait_until
 
@@ -36,6 +38,26 @@ def test_the_newest_live_frame_wins_and_skips_are_counted() -> None:
     assert box.skipped == 9
     assert [frame.stamp.index for frame in take_all(box)] == [9]
     assert take(box) is None
+
+
+def test_a_frame_waits_until_the_one_that_replaces_it_is_ready() -> None:
+    box, scaling, may_go_on = mailbox(live=True), threading.Event(), threading.Event()
+    offer(box, 1)
+    write = box._writer.write
+
+    def slow(picture: av.VideoFrame, slot: Image) -> Letterbox:
+        scaling.set()
+        may_go_on.wait(5)
+        return write(picture, slot)
+
+    box._writer.write = slow  # type: ignore[method-assign]
+    sender = threading.Thread(target=offer, args=(box, 2))
+    sender.start()
+    assert scaling.wait(5)
+    assert len(box) == 1  # a batch that counts on a frame of this camera finds one
+    may_go_on.set()
+    sender.join(5)
+    assert [frame.stamp.index for frame in take_all(box)] == [2]
 
 
 def test_a_larger_live_mailbox_keeps_the_newest_in_order() -> None:
