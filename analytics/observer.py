@@ -105,10 +105,14 @@ class StreamObserver:
 
     def use_geometry(self, geometry: Geometry) -> None:
         """Count with other lines and zones from the next frame on; unchanged ones keep their state."""
-        lines = {counter.line: counter for counter in self._lines}
-        zones = {counter.zone: counter for counter in self._zones}
-        self._lines = [lines.get(line) or LineCounter(line) for line in geometry.lines]
-        self._zones = [zones.get(zone) or ZoneCounter(zone) for zone in geometry.zones]
+        lines = {(c.line.id, c.line.a, c.line.b): c for c in self._lines}
+        zones = {(c.zone.id, c.zone.polygon): c for c in self._zones}
+        self._lines = [lines.get((line.id, line.a, line.b)) or LineCounter(line) for line in geometry.lines]
+        self._zones = [zones.get((zone.id, zone.polygon)) or ZoneCounter(zone) for zone in geometry.zones]
+        for line_counter, line in zip(self._lines, geometry.lines, strict=True):
+            line_counter.line = line  # a new name is no new line
+        for zone_counter, zone in zip(self._zones, geometry.zones, strict=True):
+            zone_counter.zone = zone
 
     def owed(self) -> list[MinuteRow]:
         """Copies of all minutes that changed since they were last `settled`."""

@@ -17,6 +17,7 @@ from analytics.storage.base import Store
 
 Bucket = Literal["1m", "15m", "1h", "1d"]
 BUCKET_S: dict[Bucket, int] = {"1m": 60, "15m": 900, "1h": 3600, "1d": 86_400}
+HEAT_CHUNK_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,13 @@ def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: 
 def heatmap(store: Store, stream: str, window: Window) -> tuple[HeatCells, float]:
     """The cells of a window and the seconds that were covered in it."""
     cells, covered_s = HeatCells(), 0.0
-    for row in store.minutes(stream, window.start, window.end, heat=True):
-        covered_s += row.totals.covered_s
-        cells.add(row.totals.heat)
+    # Hour by hour would ask too often, all at once would hold a year of cells in memory.
+    first, end = store.extent(stream)
+    start, end = max(window.start, first), min(window.end, end)
+    for begin in range(start, end, HEAT_CHUNK_S):
+        for row in store.minutes(stream, begin, min(begin + HEAT_CHUNK_S, end), heat=True):
+            covered_s += row.totals.covered_s
+            cells.add(row.totals.heat)
     return cells, covered_s
 
 

@@ -162,6 +162,11 @@ class BatchCollector:
     def statistics(self) -> BatchStatistics:
         return BatchStatistics(self._frames, self._batches, self._latency_s)
 
+    @property
+    def alive(self) -> bool:
+        """Whether both threads run, between `start` and `stop`."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
     def start(self) -> None:
         for run in (self._gather, self._deliver):
             thread = threading.Thread(target=run, name=f"batch-{run.__name__[1:]}", daemon=True)

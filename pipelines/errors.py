@@ -10,6 +10,7 @@
     │   ├── SourceStalled             connected, but silent               (retryable)
     │   ├── SourceDisconnected        was fine, then ended                (retryable)
     │   └── SourceUnsupported         no video, or a codec we cannot decode
+    │       └── SourceReordered         pictures come in another order than they are sent
     ├── ModelError                  the detector's file
     │   ├── ModelNotFound             not pulled yet, or a wrong path
     │   ├── ModelInvalid              not an ONNX file, or not our input and output
@@ -67,6 +68,10 @@ class SourceDisconnected(SourceError):
 
 class SourceUnsupported(SourceError):
     code = "source-unsupported"
+
+
+class SourceReordered(SourceUnsupported):
+    code = "source-reordered"
 
 
 class ModelError(FootfallError):

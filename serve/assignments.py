@@ -55,7 +55,7 @@ class Assignments:
         self._watched = watched
         self._beat_timeout_s = beat_timeout_s
         self._clock = clock
-        self._begun_s = clock()
+        self._begun_s: float | None = None
         self._readers: dict[str, _Reader] = {}
 
     @property
@@ -65,7 +65,11 @@ class Assignments:
 
     @property
     def _settling(self) -> bool:
-        return self._clock() - self._begun_s < SETTLING_S
+        return self._begun_s is None or self._clock() - self._begun_s < SETTLING_S
+
+    def begin(self) -> None:
+        """Streams are known from now on; for a while, readers may come back with what they hold."""
+        self._begun_s = self._clock()
 
     async def tick(self) -> None:
         """Once a second: give up frozen readers, and plan.
@@ -79,6 +83,7 @@ class Assignments:
                 logger.warning("reader %s is silent; its streams move", name)
                 self._readers.pop(name)
                 reader.wake.set()
+        await asyncio.to_thread(self._store().check)
         await self.plan()
 
     async def plan(self) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from analytics.geometry import Geometry
+from analytics.storage.database import DatabaseStore
 from pipelines.cache import cache_dir
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import FootfallError
@@ -104,7 +105,7 @@ def _bare_loop(model: str, video: str) -> tuple[int, float]:
 
 def measure_analyze(model: str, video: Path) -> Measurement:
     """``footfall analyze`` with a line and a zone, from opening the file to writing the results."""
-    detector = OnnxDetector(resolve(model), threads=1)
+    detector = OnnxDetector(resolve(model), threads=1, providers=[CPU], only="person")
     with tempfile.TemporaryDirectory() as out:
         done = analyze(video, detector, Path(out), geometry=Geometry.parse(GEOMETRY))
     return Measurement("analyze", done.frames, done.elapsed_s)
@@ -134,6 +135,7 @@ def measure_service(model: str, video: Path, port: int) -> Measurement:
                 if answer.is_error:
                     raise FootfallError(f"the service refuses a stream: {answer.text}")
             frames = _wait_finished(api, streams)
+            _wait_stored(DatabaseStore(settings.store_url), streams, frames)
             return Measurement("service", frames, time.perf_counter() - begun)
 
 
@@ -149,6 +151,19 @@ def _wait_finished(api: Any, streams: int) -> int:
             return sum(int(view["frames"]) for view in views)
         time.sleep(0.1)
     raise FootfallError(f"the streams are not through after {LONGEST_RUN_S:.0f} s")
+
+
+def _wait_stored(store: DatabaseStore, streams: int, frames: int) -> None:
+    """Until the rows of all frames are in the database."""
+    deadline = time.monotonic() + LONGEST_RUN_S
+    while time.monotonic() < deadline:
+        names = [f"bench-{number}" for number in range(streams)]
+        stored = sum(row.totals.frames for name in names for row in store.minutes(name, 0, 2**40))
+        if stored >= frames:
+            store.close()
+            return
+        time.sleep(0.1)
+    raise FootfallError(f"only some of {frames} frames were stored after {LONGEST_RUN_S:.0f} s")
 
 
 def measure(model: str, video: Path, rounds: int, port: int, tell: Callable[[str], None]) -> list[list[Measurement]]:

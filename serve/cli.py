@@ -35,7 +35,7 @@ def settings_command(
 ) -> None:
     """Print the settings in force, without secrets, as a YAML file that `footfall up --config` takes."""
     with terminal.reporting():
-        document = load(config).model_dump(mode="json")
+        document = load(config).model_dump(mode="json", exclude={"database_url": True, "api": {"token"}})
         terminal.out.print(yaml.safe_dump(document, sort_keys=False), end="")
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipelines.redaction import HIDDEN, redact, same_but_redacted
+from pipelines.redaction import HIDDEN, redact, same_but_redacted, without_credentials
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.file import FileSource
 from pipelines.sources.kafka import KafkaLogin, KafkaSource
@@ -123,6 +123,17 @@ class StreamDefinition(BaseModel):
                 return self.model_copy(update={"source": mine.model_copy(update={"password": theirs.password})})
         return self
 
+    def refuse_hidden(self) -> None:
+        """A hidden password that belongs to nothing known is a mistake, not a password.
+
+        Raises:
+            ValueError: the source still says ``***`` where a password should stand.
+        """
+        source = self.source
+        hidden = isinstance(source, RtspDefinition) and f"//{HIDDEN}@" in source.url
+        if hidden or (isinstance(source, KafkaDefinition) and source.password == HIDDEN):
+            raise ValueError(f"the password is hidden ({HIDDEN}): give it again for another host or user")
+
     def with_start(self) -> StreamDefinition:
         """With the moment of registration as a recording's start: it must be the same after every restart."""
         source = self.source
@@ -153,6 +164,22 @@ def source_factory(stream: str, source: SourceDefinition, limits: SourceLimits) 
             return lambda: FileSource(Path(source.path), start_s=source.start_s or 0.0, realtime=source.realtime)
         case SimulatorDefinition():
             return lambda: SimulatorSource(source.scene)
+
+
+def origin_of(source: SourceDefinition) -> str:
+    """What a source shows, in a word that changes with it: state of one camera means nothing for another.
+
+    Credentials, transport and waiting habits may change without the camera being another.
+    """
+    match source:
+        case RtspDefinition():
+            return f"rtsp {without_credentials(source.url)}"
+        case KafkaDefinition():
+            return f"kafka {source.topic} {source.key}"
+        case FileDefinition():
+            return f"file {source.path} {source.start_s}"
+        case SimulatorDefinition():
+            return f"simulator {source.scene}"
 
 
 def is_live(source: SourceDefinition) -> bool:

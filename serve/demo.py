@@ -54,6 +54,8 @@ CAMERAS = (
     DemoCamera("side-door", "Side door (fails every minute)", 14, 4),
 )
 FAULTY = CAMERAS[-1].id
+KAFKA_CAMERA = "warehouse"
+SIMULATED = (*(camera.id for camera in CAMERAS), KAFKA_CAMERA)
 
 
 class Demo:
@@ -121,14 +123,14 @@ class Demo:
         self._run(self._fail_every_minute, server)
 
     def _start_kafka(self, api: httpx.Client, brokers: str) -> None:
-        feed = KafkaFeed(brokers, "footfall-demo", "warehouse")
+        feed = KafkaFeed(brokers, "footfall-demo", KAFKA_CAMERA)
         self._resources.callback(feed.close)
         scene = Scene(Camera(), people=5, seconds=CLIP_S, fps=FPS, seed=15, max_overlap=0.3)
         loop = SceneLoop(scene)
         self._run(lambda: feed_live(feed, (loop.image(n) for n in itertools.count()), FPS, self._stop))
-        source = {"type": "kafka", "brokers": brokers, "topic": "footfall-demo", "key": "warehouse"}
+        source = {"type": "kafka", "brokers": brokers, "topic": "footfall-demo", "key": KAFKA_CAMERA}
         body = {"name": "Warehouse (Kafka)", "site": "demo", "source": source, "geometry": scene.geometry()}
-        _register(api, "warehouse", body)
+        _register(api, KAFKA_CAMERA, body)
 
     def _run(self, work: Callable[..., Any], *arguments: Any) -> None:
         threading.Thread(target=work, args=arguments, name="demo", daemon=True).start()

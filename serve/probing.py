@@ -26,8 +26,12 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
         definition = definition.model_copy(update={"realtime": False})
     source = source_factory("probe", definition, limits)()
     stop = threading.Event()
+    # A quiet topic is no error to its source, but nothing to look at either.
+    watchdog = threading.Timer(limits.stall_s + seconds, stop.set)
+    watchdog.daemon = True
     try:
         info = source.connect(None)
+        watchdog.start()
         begun = time.monotonic()
         times: list[float] = []
         picture = None
@@ -37,11 +41,12 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
             if time.monotonic() - begun > seconds or len(times) >= 200:
                 break
         if picture is None:
-            return ProbeResult(ok=False, error="the source ended before its first picture", error_code="source-error")
+            return ProbeResult(ok=False, error="no picture came", error_code="source-stalled")
         return _found(info, to_image(picture), times)
     except SourceError as error:
         return ProbeResult(ok=False, error=str(error), error_code=error.code)
     finally:
+        watchdog.cancel()
         stop.set()
         source.close()
 

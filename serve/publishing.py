@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,6 +13,7 @@ from pipelines.preprocessing import to_image
 from serve.pictures import encode_jpeg, pixelate, scale_down
 from serve.processing import ProcessedFrame
 
+logger = logging.getLogger(__name__)
 LONGEST_SIDE_PX = 1280
 
 
@@ -19,13 +21,13 @@ class LivePublisher:
     """Keeps the newest frame of every watched stream and makes messages of it.
 
     Args:
-        blur_people: whether people are pixelated before a picture leaves.
+        blurs: whether people of a stream are pixelated before its pictures leave.
         interval_s: between two frames of one stream.
     """
 
-    def __init__(self, blur_people: bool, interval_s: float = 0.15) -> None:
+    def __init__(self, blurs: Callable[[str], bool], interval_s: float = 0.15) -> None:
         self.interval_s = interval_s
-        self._blur_people = blur_people
+        self._blurs = blurs
         self._lock = threading.Lock()
         self._newest: dict[str, ProcessedFrame] = {}
         self._watched: frozenset[str] = frozenset()
@@ -55,15 +57,22 @@ class LivePublisher:
         """Messages of all streams that have a new frame."""
         with self._lock:
             frames, self._newest = self._newest, {}
-        return [(name, self._message(frame)) for name, frame in frames.items()]
+        messages = []
+        for name, frame in frames.items():
+            try:
+                messages.append((name, self._message(frame, self._blurs(name))))
+            except Exception:  # an odd picture is nobody's counts
+                logger.exception("a live picture cannot be made", extra={"stream": name})
+        return messages
 
-    def _message(self, processed: ProcessedFrame) -> dict[str, Any]:
+    @staticmethod
+    def _message(processed: ProcessedFrame, blur: bool) -> dict[str, Any]:
         picture = processed.frame.picture
         assert picture is not None
         image = to_image(picture)
         height, width = image.shape[:2]
         image, scale = scale_down(image, LONGEST_SIDE_PX)
-        if self._blur_people:
+        if blur:
             # Doubtful detections too: a face is not shown because the model was unsure.
             pixelate(image, processed.detections.boxes * scale)
             pixelate(image, processed.tracks.boxes * scale)

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -37,6 +38,12 @@ class GeometryConflict(FootfallError):
     """Somebody else changed the geometry in between."""
 
     code = "geometry-conflict"
+
+
+class DefinitionRefused(FootfallError):
+    """A definition asks for what this service does not have."""
+
+    code = "definition-refused"
 
 
 class Registry:
@@ -64,6 +71,7 @@ class Registry:
             self._settings.reader.beat_timeout_s,
             clock,
         )
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loaded = False
         self._store_error: str | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -95,6 +103,7 @@ class Registry:
             except ValidationError as error:  # of another version; it must not keep all others from running
                 reasons = "; ".join(str(problem["msg"]) for problem in error.errors())
                 logger.error("left out until it is registered again: %s", reasons, extra={"stream": record.id})
+        self._assignments.begin()
         self._loaded = True
         logger.info("%d streams are registered", len(self._entries))
 
@@ -177,6 +186,10 @@ class Registry:
             raise UnknownStream(f"there is no stream {stream!r}")
         return entry
 
+    def _editing(self, stream: str) -> asyncio.Lock:
+        """One change of a stream at a time: between question, database and memory nobody else may come."""
+        return self._locks.setdefault(stream, asyncio.Lock())
+
     async def put_stream(
         self, stream: str, document: dict[str, Any], geometry: dict[str, Any] | None
     ) -> tuple[dict[str, Any], bool]:
@@ -191,39 +204,50 @@ class Registry:
             The stream as `get_stream` has it, and whether it is new.
         """
         store = await self._ready()
-        definition = StreamDefinition.model_validate(document)
-        drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
-        known = self._entries.get(stream)
-        if known is None:
-            record = StreamRecord(
-                stream, definition.with_start().model_dump(mode="json"), drawn or Geometry().to_json()
-            )
-            async with self._assignments.changing:
-                await asyncio.to_thread(store.put_stream, record)
-                stored = await asyncio.to_thread(store.get_stream, stream)
-                assert stored is not None
-                self._entries[stream] = StreamEntry.of(stored)
-            await self._assignments.plan_soon()
-            return self._view(self._entries[stream]), True
-        await self._change(store, known, definition.with_secrets_of(known.definition), drawn)
-        return self._view(known), False
+        async with self._editing(stream):
+            definition = self._accepted(StreamDefinition.model_validate(document))
+            drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
+            known = self._entries.get(stream)
+            if known is None:
+                _refuse_hidden(definition)
+                record = StreamRecord(
+                    stream, definition.with_start().model_dump(mode="json"), drawn or Geometry().to_json()
+                )
+                async with self._assignments.changing:
+                    await asyncio.to_thread(store.put_stream, record)
+                    stored = await asyncio.to_thread(store.get_stream, stream)
+                    assert stored is not None
+                    self._entries[stream] = StreamEntry.of(stored)
+                await self._assignments.plan_soon()
+                return self._view(self._entries[stream]), True
+            await self._change(store, known, definition.with_secrets_of(known.definition), drawn)
+            return self._view(known), False
 
     async def patch_stream(
         self, stream: str, changes: dict[str, Any], geometry: dict[str, Any] | None
     ) -> dict[str, Any]:
         """Change parts of a stream; a changed source replaces the whole source."""
         store = await self._ready()
-        entry = self._entry(stream)
-        definition = StreamDefinition.model_validate(entry.definition.model_dump(mode="json") | changes)
-        drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
-        await self._change(store, entry, definition.with_secrets_of(entry.definition), drawn)
-        return self._view(entry)
+        async with self._editing(stream):
+            entry = self._entry(stream)
+            changed = entry.definition.model_dump(mode="json") | changes
+            definition = self._accepted(StreamDefinition.model_validate(changed))
+            drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
+            await self._change(store, entry, definition.with_secrets_of(entry.definition), drawn)
+            return self._view(entry)
+
+    def _accepted(self, definition: StreamDefinition) -> StreamDefinition:
+        """Raises DefinitionRefused for what is well formed, but not to be had."""
+        if definition.model not in (None, self._settings.detector.model):
+            raise DefinitionRefused(f"this service runs the model {self._settings.detector.model!r} and no other")
+        return definition
 
     async def _change(
         self, store: Store, entry: StreamEntry, definition: StreamDefinition, geometry: dict[str, Any] | None
     ) -> None:
         """Store a change and make it so; a stream whose work changes is drained and assigned anew."""
         old = entry.definition
+        _refuse_hidden(definition)
         definition = keep_start(definition, old).with_start()
         restart = entry.work_differs(definition)
         record = replace(entry.record, definition=definition.model_dump(mode="json"))
@@ -242,18 +266,19 @@ class Registry:
     async def delete_stream(self, stream: str, purge: bool) -> None:
         """Drain and forget a stream; its minutes stay unless they are purged."""
         store = await self._ready()
-        entry = self._entry(stream)
-        wanted, entry.definition = entry.definition, entry.definition.model_copy(update={"enabled": False})
-        await self._assignments.release(entry, RELEASE_WAIT_S)
-        async with self._assignments.changing:
-            try:
-                await asyncio.to_thread(store.delete_stream, stream, purge=purge)
-            except StoreError:
-                entry.definition = wanted  # it is registered still, so it runs on
-                raise
-            self._entries.pop(stream, None)
-        self._live.drop(stream)
-        self._assignments.wake_all()
+        async with self._editing(stream):
+            entry = self._entry(stream)
+            wanted, entry.definition = entry.definition, entry.definition.model_copy(update={"enabled": False})
+            await self._assignments.release(entry, RELEASE_WAIT_S)
+            async with self._assignments.changing:
+                try:
+                    await asyncio.to_thread(store.delete_stream, stream, purge=purge)
+                except StoreError:
+                    entry.definition = wanted  # it is registered still, so it runs on
+                    raise
+                self._entries.pop(stream, None)
+            self._live.drop(stream)
+            self._assignments.wake_all()
 
     async def put_geometry(self, stream: str, geometry: dict[str, Any], version: int | None) -> dict[str, Any]:
         """Draw lines and zones; the stream runs on.
@@ -262,13 +287,14 @@ class Registry:
             GeometryConflict: ``version`` is not the one that is drawn now.
         """
         store = await self._ready()
-        entry = self._entry(stream)
-        if version is not None and version != entry.record.geometry_version:
-            raise GeometryConflict(
-                f"the geometry has version {entry.record.geometry_version} by now, the change was made to {version}"
-            )
-        await self._change(store, entry, entry.definition, Geometry.parse(geometry).to_json())
-        return self._view(entry)
+        async with self._editing(stream):
+            entry = self._entry(stream)
+            if version is not None and version != entry.record.geometry_version:
+                raise GeometryConflict(
+                    f"the geometry has version {entry.record.geometry_version} by now, the change was made to {version}"
+                )
+            await self._change(store, entry, entry.definition, Geometry.parse(geometry).to_json())
+            return self._view(entry)
 
     async def overview(self) -> dict[str, Any]:
         """Readers, store and counts, for health and metrics."""
@@ -281,3 +307,10 @@ class Registry:
 
     def _view(self, entry: StreamEntry) -> dict[str, Any]:
         return entry.view(self._clock(), 2 * TICK_S, len(self._assignments.readers))
+
+
+def _refuse_hidden(definition: StreamDefinition) -> None:
+    try:
+        definition.refuse_hidden()
+    except ValueError as error:
+        raise DefinitionRefused(str(error)) from None

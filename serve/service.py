@@ -16,7 +16,7 @@ import httpx
 
 from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
-from serve.settings import Settings, is_loopback
+from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 READY_TIMEOUT_S = 120.0
@@ -88,7 +88,7 @@ class Service:
     def _check_place(self) -> None:
         folder = self._settings.data_dir.expanduser()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # camera passwords are in the database
             probe = folder / f".write-test-{os.getpid()}"
             probe.touch()
             probe.unlink()
@@ -113,6 +113,7 @@ class Service:
         cpus = wanted.num_cpus or max(os.cpu_count() or 1, self._planned_cpus())
         ray.init(
             "local",
+            _node_ip_address="127.0.0.1",  # Ray asks nobody for a password; it must not be reachable
             num_cpus=cpus,
             include_dashboard=wanted.dashboard,
             dashboard_host="127.0.0.1",
@@ -176,8 +177,7 @@ def client(settings: Settings, timeout_s: float = 30.0) -> httpx.Client:
     """A client for the API of these settings."""
     token = settings.api.token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    host = settings.api.host if is_loopback(settings.api.host) else "127.0.0.1"
-    return httpx.Client(base_url=f"http://{host}:{settings.api.port}", headers=headers, timeout=timeout_s)
+    return httpx.Client(base_url=Service(settings).url, headers=headers, timeout=timeout_s)
 
 
 def _first_line(error: Exception) -> str:

@@ -36,6 +36,7 @@ class SessionPlan:
         live: whether the newest frame wins.
         geometry: lines and zones.
         analysis_fps: None for every frame.
+        origin: names what the source shows; state of another origin is not taken up.
     """
 
     stream: str
@@ -44,6 +45,7 @@ class SessionPlan:
     live: bool
     geometry: Geometry
     analysis_fps: float | None
+    origin: str = ""
 
 
 class StreamSession:
@@ -99,7 +101,7 @@ class StreamSession:
             mailbox,
             timeline,
             resume=position,
-            gap_first=checkpoint is not None and position is None,
+            gap_first=checkpoint is not None and position is None,  # live: what happened meanwhile nobody saw
         )
         self._mailbox, self._supervisor = mailbox, supervisor
         supervisor.run(self._stop)
@@ -117,7 +119,10 @@ class StreamSession:
         return None
 
     def _take_up(self, checkpoint: Checkpoint, timeline: Timeline) -> Any:
-        """Restore state; returns where the source goes on."""
+        """Restore state; returns where the source goes on, or None to begin anew."""
+        if checkpoint.state.get("origin", self.plan.origin) != self.plan.origin:
+            logger.info("another source: it begins anew", extra={"stream": self.plan.stream})
+            return None
         try:
             self._processor.restore(checkpoint.state)
             if checkpoint.resume is not None:
@@ -138,42 +143,60 @@ class StreamSession:
         if self._mailbox is not None:
             self._mailbox.keep_pictures = wanted
 
-    def checkpoint(self) -> None:
-        """Write what is owed; when the database is away, to disk. Called every few seconds, by one thread."""
+    def checkpoint(self, *, database_away: bool = False) -> bool:
+        """Write what is owed; when the database is away, to disk. Called every few seconds, by one thread.
+
+        Args:
+            database_away: somebody found out just now, so do not wait for it again.
+
+        Returns:
+            False if the database is away.
+        """
         with self._checkpointing:
             cut = self._processor.cut()
             if cut is None or self.fenced or (not cut.rows and not len(self._spool)):
-                return
+                return not database_away
+            state = {**cut.state, "origin": self.plan.origin}
             checkpoint = Checkpoint(
-                self.plan.stream, self.plan.epoch, cut.rows, cut.state, cut.stamp.resume, cut.stamp.time_s
+                self.plan.stream, self.plan.epoch, cut.rows, state, cut.stamp.resume, cut.stamp.time_s
             )
-            try:
-                self._deliver_spooled()
-                self._store.checkpoint(checkpoint)
-                self._store_error = None
-            except StaleEpoch as error:
-                self.fenced = True
-                logger.warning("%s; this reader lets go of it", error, extra={"stream": self.plan.stream})
-                return
-            except StoreUnavailable as error:
-                if self._store_error is None:
-                    logger.error("%s; rows go to disk", error, extra={"stream": self.plan.stream})
-                self._store_error = str(error)
-                if not self._spool.put(checkpoint):
-                    return  # still owed: the next checkpoint has these rows too
-            except StoreError as error:
-                self._store_error = str(error)
-                logger.error("%s", error, extra={"stream": self.plan.stream})
-                return
+            reached = self._write(checkpoint, database_away)
+            if reached is None:
+                return not database_away
             self._processor.settled(cut.rows)
             if cut.stamp.resume is not None and self._supervisor is not None:
                 self._supervisor.acknowledge(cut.stamp.resume["position"])
+            return reached
+
+    def _write(self, checkpoint: Checkpoint, database_away: bool) -> bool | None:
+        """To the database (True) or to disk (False); None if it is safe in neither, and still owed."""
+        try:
+            if database_away:
+                raise StoreUnavailable(self._store_error or "the database is away")
+            self._deliver_spooled()
+            self._store.checkpoint(checkpoint)
+            self._store_error = None
+            return True
+        except StaleEpoch as error:
+            self.fenced = True
+            logger.warning("%s; this reader lets go of it", error, extra={"stream": self.plan.stream})
+        except StoreUnavailable as error:
+            if self._store_error is None:
+                logger.error("%s; rows go to disk", error, extra={"stream": self.plan.stream})
+            self._store_error = str(error)
+            if self._spool.put(checkpoint):
+                return False
+        except StoreError as error:
+            self._store_error = str(error)
+            logger.error("%s", error, extra={"stream": self.plan.stream})
+        return None
 
     def _deliver_spooled(self) -> None:
         """Hand the database what it missed, oldest first."""
         for path, waiting in self._spool.waiting():
             try:
-                self._store.checkpoint(waiting)
+                # What an earlier epoch left on this disk may follow, as long as nobody has gone on without it.
+                self._store.checkpoint(waiting, bearer=self.plan.epoch)
             except StaleEpoch as error:
                 logger.warning("spooled rows are refused: %s", error, extra={"stream": self.plan.stream})
                 self._spool.refused(path)
@@ -194,11 +217,16 @@ class StreamSession:
         newest = self._processor.newest
         spool = self._spool.statistics
         info = source.info
+        error, code = source.error, source.error_code
+        if error is None and self._collector.failures:
+            error, code = "the detector does not answer; frames are lost or wait", "detector-unavailable"
+        elif error is None and self._store_error is not None:
+            error, code = f"{self._store_error}; rows wait on disk", "store-unavailable"
         return {
             "state": source.state.value,
             "since_s": source.since_s,
-            "error": source.error or self._store_error,
-            "error_code": source.error_code or ("store-unavailable" if self._store_error else None),
+            "error": error,
+            "error_code": code,
             "codec": info.codec if info else None,
             "width": info.width if info else None,
             "height": info.height if info else None,

@@ -76,7 +76,12 @@ class PrivacySettings(BaseModel):
     """What leaves a reader as pictures."""
 
     model_config = _SECTION
-    blur_people: bool = Field(True, description="Pixelate people in snapshots and live pictures.")
+    blur_people: bool = Field(True, description="Pixelate people that are found, in snapshots and live pictures.")
+    except_streams: tuple[str, ...] = Field((), description="Streams whose people may be shown all the same.")
+
+    def blurs(self, stream: str) -> bool:
+        """Whether people of a stream are pixelated."""
+        return self.blur_people and stream not in self.except_streams
 
 
 class RaySettings(BaseModel):

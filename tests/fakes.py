@@ -88,10 +88,13 @@ class MemoryStore:
             self._epochs[stream] = (epoch, owner)
             return epoch
 
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
+    def checkpoint(self, checkpoint: Checkpoint, *, bearer: int | None = None) -> None:
+        epoch = checkpoint.epoch if bearer is None else max(bearer, checkpoint.epoch)
         with self._ask():
             held = self._epochs.get(checkpoint.stream)
-            if held is None or checkpoint.stream not in self._streams or held[0] != checkpoint.epoch:
+            written = self._checkpoints.get(checkpoint.stream)
+            overtaken = written is not None and written.epoch > checkpoint.epoch
+            if held is None or checkpoint.stream not in self._streams or held[0] != epoch or overtaken:
                 raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
             self._checkpoints[checkpoint.stream] = Checkpoint(
                 checkpoint.stream,
@@ -120,6 +123,11 @@ class MemoryStore:
             if not heat:
                 row.totals.heat = HeatCells()
         return found
+
+    def extent(self, stream: str) -> tuple[int, int]:
+        with self._ask():
+            found = [minute for name, minute, _ in self._minutes if name == stream]
+        return (min(found), max(found) + 60) if found else (0, 0)
 
     def check(self) -> None:
         with self._ask():

@@ -90,8 +90,14 @@ class Store(Protocol):
         """
         ...
 
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
+    def checkpoint(self, checkpoint: Checkpoint, *, bearer: int | None = None) -> None:
         """Write rows and state in one transaction; the same checkpoint twice changes nothing.
+
+        Args:
+            checkpoint: what to write.
+            bearer: epoch of whoever hands in a checkpoint that an earlier epoch left behind. It is taken if the bearer
+                has the stream now and no later epoch than the checkpoint's own has written anything: then nobody has
+                counted those frames again.
 
         Raises:
             StaleEpoch: the stream is in a newer epoch, or gone.
@@ -111,6 +117,10 @@ class Store(Protocol):
             end: after the last minute.
             heat: whether to read the heatmap's cells too, which are most of the bytes.
         """
+        ...
+
+    def extent(self, stream: str) -> tuple[int, int]:
+        """Start of the first stored minute and end of the last, seconds since the epoch; (0, 0) if there is none."""
         ...
 
     def check(self) -> None:

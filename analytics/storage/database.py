@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
-from analytics.buckets import MinuteRow
+from analytics.buckets import MINUTE_S, MinuteRow
 from analytics.storage import rows as row_format
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
@@ -60,7 +60,7 @@ class DatabaseStore:
         config.set_main_option("script_location", str(MIGRATIONS))
         if self._sqlite and self._url.database:
             try:
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise StoreUnavailable(f"no database can be made at {self._url.database}: {error.strerror}") from error
         with self._transaction() as connection:
@@ -148,16 +148,20 @@ class DatabaseStore:
 
     # -- minutes and checkpoints
 
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
+    def checkpoint(self, checkpoint: Checkpoint, *, bearer: int | None = None) -> None:
         table = tables.assignments
+        epoch = checkpoint.epoch if bearer is None else max(bearer, checkpoint.epoch)
         with self._transaction() as connection:
             # Locks the row, so that no newer epoch can begin between the question and the answer.
             held = connection.execute(
                 sa.update(table)
-                .where(table.c.stream == checkpoint.stream, table.c.active, table.c.epoch == checkpoint.epoch)
+                .where(table.c.stream == checkpoint.stream, table.c.active, table.c.epoch == epoch)
                 .values(active=True)
             ).rowcount
-            if not held:
+            written = connection.execute(
+                sa.select(tables.checkpoints.c.epoch).where(tables.checkpoints.c.stream == checkpoint.stream)
+            ).scalar()
+            if not held or (written is not None and written > checkpoint.epoch):
                 raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
             for row in checkpoint.rows:
                 for target, values in row_format.table_rows(row):
@@ -190,6 +194,13 @@ class DatabaseStore:
                 query = sa.select(table).where(table.c.stream == stream, table.c.minute >= start, table.c.minute < end)
                 found.append([dict(row) for row in connection.execute(query).mappings()])
         return row_format.minute_rows(*found)
+
+    def extent(self, stream: str) -> tuple[int, int]:
+        column = tables.minutes.c.minute
+        query = sa.select(sa.func.min(column), sa.func.max(column)).where(tables.minutes.c.stream == stream)
+        with self._transaction(reading=True) as connection:
+            first, last = connection.execute(query).one()
+        return (0, 0) if first is None else (int(first), int(last) + MINUTE_S)
 
     def _upsert(
         self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], keep: tuple[str, ...] = ()

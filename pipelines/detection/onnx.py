@@ -41,6 +41,7 @@ class OnnxDetector:
         score_floor: float = 0.1,
         nms_iou: float = 0.5,
         classes: Sequence[str] | None = None,
+        only: str | None = None,
     ) -> None:
         """Load a model. Blocks for some tenths of a second on a CPU, for seconds on a GPU.
 
@@ -51,10 +52,11 @@ class OnnxDetector:
             score_floor: boxes with a lower score are dropped, in [0, 1].
             nms_iou: boxes of a class that overlap more than this are one object, in [0, 1].
             classes: names of the classes, instead of those in the file's metadata.
+            only: the one class to find, such as ``person``; a model of a single nameless class passes too.
 
         Raises:
             ModelNotFound: there is no such file.
-            ModelInvalid: it is no ONNX file, or its input and output are not understood.
+            ModelInvalid: it is no ONNX file, its input and output are not understood, or it has no such class.
             DetectorUnavailable: a provider that was asked for by name does not work here.
         """
         self.path = Path(path)
@@ -66,6 +68,10 @@ class OnnxDetector:
         self._layout = read_layout(_tensors(self._session.get_outputs()))
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._classes = _class_names(classes, metadata, self._layout.class_count)
+        self._kept: slice = slice(None)
+        if only is not None:
+            self._kept = _slice_of(only, self._classes, self.path)
+            self._classes = (only,)
         self._score_floor = score_floor
         self._nms_iou = nms_iou
 
@@ -93,8 +99,8 @@ class OnnxDetector:
             raise DetectorUnavailable(f"inference with {self.path.name} failed: {error}") from error
         boxes, scores = self._layout.decode(outputs)
         return [
-            suppress(*pair, score_floor=self._score_floor, iou_threshold=self._nms_iou)
-            for pair in zip(boxes, scores, strict=True)
+            suppress(found, score[:, self._kept], score_floor=self._score_floor, iou_threshold=self._nms_iou)
+            for found, score in zip(boxes, scores, strict=True)
         ]
 
     def close(self) -> None:
@@ -201,6 +207,19 @@ def _class_names(given: Sequence[str] | None, metadata: Mapping[str, str], class
             f"the model has {class_count} classes, but {len(names)} names were given: {', '.join(names)}"
         )
     return names
+
+
+def _slice_of(wanted: str, names: Sequence[str], path: Path) -> slice:
+    """Where the scores of one class stand.
+
+    Raises:
+        ModelInvalid: the model does not find it.
+    """
+    if wanted in names:
+        return slice(names.index(wanted), names.index(wanted) + 1)
+    if len(names) == 1 and names[0].startswith("class "):
+        return slice(0, 1)
+    raise ModelInvalid(f"{path.name} finds {', '.join(names) or 'nothing that it names'}, but not {wanted!r}")
 
 
 def read_names(text: str) -> tuple[str, ...]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+CATCH_UP = 0.1
+"""Share of its pace by which stream time is slowed down while it is ahead of a clock that was set back."""
+
 
 @dataclass(slots=True)
 class CaptureClock:
@@ -54,7 +57,8 @@ class StreamClock:
     """Makes the times of one stream run forward, deterministically, so that a replay gives the same times.
 
     A small step back is flattened. A step back of more than ``max_gap_s`` (somebody set the clock) is a gap; time then
-    goes on from where it was, at the source's own pace, until the source has caught up.
+    goes on from where it was, at nine tenths of the source's pace, until the source has caught up: an hour that the
+    clock was set back is made good within ten.
 
     Attributes:
         max_gap_s: an interval from here on is a gap, not a slow frame.
@@ -62,15 +66,19 @@ class StreamClock:
 
     max_gap_s: float = 2.0
     _last_s: float | None = None
+    _raw_s: float | None = None
     _offset_s: float = 0.0
 
     def stamp(self, raw_s: float) -> tuple[float, bool]:
         """The frame's time, and whether there is a gap before it."""
+        before_s, self._raw_s = self._raw_s, raw_s
         if self._last_s is None:
             self._last_s = raw_s
             return raw_s, False
         if self._offset_s and raw_s >= self._last_s:
             self._offset_s = 0.0
+        elif self._offset_s and before_s is not None and raw_s > before_s:
+            self._offset_s = max(0.0, self._offset_s - CATCH_UP * (raw_s - before_s))
         time_s = raw_s + self._offset_s
         gap = abs(time_s - self._last_s) > self.max_gap_s
         if time_s < self._last_s:
@@ -81,10 +89,10 @@ class StreamClock:
         return time_s, gap
 
     def snapshot(self) -> dict[str, Any]:
-        return {"last_s": self._last_s, "offset_s": self._offset_s}
+        return {"last_s": self._last_s, "raw_s": self._raw_s, "offset_s": self._offset_s}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._last_s, self._offset_s = state["last_s"], state["offset_s"]
+        self._last_s, self._raw_s, self._offset_s = state["last_s"], state.get("raw_s"), state["offset_s"]
 
 
 @dataclass(slots=True)

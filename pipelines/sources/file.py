@@ -42,6 +42,8 @@ class FileSource:
             # FFmpeg reads addresses too, if a name looks like one: only what lies on the disk is a file.
             if not self._path.exists():
                 raise SourceNotFound(f"{self._path} does not exist")
+            if not self._path.is_file() and not self._path.is_dir():  # a pipe would hold us up for ever
+                raise SourceUnsupported(f"{self._path} is no regular file")
             container = av.open(str(self._path))
         except (av.error.FFmpegError, OSError) as error:
             raise translate(error, str(self._path), opening=True) from error

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from pipelines.errors import (
     SourceDisconnected,
     SourceError,
     SourceNotFound,
+    SourceReordered,
     SourceUnauthorized,
     SourceUnreachable,
     SourceUnsupported,
@@ -41,6 +42,8 @@ from pipelines.sources.messages import MessageDecoder, codec_of, starts_anew
 from pipelines.types import StreamInfo
 
 logger = logging.getLogger(__name__)
+FUTURE_S = 3600.0
+"""A message whose event time is further ahead of our clock than this has no credible time, and is left out."""
 MAX_DAMAGED = 1000
 """Undecodable messages in a row after which the topic is taken to hold something else than video."""
 
@@ -83,6 +86,7 @@ class KafkaSource:
         start: where to begin without a position: with what comes, or with what is still there.
         login: user, password, TLS.
         limits: how long to wait.
+        wall_clock: for tests.
     """
 
     live = False
@@ -97,7 +101,9 @@ class KafkaSource:
         start: Literal["latest", "earliest"] = "latest",
         login: KafkaLogin | None = None,
         limits: SourceLimits | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self._wall_clock = wall_clock
         self._brokers = [broker.strip() for broker in brokers.split(",") if broker.strip()]
         self._topic = topic
         self._key = key.encode() if key is not None else None
@@ -108,6 +114,7 @@ class KafkaSource:
         self._consumer: KafkaConsumer | None = None
         self._decoder = MessageDecoder()
         self._next: dict[int, int] = {}
+        self._counted: dict[int, int] = {}
         self._decode_from: dict[int, int] = {}
         self._acknowledged: Position | None = None
         self._waiting: deque[Any] = deque()
@@ -162,7 +169,7 @@ class KafkaSource:
             elif wanted > end[partition]:  # to wait until offsets have caught up would be to see nothing for days
                 logger.warning("topic %s partition %s was cut or made anew; going on at its end", self._topic, name)
                 wanted = begin = end[partition]
-            self._next[partition.partition] = wanted
+            self._next[partition.partition] = self._counted[partition.partition] = wanted
             self._decode_from[partition.partition] = max(begin, first[partition])
             consumer.seek(partition, self._decode_from[partition.partition])
 
@@ -211,6 +218,8 @@ class KafkaSource:
                 try:
                     yield from self._pictures(record)
                     damaged = 0
+                except SourceReordered:
+                    raise
                 except (av.error.FFmpegError, SourceUnsupported) as error:
                     damaged += 1
                     if damaged > MAX_DAMAGED:
@@ -224,15 +233,19 @@ class KafkaSource:
         codec = codec_of(value, record.headers or ())
         if starts_anew(value, codec):
             self._decode_from[partition] = record.offset
-        counted = record.offset < self._next[partition]
-        if not counted:
-            self._next[partition] = record.offset + 1
+        self._next[partition] = max(self._next[partition], record.offset + 1)
         self._pending[record.offset] = (record.timestamp / 1000.0, self._position())
         try:
             for offset, picture in self._decoder.decode(value, codec, record.offset):
                 time_s, position = self._pending.pop(offset, (record.timestamp / 1000.0, self._position()))
-                if not counted:
-                    yield SourceFrame(picture, time_s, position, bool(picture.is_corrupt))
+                if offset < self._counted.get(partition, 0):
+                    continue
+                if offset < record.offset:
+                    raise SourceReordered(f"topic {self._topic!r} holds H.264 with B-frames; encode it without (-bf 0)")
+                if time_s > self._wall_clock() + FUTURE_S:
+                    # One such message would carry the stream's time away for good.
+                    raise SourceUnsupported(f"a message of topic {self._topic!r} has a timestamp in the future")
+                yield SourceFrame(picture, time_s, position, bool(picture.is_corrupt))
         finally:
             while len(self._pending) > 32:  # messages that never became a picture
                 del self._pending[next(iter(self._pending))]
@@ -246,7 +259,7 @@ class KafkaSource:
     def acknowledge(self, position: Position) -> None:
         self._acknowledged = position
 
-    def _commit(self, consumer: KafkaConsumer) -> None:
+    def _commit(self, consumer: KafkaConsumer, wait_ms: int = 0) -> None:
         """Tell the group how far the checkpoint is; for monitors only, so a failure is nobody's loss."""
         position, self._acknowledged = self._acknowledged, None
         if position is None:
@@ -256,7 +269,10 @@ class KafkaSource:
             for partition, offset in position["next"].items()
         }
         with suppress(KafkaError):
-            consumer.commit_async(offsets)
+            if wait_ms:
+                consumer.commit(offsets, timeout_ms=wait_ms)
+            else:
+                consumer.commit_async(offsets)
 
     def _translate(self, error: Exception, *, opening: bool) -> SourceError:
         if isinstance(
@@ -279,5 +295,5 @@ class KafkaSource:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             with suppress(KafkaError, OSError):
-                self._commit(consumer)
+                self._commit(consumer, wait_ms=1000)
                 consumer.close(timeout_ms=1000)

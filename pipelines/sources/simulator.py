@@ -39,6 +39,15 @@ class SceneSettings:
     seconds: float = 60.0
     overlap: float = 0.3
 
+    def __post_init__(self) -> None:
+        """Bounds that keep planning and rendering within what a reader can bear; ValueError beyond them."""
+        bounds = {"people": (0, 60), "fps": (1, 60), "seconds": (0.1, 600), "overlap": (0, 1), "seed": (0, 2**31)}
+        for name, (least, most) in bounds.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be between {least} and {most}")
+        if self.overlap < 0.1 and self.people > 12:
+            raise ValueError("more than 12 people need an overlap of at least 0.1")
+
     def scene(self) -> Scene:
         """The scene; takes about a second.
 

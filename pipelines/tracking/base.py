@@ -22,7 +22,8 @@ class Tracker(Protocol):
         Args:
             detections: in source pixels, scores unfiltered: a tracker has thresholds of its own.
             time_s: capture time, not smaller than the one before.
-            gap: the stream was interrupted before this frame: nobody can be assumed to have stayed in place.
+            gap: the stream was interrupted before this frame; if no time seems to have passed, the clock was set back,
+                and nobody can be assumed to have stayed in place.
 
         Returns:
             The confirmed tracks that were observed in this frame.

@@ -72,7 +72,8 @@ class ByteTracker:
         first_frame = self._time_s is None
         interval_s = 0.0 if self._time_s is None else max(time_s - self._time_s, 0.0)
         self._time_s = time_s
-        gone = self._give_up(time_s, everybody=gap and interval_s > self._settings.keep_lost_s)
+        # A gap of no length is a clock that was set back: how long it really took, nobody knows.
+        gone = self._give_up(time_s, everybody=gap and interval_s <= 0.0)
         self._states.predict(interval_s, self._settings.motion)
 
         rows, columns = self._associate(detections)

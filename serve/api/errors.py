@@ -22,7 +22,7 @@ from pipelines.errors import (
     UnknownStream,
 )
 from pipelines.redaction import redact
-from serve.registry import GeometryConflict
+from serve.registry import DefinitionRefused, GeometryConflict
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -80,6 +80,7 @@ _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (GeometryConflict, HTTPStatus.CONFLICT),
     (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (DefinitionRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Unauthorized, HTTPStatus.UNAUTHORIZED),

@@ -39,7 +39,7 @@ def analyze_command(
     geometry: Annotated[Path | None, typer.Option(help="JSON with lines and zones.")] = None,
     model: Annotated[str, typer.Option(help="Name of a model, or path of an ONNX file.")] = DEFAULT_MODEL,
     fps: Annotated[
-        float | None, typer.Option(min=0.1, max=240, help="Frames a second to analyse; all if absent.")
+        float | None, typer.Option(min=1, max=240, help="Frames a second to analyse; all if absent.")
     ] = None,
     start: Annotated[
         float | None, typer.Option(help="Capture time of the first frame, seconds since the epoch.")
@@ -48,7 +48,7 @@ def analyze_command(
     """Analyse one recording at full speed: tracks, counts, heatmap."""
     with terminal.reporting():
         drawn = read_geometry(geometry) if geometry else None
-        detector = OnnxDetector(resolve(model), threads=1)
+        detector = OnnxDetector(resolve(model), threads=1, only="person")
         with terminal.progress("frames") as report:
             done = analyze(
                 video,
@@ -81,7 +81,7 @@ def evaluate_command(
     ],
     model: Annotated[str, typer.Option(help="Name of a model, or path of an ONNX file.")] = DEFAULT_MODEL,
     fps: Annotated[
-        float | None, typer.Option(min=0.1, max=240, help="Frames a second to analyse; all if absent.")
+        float | None, typer.Option(min=1, max=240, help="Frames a second to analyse; all if absent.")
     ] = None,
     out_dir: Annotated[Path | None, typer.Option("--out", help="Keep the results of every folder here.")] = None,
 ) -> None:
@@ -122,7 +122,13 @@ def evaluate_folder(
     if not gt.is_file():
         raise FootfallError(f"{folder} has no gt.txt")
     geometry = read_geometry(geometry_file) if geometry_file.is_file() else None
-    done = analyze(folder / "video.mp4", OnnxDetector(resolve(model), threads=1), results, geometry=geometry, fps=fps)
+    done = analyze(
+        folder / "video.mp4",
+        OnnxDetector(resolve(model), threads=1, only="person"),
+        results,
+        geometry=geometry,
+        fps=fps,
+    )
     truth, ignored = TrackTable.read(gt)
     found, _ = TrackTable.read(results / "tracks.txt")
     if fps is not None:  # frames that were not to be analysed are nobody's miss

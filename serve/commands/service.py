@@ -11,7 +11,7 @@ from serve import logs
 from serve.commands import terminal
 from serve.commands.models import pull_shown
 from serve.commands.terminal import out
-from serve.demo import Demo
+from serve.demo import SIMULATED, Demo
 from serve.service import Service
 from serve.settings import load
 
@@ -56,7 +56,7 @@ def demo_command(
             data_dir=str(data_dir),
             api={"port": port},
             ray={"dashboard": dashboard},
-            privacy={"blur_people": False},  # nobody here is real
+            privacy={"except_streams": list(SIMULATED)},  # nobody there is real
             log_format="text",
             log_level="WARNING",
         )

@@ -31,7 +31,9 @@ def simulate_command(
     overlap: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of a person that another may hide.")
     ] = 0.15,
-    rtsp: Annotated[int | None, typer.Option(help="Serve it live on this port of 127.0.0.1 (0: any free one).")] = None,
+    rtsp: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Serve it live on this port of 127.0.0.1 (0: any free one).")
+    ] = None,
     user: Annotated[str | None, typer.Option(help="User name that the RTSP camera wants.")] = None,
     password: Annotated[str, typer.Option(help="Its password.", envvar="FOOTFALL_CAMERA_PASSWORD")] = "",
     kafka: Annotated[str | None, typer.Option(help="Feed it live to these brokers, host:port.")] = None,

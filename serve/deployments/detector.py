@@ -38,7 +38,9 @@ class Detector:
         settings = Settings.of(arguments)
         logs.configure(settings.log_level, settings.log_format)
         self._largest = settings.detector.max_batch
-        self._detector = OnnxDetector(resolve(settings.detector.model), threads=max(1, int(settings.detector.cpus)))
+        self._detector = OnnxDetector(
+            resolve(settings.detector.model), threads=max(1, int(settings.detector.cpus)), only="person"
+        )
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         logger.info("detector ready: %s, input %s", settings.detector.model, self._detector.input_size)
 

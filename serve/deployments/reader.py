@@ -22,7 +22,7 @@ from pipelines.detection.onnx import OnnxDetector
 from pipelines.models.catalogue import resolve
 from pipelines.sources.base import SourceLimits
 from serve import logs
-from serve.definitions import StreamDefinition, is_live, source_factory
+from serve.definitions import StreamDefinition, is_live, origin_of, source_factory
 from serve.deployments.detector import RemoteDetector
 from serve.publishing import LivePublisher
 from serve.session import SessionPlan, StreamSession
@@ -64,7 +64,7 @@ class StreamReader:
         self._stopping: dict[str, asyncio.Task[None]] = {}
         self._total_weight = 0.0
         self._closing = False
-        self._publisher = LivePublisher(self._settings.privacy.blur_people)
+        self._publisher = LivePublisher(self._settings.privacy.blurs)
         self._checkpoints_stop = threading.Event()
         self._checkpoints = threading.Thread(target=self._write_checkpoints, name="checkpoints", daemon=True)
         loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ class StreamReader:
         if self._detector_handle is None:
             path = resolve(settings.model)
             workers = settings.threads or os.cpu_count() or 1
-            return ThreadedDetector(await asyncio.to_thread(OnnxDetector, path, threads=1), workers)
+            return ThreadedDetector(await asyncio.to_thread(OnnxDetector, path, threads=1, only="person"), workers)
         while True:
             try:
                 size = await asyncio.wait_for(self._ask_size(), CALL_TIMEOUT_S)
@@ -121,6 +121,8 @@ class StreamReader:
 
     async def _follow(self, message: Mapping[str, Any]) -> None:
         """Make the sessions what the registry wishes; nothing here waits for a camera."""
+        if self._closing:
+            return
         self._total_weight = float(message["total_weight"])
         self._details |= message["details"]
         wanted: Mapping[str, tuple[int, int]] = message["streams"]
@@ -135,6 +137,7 @@ class StreamReader:
             elif self._versions.get(name) != version:
                 session.use_geometry(Geometry.parse(self._details[name]["geometry"]))
             self._versions[name] = version
+        self._details = {name: details for name, details in self._details.items() if name in wanted}
         self._publisher.watch(message["watched"])
         for name, session in self._sessions.items():
             session.keep_pictures(name in self._publisher.watched)
@@ -152,6 +155,7 @@ class StreamReader:
             live=is_live(definition.source),
             geometry=Geometry.parse(details["geometry"]),
             analysis_fps=definition.analysis_fps,
+            origin=origin_of(definition.source),
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
         session = StreamSession(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
@@ -218,9 +222,10 @@ class StreamReader:
         due_s = time.monotonic()
         while not self._checkpoints_stop.wait(max(0.0, due_s - time.monotonic())):
             due_s = time.monotonic() + interval_s
+            away = False
             for session in list(self._sessions.values()):
                 try:
-                    session.checkpoint()
+                    away = not session.checkpoint(database_away=away)
                 except Exception:
                     logger.exception("a checkpoint failed", extra={"stream": session.plan.stream})
 
@@ -232,18 +237,20 @@ class StreamReader:
 
     async def check_health(self) -> None:
         """A reader one of whose loops has ended is replaced."""
-        if any(task.done() for task in self._tasks) or not self._checkpoints.is_alive():
+        collecting = self._collector is None or self._collector.alive
+        if any(task.done() for task in self._tasks) or not self._checkpoints.is_alive() or not collecting:
             raise RuntimeError("a loop of the reader has ended")
 
     async def __del__(self) -> None:
         """Serve's only shutdown hook, after the drain: stop all streams, hand them back."""
         self._closing = True
-        for task in self._tasks:
-            task.cancel()
         for name in list(self._sessions):
             self._let_go(name)
         if self._stopping:
             await asyncio.wait(list(self._stopping.values()), timeout=15.0)
+        # The session ends last: its end would tell the registry to give away what is still being drained.
+        for task in self._tasks:
+            task.cancel()
         self._checkpoints_stop.set()
         if self._collector is not None:
             await asyncio.to_thread(self._collector.stop)

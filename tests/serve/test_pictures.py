@@ -103,7 +103,7 @@ def processed(
 
 
 def test_only_watched_streams_are_kept_and_only_their_newest_frame() -> None:
-    publisher = LivePublisher(blur_people=True)
+    publisher = LivePublisher(lambda stream: True)
     sink = publisher.sink("cam")
     sink(processed())
     assert publisher.render() == []
@@ -120,7 +120,7 @@ def test_only_watched_streams_are_kept_and_only_their_newest_frame() -> None:
 
 
 def test_a_message_tells_boxes_as_shares_of_the_picture() -> None:
-    publisher = LivePublisher(blur_people=True)
+    publisher = LivePublisher(lambda stream: True)
     publisher.watch(["cam"])
     publisher.sink("cam")(processed())
     ((_, message),) = publisher.render()
@@ -136,7 +136,7 @@ def test_people_are_unrecognisable_in_what_leaves_even_if_only_doubtfully_seen(s
     doubtful = boxes((250 * scale, 20 * scale, 350 * scale, 180 * scale))
     shown = {}
     for blur in (True, False):
-        publisher = LivePublisher(blur_people=blur)
+        publisher = LivePublisher(lambda stream, blur=blur: blur)
         publisher.watch(["cam"])
         publisher.sink("cam")(processed(size, image, doubtful))
         ((_, message),) = publisher.render()
@@ -149,7 +149,7 @@ def test_people_are_unrecognisable_in_what_leaves_even_if_only_doubtfully_seen(s
 
 
 def test_frames_without_a_picture_are_not_sent() -> None:
-    publisher = LivePublisher(blur_people=True)
+    publisher = LivePublisher(lambda stream: True)
     publisher.watch(["cam"])
     frame = processed()
     bare = WaitingFrame(frame.frame.slot, frame.frame.letterbox, frame.frame.stamp, None)
@@ -158,7 +158,7 @@ def test_frames_without_a_picture_are_not_sent() -> None:
 
 
 def test_rendering_and_taking_frames_may_happen_at_once() -> None:
-    publisher, frame = LivePublisher(blur_people=False), processed()
+    publisher, frame = LivePublisher(lambda stream: False), processed()
     publisher.watch([f"cam{n}" for n in range(4)])
 
     def send(stream: str) -> None:

@@ -140,6 +140,7 @@ def test_the_streams_of_a_dead_reader_move_at_once_and_of_a_frozen_one_after_its
     async def test() -> None:
         clock = Clock()
         registry = begin(store, clock)
+        await until(lambda: registry._loaded, "the streams")
         clock.now_s += assignments.SETTLING_S + 1
         first, second = Reader(registry, "reader-1"), Reader(registry, "reader-2")
         await registry.put_stream("cam", CAMERA, None)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -307,8 +308,8 @@ def test_a_session_waits_for_the_database_rather_than_begin_at_zero(
     assert total(store) == truth
 
 
-def test_what_an_earlier_process_spooled_is_refused_if_its_epoch_is_over_and_counted(
-    make: Make, store: MemoryStore
+def test_what_an_earlier_process_spooled_is_delivered_and_gone_on_from(
+    make: Make, store: MemoryStore, truth: Totals
 ) -> None:
     steps, _ = paused(script(), 100)
     first = make(*steps).start().until_frames(100)
@@ -316,9 +317,23 @@ def test_what_an_earlier_process_spooled_is_refused_if_its_epoch_is_over_and_cou
     first.session.checkpoint()
     first.crash()
     store.away = False
-    second = make().start().until_frames(FRAMES)
+    second = make().start().until_frames(FRAMES - 100)
+    second.session.checkpoint()
     status = second.session.status()
-    assert (status["spooled"], status["rows_lost"]) == (0, 1)
+    assert (status["spooled"], status["rows_lost"]) == (0, 0)
+    assert second.source.resumed_at is not None
+    assert total(store) == truth
+
+
+def test_state_of_another_source_is_not_taken_up(make: Make, store: MemoryStore) -> None:
+    steps, _ = paused(script(), 100)
+    first = make(*steps).start().until_frames(100)
+    first.session.checkpoint()
+    saved = store.load_checkpoint("cam")
+    assert saved is not None
+    store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
+    first.crash()
+    second = make().start().until_frames(FRAMES)
     assert second.source.resumed_at is None
 
 

@@ -112,15 +112,26 @@ def test_a_jump_forward_is_a_gap() -> None:
     assert run(StreamClock(), [10.0, 10.1, 500.0, 500.1]) == ([10.0, 10.1, 500.0, 500.1], [False, False, True, False])
 
 
-def test_after_a_jump_back_time_goes_on_at_the_sources_pace() -> None:
+def test_after_a_jump_back_time_goes_on_a_little_slower_than_the_source() -> None:
     times, gaps = run(StreamClock(), [100.0, 100.5, 40.0, 40.5, 41.0])
-    assert times == [100.0, 100.5, 100.5, 101.0, 101.5]
+    assert times == pytest.approx([100.0, 100.5, 100.5, 100.95, 101.4])
     assert gaps == [False, False, True, False, False]
+
+
+def test_a_clock_that_was_set_back_is_caught_up_with_within_ten_times_the_step() -> None:
+    raw = [1000.0, *np.arange(900.0, 2100.0, 0.5).tolist()]
+    times, gaps = run(StreamClock(), raw)
+    assert sum(gaps) == 1
+    behind = next(
+        number for number, (time_s, raw_s) in enumerate(zip(times, raw, strict=True)) if number and time_s == raw_s
+    )
+    assert 1880.0 <= raw[behind] <= 1901.0
+    assert times[behind:] == raw[behind:]
 
 
 def test_a_clock_that_is_set_right_again_is_followed_again() -> None:
     times, gaps = run(StreamClock(), [100.0, 40.0, 41.0, 160.0, 160.5])
-    assert times == [100.0, 100.0, 101.0, 160.0, 160.5]
+    assert times == pytest.approx([100.0, 100.0, 100.9, 160.0, 160.5])
     assert gaps == [False, True, False, True, False]
 
 

@@ -42,7 +42,7 @@ def broker() -> Iterator[NoidaBroker]:
     with NoidaBroker() as running:
         feed = KafkaFeed(running.address, "frames", "cam")
         for number in range(FRAMES):
-            feed.send(numbered(number), 1_800_000_000.0 + number / 10)
+            feed.send(numbered(number), 1_790_000_000.0 + number / 10)
         feed.flush()
         feed.close()
         yield running
@@ -64,7 +64,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path, test_cache: Path, monke
     if request.param == "simulator":
         monkeypatch.setenv("FOOTFALL_CACHE", str(test_cache))
         scene = SceneSettings(people=1, width=160, height=90, fps=25.0, seconds=4.0)
-        broken = SceneSettings(people=1, width=160, height=90, fps=-1.0)
+        broken = SceneSettings(people=1, width=161, height=90)
         return Kind(lambda: SimulatorSource(scene), lambda: SimulatorSource(broken), replayable=False)
     if request.param == "rtsp":
         camera: CameraServer = request.getfixturevalue("camera")

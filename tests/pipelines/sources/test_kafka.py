@@ -21,7 +21,7 @@ from tests.pipelines.sources.videos import access_units, number_of, numbered
 
 pytestmark = pytest.mark.integration
 LIMITS = SourceLimits(open_s=2.0, read_s=1.0, stall_s=2.0)
-BEGUN_S = 1_800_000_000.0
+BEGUN_S = 1_790_000_000.0
 Send = Callable[..., None]
 
 
