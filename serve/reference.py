@@ -28,6 +28,13 @@ def page() -> str:
     return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in _rows())
 
 
+def epilog() -> str:
+    """Every setting, a line each, for the end of a command's help."""
+    # click joins lines, unless a paragraph begins with a backspace.
+    lines = [f"{variable.strip('`')}  {meaning}" for _, variable, _, _, meaning in _rows()]
+    return "Settings, as environment variables:\n\n\b\n" + "\n".join(lines)
+
+
 def _rows() -> Iterator[tuple[str, str, str, str, str]]:
     schema = Settings.model_json_schema()
     for name, field in schema["properties"].items():

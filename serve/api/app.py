@@ -27,7 +27,7 @@ def make_api(directory: Directory, store: Store, settings: Settings) -> FastAPI:
         version=version("footfall"),
         description=_DESCRIPTION,
         openapi_url="/api/v1/openapi.json",
-        docs_url="/api/v1/docs",
+        docs_url=None,  # FastAPI's page loads its scripts from other people's servers
         redoc_url=None,
     )
     app.state.directory, app.state.store, app.state.settings = directory, store, settings
