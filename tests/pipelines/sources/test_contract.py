@@ -37,12 +37,15 @@ class Kind:
     replayable: bool
 
 
+BEGUN_S = float(int(time.time()) - 60)  # brokers delete what is old, and nobody believes the future
+
+
 @pytest.fixture(scope="module")
 def broker() -> Iterator[NoidaBroker]:
     with NoidaBroker() as running:
         feed = KafkaFeed(running.address, "frames", "cam")
         for number in range(FRAMES):
-            feed.send(numbered(number), 1_790_000_000.0 + number / 10)
+            feed.send(numbered(number), BEGUN_S + number / 10)
         feed.flush()
         feed.close()
         yield running
