@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics import histogram
-from analytics.buckets import LineTotals, MinuteRow, Totals, ZoneTotals, minute_of
 from analytics.geometry import Geometry, Zone, foot_points
 from analytics.heatmap import HeatTracker
 from analytics.lines import Crossing, LineCounter
+from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals, minute_of
 from analytics.zones import ZoneCounter
 from pipelines.types import FrameStamp, Tracks
 

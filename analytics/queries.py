@@ -11,8 +11,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from analytics import histogram
-from analytics.buckets import MINUTE_S, MinuteRow, Totals, ZoneTotals, minute_of
 from analytics.heatmap import HeatCells
+from analytics.minutes import MINUTE_S, MinuteRow, Totals, ZoneTotals, minute_of
 from analytics.storage.base import Store
 
 Bucket = Literal["1m", "15m", "1h", "1d"]

@@ -17,8 +17,8 @@ import av
 import cv2
 import numpy as np
 
-from analytics.buckets import Totals
 from analytics.geometry import Geometry
+from analytics.minutes import Totals
 from analytics.observer import StreamObserver
 from analytics.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
 from analytics.rendering import Caption, Picture, render

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analytics.buckets import MinuteRow
 from analytics.geometry import Geometry
+from analytics.minutes import MinuteRow
 from analytics.observer import FrameOutcome, StreamObserver
 from pipelines.mailbox import WaitingFrame
 from pipelines.sources.supervisor import RateMeter

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 
-from analytics.buckets import MinuteRow
 from analytics.heatmap import HeatCells
+from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from pipelines.errors import StaleEpoch, StoreUnavailable, UnknownStream
 from pipelines.mailbox import WaitingFrame

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from analytics.buckets import MinuteRow
+from analytics.minutes import MinuteRow
 
 
 @dataclass(frozen=True, slots=True)

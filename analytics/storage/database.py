@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
-from analytics.buckets import MINUTE_S, MinuteRow
+from analytics.minutes import MINUTE_S, MinuteRow
 from analytics.storage import rows as row_format
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord

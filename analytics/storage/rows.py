@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from analytics.buckets import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.heatmap import HeatCells
+from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage import tables
 
 _CELL = np.dtype([("cell", "<u4"), ("seconds", "<f8"), ("visits", "<u4")])

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from analytics.buckets import MinuteRow, Totals
 from analytics.geometry import Geometry, Line, Zone
+from analytics.minutes import MinuteRow, Totals
 from analytics.observer import StreamObserver
 from pipelines.types import FrameStamp, Tracks
 from tests.analytics.walking import FRAME, tracks_at

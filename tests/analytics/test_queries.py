@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.buckets import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.heatmap import HeatCells
+from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.queries import (
     Bucket,
     Window,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics.buckets import Totals
 from analytics.geometry import Geometry, Line, Zone
+from analytics.minutes import Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from pipelines.batching import BatchCollector, ThreadedDetector

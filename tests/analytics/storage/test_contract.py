@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from analytics.buckets import Totals
 from analytics.heatmap import HeatCells
+from analytics.minutes import Totals
 from analytics.storage.base import Store, StreamRecord
 from pipelines.errors import StaleEpoch, StoreError, UnknownStream
 from tests.analytics.storage.minutes import NOON, checkpoint, row

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from analytics.buckets import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.heatmap import HeatCells
+from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
 from pipelines.errors import StoreUnavailable
