@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 
 MINUTE_S = 60
 
@@ -36,7 +36,7 @@ class ZoneTotals:
         peak: most people inside at once.
         entries: visits that began.
         exits: visits that ended.
-        dwells: of visits that ended, by duration; see `analytics.histogram`.
+        dwells: of visits that ended, by duration; see `analytics.counting.histogram`.
     """
 
     person_seconds: float = 0.0

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analytics import histogram
-from analytics.heatmap import HeatCells
+from analytics.counting import histogram
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import MINUTE_S, MinuteRow, Totals, ZoneTotals, minute_of
 from analytics.storage.base import Store
 

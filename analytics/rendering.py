@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from analytics.heatmap import UNITS, Grid, Measure
+from analytics.counting.heatmap import UNITS, Grid, Measure
 
 Picture = npt.NDArray[np.uint8]
 BAR_HEIGHT = 76

@@ -17,9 +17,9 @@ import av
 import cv2
 import numpy as np
 
+from analytics.counting.observer import StreamObserver
 from analytics.geometry import Geometry
 from analytics.minutes import Totals
-from analytics.observer import StreamObserver
 from analytics.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
 from analytics.rendering import Caption, Picture, render
 from pipelines.batching import BatchCollector, ThreadedDetector

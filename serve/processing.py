@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.counting.observer import FrameOutcome, StreamObserver
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
-from analytics.observer import FrameOutcome, StreamObserver
 from pipelines.mailbox import WaitingFrame
 from pipelines.sources.supervisor import RateMeter
 from pipelines.tracking.base import Tracker

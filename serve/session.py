@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.counting.observer import StreamObserver
 from analytics.geometry import Geometry
-from analytics.observer import StreamObserver
 from analytics.storage.base import Checkpoint, Store
 from analytics.storage.spool import Spool
 from pipelines.batching import BatchCollector

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from pipelines.errors import StaleEpoch, StoreUnavailable, UnknownStream

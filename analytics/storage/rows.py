@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage import tables
 

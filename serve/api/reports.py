@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 
 from analytics import queries
-from analytics.heatmap import UNITS, HeatCells, Measure
+from analytics.counting.heatmap import UNITS, HeatCells, Measure
 from analytics.queries import BUCKET_S, Bucket, Window
 from analytics.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
 from analytics.storage.base import Store

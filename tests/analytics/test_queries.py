@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.queries import (
     Bucket,

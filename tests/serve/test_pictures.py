@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from analytics.lines import Crossing
-from analytics.observer import FrameOutcome
+from analytics.counting.lines import Crossing
+from analytics.counting.observer import FrameOutcome
 from pipelines.mailbox import WaitingFrame
 from pipelines.preprocessing import Letterbox
 from pipelines.types import Detections, FrameStamp, Image, Tracks

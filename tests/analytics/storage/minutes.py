@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.database import DatabaseStore

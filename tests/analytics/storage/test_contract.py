@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import Totals
 from analytics.storage.base import Store, StreamRecord
 from pipelines.errors import StaleEpoch, StoreError, UnknownStream

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from analytics.heatmap import HeatCells
+from analytics.counting.heatmap import HeatCells
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from analytics.histogram import MAX_BIN, RATIO, bin_of, edges, merge, quantile
+from analytics.counting.histogram import MAX_BIN, RATIO, bin_of, edges, merge, quantile
 
 
 @pytest.mark.parametrize("duration_s", [0.0, 0.1, 0.5, 0.51, 1.0, 3.0, 29.9, 60.0, 3600.0, 86_400.0])

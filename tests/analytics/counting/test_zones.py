@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from analytics.counting.zones import ZoneChange, ZoneCounter
 from analytics.geometry import Zone
-from analytics.zones import ZoneChange, ZoneCounter
 
 TILL = Zone("till", ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6)), dwell_min_s=3.0)
 INSIDE, OUTSIDE = (0.4, 0.4), (0.8, 0.4)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from analytics.lines import LineCounter
-from tests.analytics.walking import Walk, crossings_of, directions, drawn, path
+from analytics.counting.lines import LineCounter
+from tests.analytics.counting.walking import Walk, crossings_of, directions, drawn, path
 
 DOOR = drawn((400, 50), (400, 350))  # top to bottom: left to right is in
 LEFT, RIGHT = (300.0, 200.0), (500.0, 200.0)

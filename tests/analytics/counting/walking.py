@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.counting.lines import Crossing, LineCounter
 from analytics.geometry import Line
-from analytics.lines import Crossing, LineCounter
 from pipelines.types import Tracks
 
 FRAME = (400, 800)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from analytics.counting.observer import StreamObserver
 from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import MinuteRow, Totals
-from analytics.observer import StreamObserver
 from pipelines.types import FrameStamp, Tracks
-from tests.analytics.walking import FRAME, tracks_at
+from tests.analytics.counting.walking import FRAME, tracks_at
 
 DOOR = Line("door", (0.5, 0.1), (0.5, 0.9))
 TILL = Zone("till", ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)), dwell_min_s=1.0)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analytics import histogram
+from analytics.counting import histogram
+from analytics.counting.heatmap import HeatTracker
+from analytics.counting.lines import Crossing, LineCounter
+from analytics.counting.zones import ZoneCounter
 from analytics.geometry import Geometry, Zone, foot_points
-from analytics.heatmap import HeatTracker
-from analytics.lines import Crossing, LineCounter
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals, minute_of
-from analytics.zones import ZoneCounter
 from pipelines.types import FrameStamp, Tracks
 
 FORMAT = "observer-1"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from analytics.heatmap import GRID_HEIGHT, GRID_WIDTH, HeatCells, HeatTracker, cells_of
+from analytics.counting.heatmap import GRID_HEIGHT, GRID_WIDTH, HeatCells, HeatTracker, cells_of
 
 
 def walk(fps: float, seconds: float = 8.0) -> HeatCells:

@@ -1,0 +1,1 @@
+"""Counters: tracks of one frame in, the minutes of one stream out."""
