@@ -20,8 +20,8 @@ import numpy as np
 from analytics.counting.observer import StreamObserver
 from analytics.geometry import Geometry
 from analytics.minutes import Totals
-from analytics.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
-from analytics.rendering import Caption, Picture, render
+from analytics.reports.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
+from analytics.reports.rendering import Caption, Picture, render
 from pipelines.batching import BatchCollector, ThreadedDetector
 from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, FootfallError, SourceNotFound, SourceUnsupported

@@ -16,10 +16,10 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 
-from analytics import queries
 from analytics.counting.heatmap import UNITS, HeatCells, Measure
-from analytics.queries import BUCKET_S, Bucket, Window
-from analytics.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
+from analytics.reports import queries
+from analytics.reports.queries import BUCKET_S, Bucket, Window
+from analytics.reports.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
 from analytics.storage.base import Store
 from pipelines.errors import FootfallError
 from serve.api.backend import Directory

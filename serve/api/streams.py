@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.requests import HTTPConnection
 
-from analytics.queries import iso
+from analytics.reports.queries import iso
 from pipelines.sources.base import SourceLimits
 from serve.api.backend import Directory
 from serve.api.errors import RESPONSES

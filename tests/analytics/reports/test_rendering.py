@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analytics.counting.heatmap import Grid
-from analytics.rendering import BAR_HEIGHT, PLAIN_SIZE, Caption, Picture, render, scale_top
+from analytics.reports.rendering import BAR_HEIGHT, PLAIN_SIZE, Caption, Picture, render, scale_top
 
 CAPTION = Caption("Entrance", "2026-03-01 09:00 - 10:00 UTC", 0.85)
 

@@ -11,7 +11,7 @@ import pytest
 
 from analytics.counting.heatmap import HeatCells
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
-from analytics.queries import (
+from analytics.reports.queries import (
     Bucket,
     Window,
     as_json,
