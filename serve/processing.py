@@ -11,7 +11,7 @@ from analytics.counting.observer import FrameOutcome, StreamObserver
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
 from pipelines.mailbox import WaitingFrame
-from pipelines.sources.supervisor import RateMeter
+from pipelines.rates import RateMeter
 from pipelines.tracking.base import Tracker
 from pipelines.types import Detections, FrameStamp, Tracks
 

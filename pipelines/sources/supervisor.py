@@ -10,7 +10,6 @@ import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 import av
 
 from pipelines.errors import FootfallError, SourceError, SourceUnauthorized
+from pipelines.rates import RateMeter
 from pipelines.redaction import redact
 from pipelines.sources.base import Position, Source
 from pipelines.sources.clock import Timeline
@@ -91,26 +91,6 @@ class Backoff:
         doubled: float = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 16))
         least = self.unauthorized_s if isinstance(error, SourceUnauthorized) else 0.0
         return max(doubled, least) * (0.75 + 0.5 * chance)
-
-
-class RateMeter:
-    """Events a second over a sliding window."""
-
-    def __init__(self, window_s: float = 5.0) -> None:
-        self._window_s = window_s
-        self._times: deque[float] = deque()
-
-    def tick(self, now_s: float) -> None:
-        self._times.append(now_s)
-        while now_s - self._times[0] > self._window_s:
-            self._times.popleft()
-
-    def rate(self, now_s: float) -> float:
-        times = list(self._times)
-        recent = [t for t in times if now_s - t <= self._window_s]
-        if len(recent) < 2:
-            return 0.0
-        return (len(recent) - 1) / max(now_s - recent[0], 1e-3)
 
 
 class SourceSupervisor:

@@ -19,8 +19,9 @@ from pipelines.errors import (
     SourceUnreachable,
     SourceUnsupported,
 )
+from pipelines.rates import RateMeter
 from pipelines.sources.clock import Timeline
-from pipelines.sources.supervisor import Backoff, RateMeter, SourceSupervisor, StreamState
+from pipelines.sources.supervisor import Backoff, SourceSupervisor, StreamState
 from tests.fakes import ScriptedSource, Sink
 from tests.waiting import wait_until
 
