@@ -22,10 +22,10 @@ from analytics.geometry import Geometry
 from analytics.minutes import Totals
 from analytics.reports.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
 from analytics.reports.rendering import Caption, Picture, render
-from pipelines.batching import BatchCollector, ThreadedDetector
+from pipelines.batching.collector import BatchCollector, ThreadedDetector
+from pipelines.batching.letterbox import to_image
 from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, FootfallError, SourceNotFound, SourceUnsupported
-from pipelines.preprocessing import to_image
 from pipelines.sources.clock import Timeline
 from pipelines.sources.file import FileSource
 from pipelines.tracking.bytetrack import ByteTracker

@@ -22,11 +22,11 @@ import numpy as np
 
 from analytics.geometry import Geometry
 from analytics.storage.database import DatabaseStore
+from pipelines.batching.letterbox import SlotWriter
 from pipelines.cache import cache_dir
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
-from pipelines.preprocessing import SlotWriter
 from pipelines.simulator.camera import Camera
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene import Scene

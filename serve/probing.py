@@ -6,8 +6,8 @@ import base64
 import threading
 import time
 
+from pipelines.batching.letterbox import to_image
 from pipelines.errors import SourceError
-from pipelines.preprocessing import to_image
 from pipelines.sources.base import SourceLimits
 from pipelines.types import Image, StreamInfo
 from serve.api.models import ProbeResult

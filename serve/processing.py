@@ -10,7 +10,7 @@ from typing import Any
 from analytics.counting.observer import FrameOutcome, StreamObserver
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
-from pipelines.mailbox import WaitingFrame
+from pipelines.batching.mailbox import WaitingFrame
 from pipelines.rates import RateMeter
 from pipelines.tracking.base import Tracker
 from pipelines.types import Detections, FrameStamp, Tracks
@@ -44,7 +44,7 @@ class Cut:
 
 
 class StreamProcessor:
-    """Feeds a tracker and an observer; a `pipelines.batching.FrameConsumer`.
+    """Feeds a tracker and an observer; a `pipelines.batching.collector.FrameConsumer`.
 
     Args:
         tracker: of this stream alone.

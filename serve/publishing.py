@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.preprocessing import to_image
+from pipelines.batching.letterbox import to_image
 from serve.pictures import encode_jpeg, pixelate, scale_down
 from serve.processing import ProcessedFrame
 

@@ -13,9 +13,9 @@ from analytics.counting.observer import StreamObserver
 from analytics.geometry import Geometry
 from analytics.storage.base import Checkpoint, Store
 from analytics.storage.spool import Spool
-from pipelines.batching import BatchCollector
+from pipelines.batching.collector import BatchCollector
+from pipelines.batching.mailbox import Mailbox
 from pipelines.errors import StaleEpoch, StoreError, StoreUnavailable
-from pipelines.mailbox import Mailbox
 from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
 from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState

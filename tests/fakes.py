@@ -15,8 +15,8 @@ import numpy as np
 from analytics.counting.heatmap import HeatCells
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
+from pipelines.batching.mailbox import WaitingFrame
 from pipelines.errors import StaleEpoch, StoreUnavailable, UnknownStream
-from pipelines.mailbox import WaitingFrame
 from pipelines.sources.base import Position, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
 
@@ -196,7 +196,7 @@ def brightness_as_box(image: Image) -> Detections:
 
 
 class Collected:
-    """`pipelines.batching.FrameConsumer` that keeps everything.
+    """`pipelines.batching.collector.FrameConsumer` that keeps everything.
 
     Attributes:
         failing: while set, every call raises it, after the frame was kept.

@@ -9,8 +9,8 @@ import av
 import cv2
 import numpy as np
 
+from pipelines.batching.letterbox import Letterbox, SlotWriter
 from pipelines.errors import ModelError
-from pipelines.preprocessing import Letterbox, SlotWriter
 from pipelines.types import Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})

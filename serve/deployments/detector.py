@@ -12,7 +12,7 @@ from ray import serve as rayserve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
-from pipelines.batching import BATCH_SIZES, batch_size
+from pipelines.batching.collector import BATCH_SIZES, batch_size
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.models.catalogue import resolve
@@ -78,7 +78,7 @@ class Detector:
 
 
 class RemoteDetector:
-    """The detector replicas, as a reader's `pipelines.batching.BatchDetector`.
+    """The detector replicas, as a reader's `pipelines.batching.collector.BatchDetector`.
 
     A stack crosses once, by reference through Ray's shared memory: its cost is per call, not per frame.
 

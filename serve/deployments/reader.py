@@ -17,7 +17,7 @@ from analytics.geometry import Geometry
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
-from pipelines.batching import BatchCollector, BatchDetector, ThreadedDetector
+from pipelines.batching.collector import BatchCollector, BatchDetector, ThreadedDetector
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.models.catalogue import resolve
 from pipelines.sources.base import SourceLimits

@@ -9,8 +9,8 @@ import pytest
 
 from analytics.counting.lines import Crossing
 from analytics.counting.observer import FrameOutcome
-from pipelines.mailbox import WaitingFrame
-from pipelines.preprocessing import Letterbox
+from pipelines.batching.letterbox import Letterbox
+from pipelines.batching.mailbox import WaitingFrame
 from pipelines.types import Detections, FrameStamp, Image, Tracks
 from serve.pictures import BLOCKS, encode_jpeg, pixelate, scale_down
 from serve.processing import ProcessedFrame

@@ -14,7 +14,7 @@ from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
-from pipelines.batching import BatchCollector, ThreadedDetector
+from pipelines.batching.collector import BatchCollector, ThreadedDetector
 from pipelines.errors import StoreError
 from pipelines.types import Detections, Image
 from serve.processing import ProcessedFrame

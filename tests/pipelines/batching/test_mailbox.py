@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.mailbox import Mailbox, WaitingFrame
-from pipelines.preprocessing import Letterbox
+from pipelines.batching.letterbox import Letterbox
+from pipelines.batching.mailbox import Mailbox, WaitingFrame
 from pipelines.types import FrameStamp, Image
 from tests.fakes import SMALL_INPUT, picture
 from tests.waiting import wait_until

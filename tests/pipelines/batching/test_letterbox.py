@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.preprocessing import Letterbox, SlotWriter, to_image
+from pipelines.batching.letterbox import Letterbox, SlotWriter, to_image
 from pipelines.types import Detections
 
 

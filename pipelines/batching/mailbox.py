@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import av
 import numpy as np
 
-from pipelines.preprocessing import Letterbox, SlotWriter
+from pipelines.batching.letterbox import Letterbox, SlotWriter
 from pipelines.types import FrameStamp, Image
 
 

@@ -18,9 +18,9 @@ from typing import Protocol
 
 import numpy as np
 
+from pipelines.batching.mailbox import Mailbox, WaitingFrame
 from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, FootfallError
-from pipelines.mailbox import Mailbox, WaitingFrame
 from pipelines.types import Detections, ImageBatch
 
 logger = logging.getLogger(__name__)

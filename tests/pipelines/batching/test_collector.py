@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipelines.batching import BATCH_SIZES, BatchCollector, ThreadedDetector, batch_size
+from pipelines.batching.collector import BATCH_SIZES, BatchCollector, ThreadedDetector, batch_size
+from pipelines.batching.mailbox import Mailbox
 from pipelines.errors import DetectorUnavailable
-from pipelines.mailbox import Mailbox
 from pipelines.types import Detections, FrameStamp, ImageBatch
 from tests.fakes import Collected, FakeDetector, brightness_as_box, picture
 from tests.waiting import wait_until
@@ -256,7 +256,7 @@ def test_failures_are_logged_at_most_every_few_seconds(
     collector, consumer = make(), Collected()
     mailbox = collector.add("cam", consumer, live=True)
     detector.failing = RuntimeError("broken")
-    with caplog.at_level(logging.WARNING, "pipelines.batching"):
+    with caplog.at_level(logging.WARNING, "pipelines.batching.collector"):
         for value in range(30):
             send(mailbox, value)
             wait_until(lambda expected=value: mailbox.skipped > expected, 5, "the lost frame", every_s=0.001)

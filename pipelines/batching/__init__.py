@@ -1,0 +1,1 @@
+"""From decoded frames of many cameras to batches that a detector takes, and back in order."""
