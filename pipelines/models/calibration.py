@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from pipelines.models.evaluation import LabelledImage, ScoringSet
-from pipelines.models.images import letterbox
+from pipelines.evaluation.detection import LabelledImage, ScoringSet
+from pipelines.evaluation.images import letterbox
 from pipelines.simulator.camera import Camera
 from pipelines.simulator.scene import Scene
 from pipelines.types import Float32Array, Image

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pipelines.detection.onnx import CPU, OnnxDetector
+from pipelines.evaluation.datasets import find_scoring_sets
+from pipelines.evaluation.detection import Score, ScoringSet, evaluate
+from pipelines.evaluation.images import letterbox, read_images
 from pipelines.models.build import build_nanodet
 from pipelines.models.calibration import simulated_images, simulated_scoring_set
 from pipelines.models.card import CardScore, ModelCard, describe, write_card
 from pipelines.models.catalogue import NANODET_WEIGHTS, model_home
-from pipelines.models.datasets import find_scoring_sets
 from pipelines.models.download import fetch_weights
-from pipelines.models.evaluation import Score, ScoringSet, evaluate
-from pipelines.models.images import letterbox, read_images
 from pipelines.models.quantize import SCORING_FLOOR, quantize
 from pipelines.types import Image
 
@@ -123,7 +123,7 @@ def scoring_sets(folder: Path | None = None) -> list[ScoringSet]:
     """Simulated scenes, which every machine has, and what is labelled in a data folder.
 
     Args:
-        folder: see `pipelines.models.datasets.find_scoring_sets`; by default ``$FOOTFALL_DATA``, if that is set.
+        folder: see `pipelines.evaluation.datasets.find_scoring_sets`; by default ``$FOOTFALL_DATA``, if that is set.
 
     Raises:
         ModelError: the folder does not exist, or a file in it is not of its form.

@@ -14,8 +14,8 @@ from onnxruntime import quantization
 
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import FootfallError, ModelError, ModelInvalid
+from pipelines.evaluation.detection import Score, ScoringSet, evaluate
 from pipelines.models.build import write_model
-from pipelines.models.evaluation import Score, ScoringSet, evaluate
 from pipelines.types import Image
 
 logger = logging.getLogger(__name__)

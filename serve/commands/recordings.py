@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from analytics.evaluation import TrackingScores, TrackTable, score
 from analytics.geometry import Geometry
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError, GeometryError
+from pipelines.evaluation.tracking import TrackingScores, TrackTable, score
 from pipelines.models.catalogue import DEFAULT_MODEL, resolve
 from serve.analyze import Analysis, analyze
 from serve.commands import terminal

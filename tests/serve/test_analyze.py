@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.evaluation import TrackTable, score
 from analytics.geometry import Geometry
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import DetectorUnavailable, GeometryError, SourceNotFound, SourceUnsupported
+from pipelines.evaluation.tracking import TrackTable, score
 from pipelines.simulator.camera import Camera
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene import Scene

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytics.evaluation import TrackTable, score
+from pipelines.evaluation.tracking import TrackTable, score
 
 
 def table(*rows: tuple[int, int, float, float, float, float]) -> TrackTable:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.detection.base import Detector
 from pipelines.detection.nms import pairwise_iou
-from pipelines.models.images import letterbox
+from pipelines.evaluation.images import letterbox
 from pipelines.types import BoolArray, Detections, Float32Array, Float64Array, Image
 
 RECALLS = np.linspace(0, 1, 101)

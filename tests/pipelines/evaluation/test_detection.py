@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.models.evaluation import LabelledImage, Matches, ScoringSet, average_precision, evaluate, match
+from pipelines.evaluation.detection import LabelledImage, Matches, ScoringSet, average_precision, evaluate, match
 from pipelines.types import Detections, Float32Array, ImageBatch
 
 

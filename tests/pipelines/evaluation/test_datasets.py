@@ -10,9 +10,9 @@ import pytest
 
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import ModelError
-from pipelines.models.datasets import coco_scoring_set, find_scoring_sets, mot_scoring_set
-from pipelines.models.evaluation import evaluate
-from pipelines.models.images import read_images
+from pipelines.evaluation.datasets import coco_scoring_set, find_scoring_sets, mot_scoring_set
+from pipelines.evaluation.detection import evaluate
+from pipelines.evaluation.images import read_images
 
 
 def write_recording(path: Path, frames: int = 10) -> Path:

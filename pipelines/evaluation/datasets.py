@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import ModelError
-from pipelines.models.evaluation import LabelledImage, ScoringSet
-from pipelines.models.images import read_image, read_recording
+from pipelines.evaluation.detection import LabelledImage, ScoringSet
+from pipelines.evaluation.images import read_image, read_recording
 from pipelines.types import Float32Array
 
 PEDESTRIAN = 1

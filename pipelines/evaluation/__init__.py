@@ -1,0 +1,1 @@
+"""How good detection and tracking are, against labelled images and recordings."""
