@@ -12,7 +12,7 @@ import onnx
 
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import ModelInvalid, ModelNotFound
-from pipelines.models.build import PRODUCER, footfall_version
+from pipelines.models.building.build import PRODUCER, footfall_version
 from pipelines.models.download import sha256_of
 
 NOT_SCORED = "not scored"

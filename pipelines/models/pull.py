@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import ModelError
+from pipelines.models.building.recipes import Progress, make_float32, make_int8, scoring_sets
 from pipelines.models.card import ModelCard, read_card
 from pipelines.models.catalogue import DEFAULT_MODEL, find_entry, model_home
 from pipelines.models.download import sha256_of
-from pipelines.models.production import Progress, make_float32, make_int8, scoring_sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def pull(
         name: of the catalogue.
         home: the model folder; see `pipelines.models.catalogue.model_home`.
         calibrate_with: photos, folders of photos or recordings of one's own, added to the simulated images.
-        score_with: folder with labelled data; see `pipelines.models.production.scoring_sets`.
+        score_with: folder with labelled data; see `pipelines.models.building.recipes.scoring_sets`.
         force: make it anew.
         accept_any_drop: keep an int8 model whatever it lost.
         progress: told of every step, from this thread.

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from pipelines.models.building.recipes import make_float32, make_int8, score, scoring_sets
 from pipelines.models.card import card_path, read_card
 from pipelines.models.catalogue import DEFAULT_MODEL, list_models, resolve
-from pipelines.models.production import make_float32, make_int8, score, scoring_sets
 from pipelines.models.pull import pull
 from serve.commands import terminal
 from serve.commands.terminal import out

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ModelDownloadFailed, ModelError, ModelNotFound
-from pipelines.models import production
-from pipelines.models.calibration import simulated_scoring_set
+from pipelines.models.building import recipes as production
+from pipelines.models.building.calibration import simulated_scoring_set
+from pipelines.models.building.recipes import Stage, make_float32, make_int8, score
 from pipelines.models.card import read_card
 from pipelines.models.catalogue import resolve
-from pipelines.models.production import Stage, make_float32, make_int8, score
 from pipelines.models.pull import pull
 
 

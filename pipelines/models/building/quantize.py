@@ -15,7 +15,7 @@ from onnxruntime import quantization
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import FootfallError, ModelError, ModelInvalid
 from pipelines.evaluation.detection import Score, ScoringSet, evaluate
-from pipelines.models.build import write_model
+from pipelines.models.building.build import write_model
 from pipelines.types import Image
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.models.tfjs import GraphModel, Node
+from pipelines.models.building.tfjs import GraphModel, Node
 
 Array = npt.NDArray[Any]
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import ModelError, ModelInvalid, ModelNotFound
-from pipelines.models.calibration import simulated_images, simulated_scoring_set
-from pipelines.models.quantize import quantize
+from pipelines.models.building.calibration import simulated_images, simulated_scoring_set
+from pipelines.models.building.quantize import quantize
 from pipelines.types import Image
 from tests.pipelines.detection.tiny_models import passthrough_model
 

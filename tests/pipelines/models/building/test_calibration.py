@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.models.calibration import CALIBRATION_SEEDS, SCORING_SEEDS, simulated_images, simulated_scoring_set, vary
+from pipelines.models.building.calibration import (
+    CALIBRATION_SEEDS,
+    SCORING_SEEDS,
+    simulated_images,
+    simulated_scoring_set,
+    vary,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,12 @@ from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.evaluation.datasets import find_scoring_sets
 from pipelines.evaluation.detection import Score, ScoringSet, evaluate
 from pipelines.evaluation.images import letterbox, read_images
-from pipelines.models.build import build_nanodet
-from pipelines.models.calibration import simulated_images, simulated_scoring_set
+from pipelines.models.building.build import build_nanodet
+from pipelines.models.building.calibration import simulated_images, simulated_scoring_set
+from pipelines.models.building.quantize import SCORING_FLOOR, quantize
 from pipelines.models.card import CardScore, ModelCard, describe, write_card
 from pipelines.models.catalogue import NANODET_WEIGHTS, model_home
 from pipelines.models.download import fetch_weights
-from pipelines.models.quantize import SCORING_FLOOR, quantize
 from pipelines.types import Image
 
 Stage = Literal["download", "build", "calibrate", "score"]

@@ -11,12 +11,12 @@ import pytest
 
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import ModelInvalid, ModelNotFound
-from pipelines.models.build import build_nanodet
+from pipelines.models.building.build import build_nanodet
+from pipelines.models.building.nanodet import MEAN_BGR, STD_BGR, STRIDES
+from pipelines.models.building.tfjs import GraphModel, read_graph_model
 from pipelines.models.catalogue import COCO_CLASSES, NANODET_WEIGHTS
 from pipelines.models.download import fetch_weights
-from pipelines.models.nanodet import MEAN_BGR, STD_BGR, STRIDES
-from pipelines.models.tfjs import GraphModel, read_graph_model
-from tests.pipelines.models.graph_interpreter import interpret
+from tests.pipelines.models.building.graph_interpreter import interpret
 
 Array = npt.NDArray[Any]
 

@@ -19,8 +19,8 @@ from onnx import TensorProto
 
 from pipelines.detection.layouts import STRIDE
 from pipelines.errors import ModelInvalid
-from pipelines.models.graph import Convolution, FeatureMap, GraphWriter, tensor
-from pipelines.models.tfjs import GraphModel
+from pipelines.models.building.graph import Convolution, FeatureMap, GraphWriter, tensor
+from pipelines.models.building.tfjs import GraphModel
 
 MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
 STD_BGR = np.array([57.375, 57.12, 58.395], np.float32)

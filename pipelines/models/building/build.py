@@ -12,9 +12,9 @@ from typing import Any
 
 import onnx
 
+from pipelines.models.building.nanodet import nanodet_graph
+from pipelines.models.building.tfjs import read_graph_model
 from pipelines.models.catalogue import COCO_CLASSES, NANODET_WEIGHTS, Weights
-from pipelines.models.nanodet import nanodet_graph
-from pipelines.models.tfjs import read_graph_model
 
 PRODUCER = "Footfall"
 ALL_CLASSES = "all"
