@@ -13,10 +13,10 @@ from pipelines.simulator import truth
 from pipelines.simulator.background import paint_background
 from pipelines.simulator.camera import Camera
 from pipelines.simulator.hall import Hall
-from pipelines.simulator.look import look_of
+from pipelines.simulator.people.look import look_of
+from pipelines.simulator.people.sprite_cache import SpriteCache, default_cache
+from pipelines.simulator.people.sprites import DIRECTIONS, MIP_LEVELS, Pixels, Sprite, SpriteKey
 from pipelines.simulator.plan import make_plan
-from pipelines.simulator.sprite_cache import SpriteCache, default_cache
-from pipelines.simulator.sprites import DIRECTIONS, MIP_LEVELS, Pixels, Sprite, SpriteKey
 from pipelines.simulator.truth import Crossing, Person, Visit
 from pipelines.simulator.walk import Walk
 from pipelines.types import Float64Array, Image

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.simulator.camera import Camera
+from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.recording import VideoWriter, write_recording
 from pipelines.simulator.scene import Scene
-from pipelines.simulator.sprite_cache import SpriteCache
 
 SMALL = Camera(160, 90)
 

@@ -9,9 +9,9 @@ from av.video.frame import PictureType
 
 from pipelines.errors import SimulatorError
 from pipelines.simulator.camera import Camera
+from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene import Scene
-from pipelines.simulator.sprite_cache import SpriteCache
 from tests.pipelines.simulator.observer import count_line, read_mot
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from pipelines.simulator.camera import Camera
 from pipelines.simulator.live import SceneLoop
+from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.plan import largest_hidden_share
 from pipelines.simulator.scene import Scene
-from pipelines.simulator.sprite_cache import SpriteCache
 from tests.pipelines.simulator.conftest import SMALL
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.simulator import sprite_cache
-from pipelines.simulator.sprite_cache import SpriteCache, decode_sprite, default_cache, encode_sprite
-from pipelines.simulator.sprites import DIRECTIONS, Sprite, SpriteKey, draw_sprite
+from pipelines.simulator.people import sprite_cache
+from pipelines.simulator.people.sprite_cache import SpriteCache, decode_sprite, default_cache, encode_sprite
+from pipelines.simulator.people.sprites import DIRECTIONS, Sprite, SpriteKey, draw_sprite
 
 KEY = SpriteKey(look=3, pose=5, direction=2, elevation_deg=16, pixels_per_m=12)
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from pipelines.simulator.look import Look, Material
+from pipelines.simulator.people.look import Look, Material
 from pipelines.types import Float64Array
 
 Trim: TypeAlias = Literal["none", "cap", "mane"]

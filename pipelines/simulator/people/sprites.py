@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.simulator.body import Cone, Part, body_parts, rotation
-from pipelines.simulator.look import Look, Material, look_of
-from pipelines.simulator.raycast import ABOVE_M, HALF_WIDTH_M, SUPERSAMPLING, Surface, canvas_size, cast
-from pipelines.simulator.shading import shade
+from pipelines.simulator.people.body import Cone, Part, body_parts, rotation
+from pipelines.simulator.people.look import Look, Material, look_of
+from pipelines.simulator.people.raycast import ABOVE_M, HALF_WIDTH_M, SUPERSAMPLING, Surface, canvas_size, cast
+from pipelines.simulator.people.shading import shade
 from pipelines.types import Float32Array, Float64Array
 
 POSES = 16

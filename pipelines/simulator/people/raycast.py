@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.simulator.body import Cone, Ellipsoid, Part, Trim, rotation
-from pipelines.simulator.look import Material
+from pipelines.simulator.people.body import Cone, Ellipsoid, Part, Trim, rotation
+from pipelines.simulator.people.look import Material
 from pipelines.types import BoolArray, Float32Array, Float64Array, Image
 
 HALF_WIDTH_M = 0.72

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.cache import cache_dir
-from pipelines.simulator.sprites import MIP_LEVELS, Pixels, Sprite, SpriteKey, draw_sprite
+from pipelines.simulator.people.sprites import MIP_LEVELS, Pixels, Sprite, SpriteKey, draw_sprite
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipelines.simulator.look import Material
-from pipelines.simulator.raycast import Surface
+from pipelines.simulator.people.look import Material
+from pipelines.simulator.people.raycast import Surface
 from pipelines.types import Float32Array
 
 LAMP = np.array([-0.45, 0.62, 0.64], np.float32)
