@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from pipelines.simulator.camera import Camera
-from pipelines.simulator.camera_server import CameraServer
 from pipelines.simulator.kafka_feed import Codec, KafkaFeed, feed_live
 from pipelines.simulator.live import SceneLoop
 from pipelines.simulator.recording import write_recording
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene import Scene
 from serve.commands import terminal
 from serve.commands.models import parse_size

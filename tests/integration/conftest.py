@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from pipelines.simulator.camera import Camera
-from pipelines.simulator.camera_server import CameraServer
 from pipelines.simulator.recording import write_recording
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene import Scene
 from serve.service import Service, client
 from serve.settings import Settings, load

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.service import RAY_ENVIRONMENT
 from serve.settings import Settings
 from tests.conftest import ROOT

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from tests.integration.conftest import kill_replica, replica_pids, view_of, wait_frames, wait_state
 from tests.waiting import wait_until
 

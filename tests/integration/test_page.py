@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
 
-from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.api.page import STATIC
 from serve.service import Service, client
 from serve.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from tests.pipelines.sources.videos import write_video
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import SourceError
-from pipelines.simulator.camera_server import CameraServer
 from pipelines.simulator.kafka_feed import KafkaFeed
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.file import FileSource
 from pipelines.sources.kafka import KafkaSource

@@ -20,7 +20,7 @@ from pipelines.errors import (
     SourceUnauthorized,
     SourceUnreachable,
 )
-from pipelines.simulator.camera_server import CameraServer
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.sources.base import SourceFrame, SourceLimits
 from pipelines.sources.clock import Timeline
 from pipelines.sources.rtsp import RtspSource, Transport

@@ -15,11 +15,11 @@ from types import TracebackType
 from urllib.parse import quote
 
 from pipelines.errors import SimulatorError
-from pipelines.simulator.broadcast import Broadcast, Faults
-from pipelines.simulator.clip import Clip
-from pipelines.simulator.rtsp_messages import AuthScheme, Gatekeeper
-from pipelines.simulator.rtsp_server import RtspServer
-from pipelines.simulator.rtsp_session import TransportName
+from pipelines.simulator.rtsp.broadcast import Broadcast, Faults
+from pipelines.simulator.rtsp.clip import Clip
+from pipelines.simulator.rtsp.rtsp_messages import AuthScheme, Gatekeeper
+from pipelines.simulator.rtsp.rtsp_server import RtspServer
+from pipelines.simulator.rtsp.rtsp_session import TransportName
 
 log = logging.getLogger(__name__)
 

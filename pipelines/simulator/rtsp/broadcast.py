@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipelines.simulator.clip import Clip
-from pipelines.simulator.rtp import CLOCK_HZ, payloads
+from pipelines.simulator.rtsp.clip import Clip
+from pipelines.simulator.rtsp.rtp import CLOCK_HZ, payloads
 
 LONGEST_LAG_S = 1.0
 """A camera that is late by more skips ahead instead of sending in a burst."""

@@ -9,7 +9,7 @@ import av
 from av.container import InputContainer
 
 from pipelines.errors import SimulatorError
-from pipelines.simulator.rtp import FORMATS, PayloadFormat, split_nals
+from pipelines.simulator.rtsp.rtp import FORMATS, PayloadFormat, split_nals
 
 FALLBACK_FPS = 15.0
 

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from pipelines.simulator.rtp import (
+from pipelines.simulator.rtsp.rtp import (
     LARGEST_PAYLOAD,
     H264Format,
     H265Format,
@@ -16,7 +16,7 @@ from pipelines.simulator.rtp import (
     payloads,
     split_nals,
 )
-from pipelines.simulator.rtsp_messages import Gatekeeper, Request, read_request, response
+from pipelines.simulator.rtsp.rtsp_messages import Gatekeeper, Request, read_request, response
 
 
 def test_nal_units_are_split_at_long_and_short_start_codes() -> None:

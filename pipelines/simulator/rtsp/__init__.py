@@ -1,0 +1,1 @@
+"""An RTSP camera that shows a clip, with faults to order."""
