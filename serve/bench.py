@@ -27,9 +27,9 @@ from pipelines.cache import cache_dir
 from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.recording import write_recording
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.file import FileSource
 from serve.analyze import analyze
 from serve.service import Service, client

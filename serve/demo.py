@@ -20,12 +20,12 @@ import httpx
 
 from pipelines.cache import cache_dir
 from pipelines.errors import FootfallError
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.kafka_feed import KafkaFeed, feed_live
 from pipelines.simulator.live import SceneLoop
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from serve.service import Service, client
 from serve.settings import Settings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.scene import Scene
 from pipelines.types import Image
 
 

@@ -11,9 +11,9 @@ import av
 from av.video.stream import VideoStream
 
 from pipelines.errors import SimulatorError
-from pipelines.simulator import truth
-from pipelines.simulator.scene import Scene
-from pipelines.simulator.truth import Person
+from pipelines.simulator.scene import truth
+from pipelines.simulator.scene.scene import Scene
+from pipelines.simulator.scene.truth import Person
 from pipelines.types import Image
 
 VIDEO = "video.mp4"
@@ -37,7 +37,7 @@ def write_recording(scene: Scene, out_dir: Path, progress: Progress | None = Non
     nearer nor outside of the frame, and the box, cut at the frame's edge, is at least 12 pixels high.
 
     ``person_seconds`` in ``truth.json`` is the number of lines of ``gt.txt`` divided by the frame rate; the zone's
-    counts foot points, visible or not; see `pipelines.simulator.truth.document`. ``truth.json`` is written last.
+    counts foot points, visible or not; see `pipelines.simulator.scene.truth.document`. ``truth.json`` is written last.
 
     Args:
         scene: what to record.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import av
 
 from pipelines.errors import SourceUnsupported
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.live import SceneLoop
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.base import Position, SourceFrame
 from pipelines.types import StreamInfo
 

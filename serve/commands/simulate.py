@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.kafka_feed import Codec, KafkaFeed, feed_live
 from pipelines.simulator.live import SceneLoop
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from serve.commands import terminal
 from serve.commands.models import parse_size
 from serve.commands.terminal import out

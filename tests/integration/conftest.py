@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from serve.service import Service, client
 from serve.settings import Settings, load
 from tests.integration.brokers import ApacheKafka, Broker, NoidaBroker, fetch_jars, free_port

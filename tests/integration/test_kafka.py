@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.kafka_feed import Codec, KafkaFeed
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from tests.integration.brokers import Broker

@@ -16,10 +16,10 @@ from analytics.geometry import Geometry
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import DetectorUnavailable, GeometryError, SourceNotFound, SourceUnsupported
 from pipelines.evaluation.tracking import TrackTable, score
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.recording import write_recording
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from pipelines.types import Detections, Image, ImageBatch
 from serve.analyze import OutputError, analyze, recorded_at
 from serve.commands.recordings import read_geometry

@@ -14,8 +14,8 @@ import numpy as np
 
 from pipelines.evaluation.detection import LabelledImage, ScoringSet
 from pipelines.evaluation.images import letterbox
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 from pipelines.types import Float32Array, Image
 
 CALIBRATION_SEEDS = (101, 102, 103, 104)

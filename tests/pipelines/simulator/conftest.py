@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.recording import VideoWriter, write_recording
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
 
 SMALL = Camera(160, 90)
 

@@ -8,11 +8,11 @@ import pytest
 from av.video.frame import PictureType
 
 from pipelines.errors import SimulatorError
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.recording import write_recording
-from pipelines.simulator.scene import Scene
-from tests.pipelines.simulator.observer import count_line, read_mot
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
+from tests.pipelines.simulator.scene.observer import count_line, read_mot
 
 
 def test_the_video_has_every_frame_no_b_frames_and_regular_key_frames(recording: Path, recorded_scene: Scene) -> None:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.hall import Hall
-from pipelines.simulator.walk import Walk, WalkSource
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.hall import Hall
+from pipelines.simulator.scene.walk import Walk, WalkSource
 from pipelines.types import Float64Array, Int64Array
 
 LINE_MARGIN_M = 0.35

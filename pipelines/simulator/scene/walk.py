@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.hall import Hall
 from pipelines.simulator.people.look import look_of
 from pipelines.simulator.people.sprites import POSES, STANDING
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.hall import Hall
 from pipelines.types import Float64Array, Int64Array
 
 STANDS_BELOW_M_S = 0.25

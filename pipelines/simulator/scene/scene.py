@@ -9,16 +9,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.simulator import truth
-from pipelines.simulator.background import paint_background
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.hall import Hall
 from pipelines.simulator.people.look import look_of
 from pipelines.simulator.people.sprite_cache import SpriteCache, default_cache
 from pipelines.simulator.people.sprites import DIRECTIONS, MIP_LEVELS, Pixels, Sprite, SpriteKey
-from pipelines.simulator.plan import make_plan
-from pipelines.simulator.truth import Crossing, Person, Visit
-from pipelines.simulator.walk import Walk
+from pipelines.simulator.scene import truth
+from pipelines.simulator.scene.background import paint_background
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.hall import Hall
+from pipelines.simulator.scene.plan import make_plan
+from pipelines.simulator.scene.truth import Crossing, Person, Visit
+from pipelines.simulator.scene.walk import Walk
 from pipelines.types import Float64Array, Image
 
 LOOKED_AT_M = 0.9
@@ -131,7 +131,7 @@ class Scene:
         self._pixels_per_m = max(int(1.05 * self.camera.focal_px / nearest_m), 4)
 
     def geometry(self) -> dict[str, Any]:
-        """The line and the zone in normalised image coordinates; see `pipelines.simulator.truth.geometry`."""
+        """The line and the zone in normalised image coordinates; see `pipelines.simulator.scene.truth.geometry`."""
         return self._geometry
 
     def crossings(self) -> list[Crossing]:

@@ -1,7 +1,7 @@
 """What truly happens in a scene: who crosses the line, who is in the zone for how long, who can be seen.
 
 The line and the zone are judged by the foot points on the floor, which no observer sees directly.
-`pipelines.simulator.plan` says why an observer of boxes can still arrive at the same counts.
+`pipelines.simulator.scene.plan` says why an observer of boxes can still arrive at the same counts.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.hall import Hall
-from pipelines.simulator.plan import Plan
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.hall import Hall
+from pipelines.simulator.scene.plan import Plan
 from pipelines.types import Float64Array
 
 LINE_ID = "door"

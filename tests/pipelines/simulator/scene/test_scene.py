@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.simulator.camera import Camera
 from pipelines.simulator.live import SceneLoop
 from pipelines.simulator.people.sprite_cache import SpriteCache
-from pipelines.simulator.plan import largest_hidden_share
-from pipelines.simulator.scene import Scene
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.plan import largest_hidden_share
+from pipelines.simulator.scene.scene import Scene
 from tests.pipelines.simulator.conftest import SMALL
 
 

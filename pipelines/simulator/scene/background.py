@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.hall import Hall, Point
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.hall import Hall, Point
 from pipelines.types import Float32Array, Float64Array, Image
 
 SUPERSAMPLING = 2

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from pipelines.simulator import truth
-from pipelines.simulator.camera import Camera
-from pipelines.simulator.hall import Hall
-from pipelines.simulator.plan import Plan, make_plan
-from tests.pipelines.simulator.observer import contains, in_distance, is_beside
+from pipelines.simulator.scene import truth
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.hall import Hall
+from pipelines.simulator.scene.plan import Plan, make_plan
+from tests.pipelines.simulator.scene.observer import contains, in_distance, is_beside
 
 CAMERA = Camera(640, 360)
 

@@ -1,0 +1,1 @@
+"""What happens in front of a simulated camera: the hall, the walks, and their exact truth."""
