@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.errors import GeometryError
+from analytics.errors import GeometryError
 
 Point: TypeAlias = tuple[float, float]
 """x right, y down, both in [0, 1] of the frame."""

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""The root of the one tree of errors, and its branch for sources, models, detectors and the simulator.
 
 ::
 
@@ -16,12 +16,9 @@
     │   ├── ModelInvalid              not an ONNX file, or not our input and output
     │   └── ModelDownloadFailed       registry away, or a checksum that differs (retryable)
     ├── DetectorUnavailable         the detector did not answer           (retryable)
-    ├── GeometryError               a line or zone that makes no sense
     ├── SimulatorError              a recording that cannot be written, or a clip that cannot be played
-    ├── StoreError                  the database
-    │   ├── StoreUnavailable          away, locked or full                (retryable)
-    │   └── StaleEpoch                somebody else owns the stream now
-    └── UnknownStream               no stream has this id
+    ├── ...                         `analytics.errors`: geometry and the database
+    └── ...                         `serve.errors`: settings, the service, its API
 
 Foreign exceptions are translated once, in the module that imports the foreign library, with ``raise ... from``.
 A supervisor asks for nothing but ``retryable``. Messages never hold a password: see `pipelines.redaction`.
@@ -96,26 +93,5 @@ class DetectorUnavailable(FootfallError):
     retryable = True
 
 
-class GeometryError(FootfallError):
-    code = "geometry-invalid"
-
-
 class SimulatorError(FootfallError):
     code = "simulator-error"
-
-
-class StoreError(FootfallError):
-    code = "store-error"
-
-
-class StoreUnavailable(StoreError):
-    code = "store-unavailable"
-    retryable = True
-
-
-class StaleEpoch(StoreError):
-    code = "stale-epoch"
-
-
-class UnknownStream(FootfallError):
-    code = "unknown-stream"

@@ -25,11 +25,12 @@ from analytics.reports.rendering import Caption, Picture, render
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
 from pipelines.batching.letterbox import to_image
 from pipelines.detection.base import Detector
-from pipelines.errors import DetectorUnavailable, FootfallError, SourceNotFound, SourceUnsupported
+from pipelines.errors import DetectorUnavailable, SourceNotFound, SourceUnsupported
 from pipelines.sources.clock import Timeline
 from pipelines.sources.file import FileSource
 from pipelines.tracking.bytetrack import ByteTracker
 from pipelines.types import FrameStamp
+from serve.errors import OutputError
 from serve.processing import ProcessedFrame, StreamProcessor
 
 LAST_FRAME_S = 1e-3
@@ -38,12 +39,6 @@ MAX_FAILURES = 3
 """Failed batches in a row after which a detector is given up."""
 Progress = Callable[[int, int | None], None]
 """Called with the frames that are done and the frames there are, if that is known."""
-
-
-class OutputError(FootfallError):
-    """Results cannot be written."""
-
-    code = "output-error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from analytics.errors import StoreError
 from analytics.storage.base import Store
-from pipelines.errors import StoreError
 from serve.entries import StreamEntry
 from serve.planner import Plan, plan
 

@@ -18,32 +18,21 @@ from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
+from analytics.errors import StoreError, StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
-from pipelines.errors import FootfallError, StoreError, StoreUnavailable, UnknownStream
 from serve import logs
 from serve.assignments import TICK_S, Assignments
 from serve.definitions import StreamDefinition
 from serve.entries import StreamEntry, keep_start
+from serve.errors import DefinitionRefused, GeometryConflict
 from serve.live import LiveBoard
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
 RELEASE_WAIT_S = 3.0
-
-
-class GeometryConflict(FootfallError):
-    """Somebody else changed the geometry in between."""
-
-    code = "geometry-conflict"
-
-
-class DefinitionRefused(FootfallError):
-    """A definition asks for what this service does not have."""
-
-    code = "definition-refused"
 
 
 class Registry:

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
+from serve.errors import ServiceError
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,12 +28,6 @@ RAY_ENVIRONMENT: Mapping[str, str] = {
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
     "RAY_DEDUP_LOGS": "0",
 }
-
-
-class ServiceError(FootfallError):
-    """The service does not start."""
-
-    code = "service-error"
 
 
 class Service:

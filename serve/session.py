@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.counting.observer import StreamObserver
+from analytics.errors import StaleEpoch, StoreError, StoreUnavailable
 from analytics.geometry import Geometry
 from analytics.storage.base import Checkpoint, Store
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
 from pipelines.batching.mailbox import Mailbox
-from pipelines.errors import StaleEpoch, StoreError, StoreUnavailable
 from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
 from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState

@@ -13,16 +13,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
-from pipelines.errors import FootfallError
+from serve.errors import SettingsError
 
 Placement = Literal["auto", "inline", "replicas"]
 _SECTION = ConfigDict(frozen=True, extra="forbid")
-
-
-class SettingsError(FootfallError):
-    """The settings make no sense; the message lists each field."""
-
-    code = "settings-invalid"
 
 
 class ApiSettings(BaseModel):

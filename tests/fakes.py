@@ -13,10 +13,10 @@ import av
 import numpy as np
 
 from analytics.counting.heatmap import HeatCells
+from analytics.errors import StaleEpoch, StoreUnavailable, UnknownStream
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from pipelines.batching.mailbox import WaitingFrame
-from pipelines.errors import StaleEpoch, StoreUnavailable, UnknownStream
 from pipelines.sources.base import Position, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
 

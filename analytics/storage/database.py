@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
+from analytics.errors import StaleEpoch, StoreError, StoreUnavailable, UnknownStream
 from analytics.minutes import MINUTE_S, MinuteRow
 from analytics.storage import rows as row_format
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
-from pipelines.errors import StaleEpoch, StoreError, StoreUnavailable, UnknownStream
 
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"

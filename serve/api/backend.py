@@ -10,7 +10,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
 from pipelines.errors import FootfallError
-from serve.api.errors import NotReady
+from serve.errors import NotReady
 
 
 class Directory(Protocol):

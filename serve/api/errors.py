@@ -12,17 +12,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from pipelines.errors import (
-    DetectorUnavailable,
-    FootfallError,
-    GeometryError,
-    ModelError,
-    SourceError,
-    StoreUnavailable,
-    UnknownStream,
-)
+from analytics.errors import GeometryError, StoreUnavailable, UnknownStream
+from pipelines.errors import DetectorUnavailable, FootfallError, ModelError, SourceError
 from pipelines.redaction import redact
-from serve.registry import DefinitionRefused, GeometryConflict
+from serve.errors import BadRequest, DefinitionRefused, Forbidden, GeometryConflict, NotReady, Unauthorized
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -48,31 +41,6 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong, for people; never holds a password.")
     instance: str
     errors: list[dict[str, str]] | None = Field(None, description="Fields that are wrong, where there are any.")
-
-
-class BadRequest(FootfallError):
-    """A question that makes no sense."""
-
-    code = "bad-request"
-
-
-class NotReady(FootfallError):
-    """It would be there, but is not yet."""
-
-    code = "not-ready"
-    retryable = True
-
-
-class Unauthorized(FootfallError):
-    """No token, or a wrong one."""
-
-    code = "unauthorized"
-
-
-class Forbidden(FootfallError):
-    """Not from here."""
-
-    code = "forbidden"
 
 
 _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (

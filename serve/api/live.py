@@ -13,10 +13,11 @@ from fastapi.responses import Response as PlainResponse
 
 from pipelines.errors import FootfallError
 from serve.api.backend import Directory
-from serve.api.errors import RESPONSES, Forbidden, NotReady, Unauthorized
+from serve.api.errors import RESPONSES
 from serve.api.models import StreamId
 from serve.api.security import Access, require_access
 from serve.api.streams import InDirectory
+from serve.errors import Forbidden, NotReady, Unauthorized
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 SNAPSHOT_WAIT_S = 4.0

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from pipelines.errors import FootfallError, StoreError
+from analytics.errors import StoreError
+from pipelines.errors import FootfallError
 from serve.api.reports import InStore
 from serve.api.security import Access
 from serve.api.streams import InDirectory

@@ -23,11 +23,12 @@ from analytics.reports.rendering import BAR_HEIGHT, Caption, Picture, render, sc
 from analytics.storage.base import Store
 from pipelines.errors import FootfallError
 from serve.api.backend import Directory
-from serve.api.errors import RESPONSES, BadRequest
+from serve.api.errors import RESPONSES
 from serve.api.live import newest_frame
 from serve.api.models import StreamId
 from serve.api.security import Access
 from serve.api.streams import InDirectory
+from serve.errors import BadRequest
 
 router = APIRouter(prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"])
 MAX_BUCKETS = 20_000

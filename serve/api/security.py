@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from serve.api.errors import Forbidden, Unauthorized
+from serve.errors import Forbidden, Unauthorized
 from serve.settings import Settings, is_loopback
 
 

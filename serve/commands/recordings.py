@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from analytics.errors import GeometryError
 from analytics.geometry import Geometry
 from pipelines.detection.onnx import OnnxDetector
-from pipelines.errors import FootfallError, GeometryError
+from pipelines.errors import FootfallError
 from pipelines.evaluation.tracking import TrackingScores, TrackTable, score
 from pipelines.models.catalogue import DEFAULT_MODEL, resolve
 from serve.analyze import Analysis, analyze

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analytics.errors import GeometryError
 from analytics.geometry import Geometry, Zone, foot_points
-from pipelines.errors import GeometryError
 
 DOOR: dict[str, Any] = {
     "id": "door",

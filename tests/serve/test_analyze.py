@@ -12,17 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics.errors import GeometryError
 from analytics.geometry import Geometry
 from pipelines.detection.onnx import OnnxDetector
-from pipelines.errors import DetectorUnavailable, GeometryError, SourceNotFound, SourceUnsupported
+from pipelines.errors import DetectorUnavailable, SourceNotFound, SourceUnsupported
 from pipelines.evaluation.tracking import TrackTable, score
 from pipelines.simulator.people.sprite_cache import SpriteCache
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.types import Detections, Image, ImageBatch
-from serve.analyze import OutputError, analyze, recorded_at
+from serve.analyze import analyze, recorded_at
 from serve.commands.recordings import read_geometry
+from serve.errors import OutputError
 from tests.fakes import FakeDetector
 from tests.pipelines.sources.videos import write_video
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from analytics.errors import StoreUnavailable, UnknownStream
 from analytics.storage.base import StreamRecord
-from pipelines.errors import StoreUnavailable, UnknownStream
 from serve import assignments
 from serve.definitions import StreamDefinition
-from serve.registry import GeometryConflict, Registry
+from serve.errors import GeometryConflict
+from serve.registry import Registry
 from serve.settings import load
 from tests.fakes import MemoryStore
 

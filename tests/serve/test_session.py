@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analytics.errors import StoreError
 from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
-from pipelines.errors import StoreError
 from pipelines.types import Detections, Image
 from serve.processing import ProcessedFrame
 from serve.session import SessionPlan, StreamSession

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from serve.settings import Settings, SettingsError, is_loopback, load
+from serve.errors import SettingsError
+from serve.settings import Settings, is_loopback, load
 
 
 @pytest.fixture(autouse=True)

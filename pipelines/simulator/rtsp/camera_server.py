@@ -17,9 +17,9 @@ from urllib.parse import quote
 from pipelines.errors import SimulatorError
 from pipelines.simulator.rtsp.broadcast import Broadcast, Faults
 from pipelines.simulator.rtsp.clip import Clip
-from pipelines.simulator.rtsp.rtsp_messages import AuthScheme, Gatekeeper
-from pipelines.simulator.rtsp.rtsp_server import RtspServer
-from pipelines.simulator.rtsp.rtsp_session import TransportName
+from pipelines.simulator.rtsp.messages import AuthScheme, Gatekeeper
+from pipelines.simulator.rtsp.server import RtspServer
+from pipelines.simulator.rtsp.session import TransportName
 
 log = logging.getLogger(__name__)
 

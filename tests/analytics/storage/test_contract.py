@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from analytics.counting.heatmap import HeatCells
+from analytics.errors import StaleEpoch, StoreError, UnknownStream
 from analytics.minutes import Totals
 from analytics.storage.base import Store, StreamRecord
-from pipelines.errors import StaleEpoch, StoreError, UnknownStream
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 
 

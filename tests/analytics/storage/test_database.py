@@ -20,10 +20,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from analytics.errors import StoreError, StoreUnavailable
 from analytics.storage.base import StreamRecord
 from analytics.storage.database import MIGRATIONS, DatabaseStore
 from analytics.storage.tables import metadata
-from pipelines.errors import StoreError, StoreUnavailable
 from tests.analytics.storage.conftest import Postgres
 from tests.analytics.storage.minutes import NOON, checkpoint, row, write_many
 

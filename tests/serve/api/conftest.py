@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from analytics.counting.heatmap import HeatCells
+from analytics.errors import StoreUnavailable
 from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
-from pipelines.errors import StoreUnavailable
 from serve.api.app import make_api
 from serve.registry import Registry
 from serve.settings import Settings, load

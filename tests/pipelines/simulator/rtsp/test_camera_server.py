@@ -15,7 +15,7 @@ from av.container import InputContainer
 
 from pipelines.errors import SimulatorError
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from pipelines.simulator.rtsp.rtsp_messages import AuthScheme
+from pipelines.simulator.rtsp.messages import AuthScheme
 
 DEADLINE_S = 15.0
 FPS = 25

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from pipelines.simulator.rtsp.messages import Gatekeeper, Request, read_request, response
 from pipelines.simulator.rtsp.rtp import (
     LARGEST_PAYLOAD,
     H264Format,
@@ -16,7 +17,6 @@ from pipelines.simulator.rtsp.rtp import (
     payloads,
     split_nals,
 )
-from pipelines.simulator.rtsp.rtsp_messages import Gatekeeper, Request, read_request, response
 
 
 def test_nal_units_are_split_at_long_and_short_start_codes() -> None:

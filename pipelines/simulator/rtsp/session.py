@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from pipelines.simulator.rtsp.broadcast import Broadcast, Unit
+from pipelines.simulator.rtsp.messages import Gatekeeper, Request, read_request, response
 from pipelines.simulator.rtsp.rtp import PacketStream
-from pipelines.simulator.rtsp.rtsp_messages import Gatekeeper, Request, read_request, response
 
 log = logging.getLogger(__name__)
 

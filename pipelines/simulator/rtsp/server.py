@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 
 from pipelines.errors import SimulatorError
 from pipelines.simulator.rtsp.broadcast import Broadcast
-from pipelines.simulator.rtsp.rtsp_messages import Gatekeeper
-from pipelines.simulator.rtsp.rtsp_session import RtspSession, TransportName
+from pipelines.simulator.rtsp.messages import Gatekeeper
+from pipelines.simulator.rtsp.session import RtspSession, TransportName
 
 LEAVE_TIMEOUT_S = 5.0
 
