@@ -9,9 +9,9 @@ from ray import serve as rayserve
 from ray.serve.schema import LoggingConfig
 
 from serve.api.app import Api
+from serve.control.registry import Registry
 from serve.deployments.detector import Detector
 from serve.deployments.reader import StreamReader
-from serve.registry import Registry
 from serve.settings import Settings
 
 APP_NAME = "footfall"

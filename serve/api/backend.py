@@ -14,7 +14,7 @@ from serve.errors import NotReady
 
 
 class Directory(Protocol):
-    """The registry, as the API sees it; see `serve.registry.Registry`."""
+    """The registry, as the API sees it; see `serve.control.registry.Registry`."""
 
     async def list_streams(self) -> list[dict[str, Any]]: ...
 

@@ -15,7 +15,7 @@ from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
 from serve.api.app import make_api
-from serve.registry import Registry
+from serve.control.registry import Registry
 from serve.settings import Settings, load
 
 NOON = 1_790_510_400  # 2026-09-27 12:00:00 UTC

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from serve import live
-from serve.live import LiveBoard, TooManyWatchers
+from serve.control import live_hub as live
+from serve.control.live_hub import LiveHub, TooManyWatchers
 
 
-class Board(LiveBoard):
+class Board(LiveHub):
     """Counts how often somebody was told that what is watched has changed."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Board(LiveBoard):
 Frames = AsyncIterator[Mapping[str, Any]]
 
 
-async def begin(board: LiveBoard, stream: str) -> tuple[Frames, Awaitable[Mapping[str, Any]]]:
+async def begin(board: LiveHub, stream: str) -> tuple[Frames, Awaitable[Mapping[str, Any]]]:
     """A watcher that waits for its first frame."""
     frames = board.watch(stream)
     first = asyncio.ensure_future(anext(frames))

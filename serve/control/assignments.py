@@ -11,8 +11,8 @@ from typing import Any
 
 from analytics.errors import StoreError
 from analytics.storage.base import Store
-from serve.entries import StreamEntry
-from serve.planner import Plan, plan
+from serve.control.entry import StreamEntry
+from serve.control.planner import Plan, plan
 
 logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
@@ -156,7 +156,7 @@ class Assignments:
     # -- what readers call, through the registry
 
     async def session(self, reader: str, capacity: float, held: Mapping[str, int]) -> AsyncIterator[dict[str, Any]]:
-        """See `serve.registry.Registry.session`."""
+        """See `serve.control.registry.Registry.session`."""
         link = self._readers[reader] = _Reader(capacity, self._clock())
         logger.info("reader %s opens a session, holding %d streams", reader, len(held))
         async with self.changing:
@@ -200,7 +200,7 @@ class Assignments:
         }
 
     def beat(self, reader: str, statuses: Mapping[str, tuple[int, Mapping[str, Any]]]) -> list[str]:
-        """See `serve.registry.Registry.beat`."""
+        """See `serve.control.registry.Registry.beat`."""
         link = self._readers.get(reader)
         if link is None:
             return []
@@ -215,7 +215,7 @@ class Assignments:
         return lost
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
-        """See `serve.registry.Registry.handback`."""
+        """See `serve.control.registry.Registry.handback`."""
         async with self.changing:
             for stream, epoch in streams.items():
                 entry = self._entries.get(stream)

@@ -23,11 +23,11 @@ from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from serve import logs
-from serve.assignments import TICK_S, Assignments
+from serve.control.assignments import TICK_S, Assignments
+from serve.control.entry import StreamEntry, keep_start
+from serve.control.live_hub import LiveHub
 from serve.definitions import StreamDefinition
-from serve.entries import StreamEntry, keep_start
 from serve.errors import DefinitionRefused, GeometryConflict
-from serve.live import LiveBoard
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Registry:
         self._store = store
         self._clock = clock
         self._entries: dict[str, StreamEntry] = {}
-        self._live = LiveBoard(lambda: self._assignments.wake_all())
+        self._live = LiveHub(lambda: self._assignments.wake_all())
         self._assignments = Assignments(
             self._entries,
             self._open,

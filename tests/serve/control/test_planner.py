@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serve.planner import Claim, Plan, plan
+from serve.control.planner import Claim, Plan, plan
 
 
 def carried_out(claims: Mapping[str, Claim], made: Plan) -> dict[str, Claim]:

@@ -10,10 +10,10 @@ import pytest
 
 from analytics.errors import StoreUnavailable, UnknownStream
 from analytics.storage.base import StreamRecord
-from serve import assignments
+from serve.control import assignments
+from serve.control.registry import Registry
 from serve.definitions import StreamDefinition
 from serve.errors import GeometryConflict
-from serve.registry import Registry
 from serve.settings import load
 from tests.fakes import MemoryStore
 
@@ -39,8 +39,8 @@ def store() -> MemoryStore:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assignments, "TICK_S", 0.01)
-    monkeypatch.setattr("serve.registry.TICK_S", 0.01)
-    monkeypatch.setattr("serve.registry.RELEASE_WAIT_S", 0.05)
+    monkeypatch.setattr("serve.control.registry.TICK_S", 0.01)
+    monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.05)
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

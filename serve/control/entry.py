@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.storage.base import StreamRecord
+from serve.control.planner import Claim
 from serve.definitions import StreamDefinition
-from serve.planner import Claim
 
 WEIGHT = 1.0
 """Of a camera, until its cost is measured."""

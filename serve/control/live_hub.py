@@ -16,7 +16,7 @@ class TooManyWatchers(RuntimeError):
     """More people look at one stream than one registry can serve."""
 
 
-class LiveBoard:
+class LiveHub:
     """Newest frames of watched streams.
 
     Args:
