@@ -31,9 +31,9 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.file import FileSource
-from serve.analyze import analyze
 from serve.service import Service, client
 from serve.settings import load
+from serve.streams.recording import analyze
 
 GEOMETRY: Mapping[str, Any] = {
     "lines": [{"id": "middle", "a": [0.5, 0.0], "b": [0.5, 1.0]}],

@@ -22,8 +22,8 @@ from serve.api.models import (
     StreamView,
 )
 from serve.api.security import Access, settings_of
-from serve.probing import probe
 from serve.settings import Settings
+from serve.streams.probe import probe
 
 router = APIRouter(prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["streams"])
 _PROBES = asyncio.Semaphore(4)

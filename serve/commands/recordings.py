@@ -15,9 +15,9 @@ from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.evaluation.tracking import TrackingScores, TrackTable, score
 from pipelines.models.catalogue import DEFAULT_MODEL, resolve
-from serve.analyze import Analysis, analyze
 from serve.commands import terminal
 from serve.commands.terminal import out
+from serve.streams.recording import Analysis, analyze
 
 
 def read_geometry(path: Path) -> Geometry:

@@ -24,9 +24,9 @@ from pipelines.sources.base import SourceLimits
 from serve import logs
 from serve.definitions import StreamDefinition, is_live, origin_of, source_factory
 from serve.deployments.detector import RemoteDetector
-from serve.publishing import LivePublisher
-from serve.session import SessionPlan, StreamSession
 from serve.settings import Settings
+from serve.streams.live import LivePublisher
+from serve.streams.worker import SessionPlan, StreamSession
 
 logger = logging.getLogger(__name__)
 BEAT_S = 1.0

@@ -12,7 +12,7 @@ from pipelines.sources.base import SourceLimits
 from pipelines.types import Image, StreamInfo
 from serve.api.models import ProbeResult
 from serve.definitions import FileDefinition, SourceDefinition, source_factory
-from serve.pictures import encode_jpeg, scale_down
+from serve.streams.images import encode_jpeg, scale_down
 
 SNAPSHOT_SIDE_PX = 1280
 

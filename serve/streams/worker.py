@@ -20,7 +20,7 @@ from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
 from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState
 from pipelines.tracking.bytetrack import ByteTracker
-from serve.processing import ProcessedFrame, StreamProcessor
+from serve.streams.processor import ProcessedFrame, StreamProcessor
 
 logger = logging.getLogger(__name__)
 

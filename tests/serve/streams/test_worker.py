@@ -17,8 +17,8 @@ from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
 from pipelines.types import Detections, Image
-from serve.processing import ProcessedFrame
-from serve.session import SessionPlan, StreamSession
+from serve.streams.processor import ProcessedFrame
+from serve.streams.worker import SessionPlan, StreamSession
 from tests.fakes import SMALL_INPUT, FakeDetector, MemoryStore, ScriptedSource, Step
 from tests.waiting import wait_until
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.batching.letterbox import to_image
-from serve.pictures import encode_jpeg, pixelate, scale_down
-from serve.processing import ProcessedFrame
+from serve.streams.images import encode_jpeg, pixelate, scale_down
+from serve.streams.processor import ProcessedFrame
 
 logger = logging.getLogger(__name__)
 LONGEST_SIDE_PX = 1280

@@ -12,9 +12,9 @@ from analytics.counting.observer import FrameOutcome
 from pipelines.batching.letterbox import Letterbox
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.types import Detections, FrameStamp, Image, Tracks
-from serve.pictures import BLOCKS, encode_jpeg, pixelate, scale_down
-from serve.processing import ProcessedFrame
-from serve.publishing import LONGEST_SIDE_PX, LivePublisher
+from serve.streams.images import BLOCKS, encode_jpeg, pixelate, scale_down
+from serve.streams.live import LONGEST_SIDE_PX, LivePublisher
+from serve.streams.processor import ProcessedFrame
 from tests.fakes import picture
 
 

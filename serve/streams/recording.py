@@ -31,7 +31,7 @@ from pipelines.sources.file import FileSource
 from pipelines.tracking.bytetrack import ByteTracker
 from pipelines.types import FrameStamp
 from serve.errors import OutputError
-from serve.processing import ProcessedFrame, StreamProcessor
+from serve.streams.processor import ProcessedFrame, StreamProcessor
 
 LAST_FRAME_S = 1e-3
 """A window ends behind its last frame, which may be the first of a minute."""

@@ -22,9 +22,9 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.types import Detections, Image, ImageBatch
-from serve.analyze import analyze, recorded_at
 from serve.commands.recordings import read_geometry
 from serve.errors import OutputError
+from serve.streams.recording import analyze, recorded_at
 from tests.fakes import FakeDetector
 from tests.pipelines.sources.videos import write_video
 
