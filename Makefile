@@ -39,7 +39,7 @@ bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
 
 docs: .venv/.run ## Write the generated parts of docs/
-	$(BIN)/python -m serve.reference docs/settings.md
+	$(BIN)/python -m serve.cli.settings_reference docs/settings.md
 
 clean: ## Remove what the targets made
 	rm -rf .venv .venv-bench .test-cache serve/web/node_modules serve/web/static/vendor

@@ -13,7 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.models.catalogue import DEFAULT_MODEL, resolve
-from serve.bench import Measurement, Row, default_clip, measure_analyze, measure_limit, measure_service, summarise
+from serve.launch.benchmark import (
+    Measurement,
+    Row,
+    default_clip,
+    measure_analyze,
+    measure_limit,
+    measure_service,
+    summarise,
+)
 
 ROOT = Path(__file__).parent.parent
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"

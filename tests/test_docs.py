@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.models.catalogue import CATALOGUE
-from serve.cli import app
-from serve.reference import page
+from serve.cli.main import app
+from serve.cli.settings_reference import page
 from serve.settings import Settings
 from tests.conftest import ROOT
 

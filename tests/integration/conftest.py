@@ -16,7 +16,7 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
-from serve.service import Service, client
+from serve.launch.service import Service, client
 from serve.settings import Settings, load
 from tests.integration.brokers import ApacheKafka, Broker, NoidaBroker, fetch_jars, free_port
 from tests.waiting import wait_until

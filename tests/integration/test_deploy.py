@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.service import RAY_ENVIRONMENT
+from serve.launch.service import RAY_ENVIRONMENT
 from serve.settings import Settings
 from tests.conftest import ROOT
 from tests.integration.brokers import free_port

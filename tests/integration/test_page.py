@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, e
 
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.api.page import STATIC
-from serve.service import Service, client
+from serve.launch.service import Service, client
 from serve.settings import Settings
 from tests.integration.conftest import view_of, wait_frames
 from tests.waiting import wait_until

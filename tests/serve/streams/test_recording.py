@@ -22,7 +22,7 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.types import Detections, Image, ImageBatch
-from serve.commands.recordings import read_geometry
+from serve.cli.recordings import read_geometry
 from serve.errors import OutputError
 from serve.streams.recording import analyze, recorded_at
 from tests.fakes import FakeDetector

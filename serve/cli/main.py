@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 import yaml
 
-from serve import logs, reference
-from serve.commands import bench, models, recordings, service, simulate, terminal
+from serve import logs
+from serve.cli import bench, models, recordings, service, settings_reference, simulate, terminal
 from serve.settings import load
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(service.demo_command)
-app.command("up", epilog=reference.epilog())(service.up_command)
+app.command("up", epilog=settings_reference.epilog())(service.up_command)
 app.command("analyze")(recordings.analyze_command)
 app.command("evaluate")(recordings.evaluate_command)
 app.command("bench")(bench.bench_command)

@@ -14,9 +14,9 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
-from serve.commands import terminal
-from serve.commands.models import parse_size
-from serve.commands.terminal import out
+from serve.cli import terminal
+from serve.cli.models import parse_size
+from serve.cli.terminal import out
 
 
 def simulate_command(

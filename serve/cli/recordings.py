@@ -15,8 +15,8 @@ from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.evaluation.tracking import TrackingScores, TrackTable, score
 from pipelines.models.catalogue import DEFAULT_MODEL, resolve
-from serve.commands import terminal
-from serve.commands.terminal import out
+from serve.cli import terminal
+from serve.cli.terminal import out
 from serve.streams.recording import Analysis, analyze
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serve.bench import Measurement, summarise
+from serve.launch.benchmark import Measurement, summarise
 
 
 def test_ratios_are_taken_within_a_round_so_that_a_slow_minute_cancels_out() -> None:

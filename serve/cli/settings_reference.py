@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the settings themselves: ``python -m serve.reference docs/settings.md``."""
+"""Writes docs/settings.md from the settings themselves: ``python -m serve.cli.settings_reference docs/settings.md``."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from serve import logs
-from serve.commands import terminal
-from serve.commands.models import pull_shown
-from serve.commands.terminal import out
-from serve.demo import SIMULATED, Demo
-from serve.service import Service
+from serve.cli import terminal
+from serve.cli.models import pull_shown
+from serve.cli.terminal import out
+from serve.launch.demo import SIMULATED, Demo
+from serve.launch.service import Service
 from serve.settings import load
 
 

@@ -11,10 +11,10 @@ import typer
 from rich.table import Table
 
 from pipelines.models.catalogue import DEFAULT_MODEL
-from serve.bench import default_clip, measure, summarise
-from serve.commands import terminal
-from serve.commands.models import pull_shown
-from serve.commands.terminal import err, out
+from serve.cli import terminal
+from serve.cli.models import pull_shown
+from serve.cli.terminal import err, out
+from serve.launch.benchmark import default_clip, measure, summarise
 
 
 def bench_command(

@@ -31,7 +31,7 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.file import FileSource
-from serve.service import Service, client
+from serve.launch.service import Service, client
 from serve.settings import load
 from serve.streams.recording import analyze
 

@@ -26,7 +26,7 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
-from serve.service import Service, client
+from serve.launch.service import Service, client
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from pipelines.models.building.recipes import make_float32, make_int8, score, sc
 from pipelines.models.card import card_path, read_card
 from pipelines.models.catalogue import DEFAULT_MODEL, list_models, resolve
 from pipelines.models.pull import pull
-from serve.commands import terminal
-from serve.commands.terminal import out
+from serve.cli import terminal
+from serve.cli.terminal import out
 
 app = typer.Typer(help="The model catalogue: fetch, build, quantise, score.", no_args_is_help=True)
 _STAGES = {"download": "downloading", "build": "building", "calibrate": "calibrating", "score": "scoring"}

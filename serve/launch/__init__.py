@@ -1,0 +1,1 @@
+"""Starting things: the service, the demo, the benchmark."""
