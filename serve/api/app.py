@@ -1,19 +1,16 @@
-"""The FastAPI application, and the deployment that serves it."""
+"""The FastAPI application."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
 from analytics.storage.base import Store
-from analytics.storage.database import DatabaseStore
-from serve import logs
-from serve.api import errors, live, monitoring, page, reports, streams
-from serve.api.backend import Directory, RemoteDirectory
+from serve.api import counts, errors, heatmap, live, monitoring, page, streams
+from serve.api.registry_client import Directory
 from serve.settings import Settings
 
 MAX_BODY_BYTES = 1 << 20
@@ -32,7 +29,7 @@ def make_api(directory: Directory, store: Store, settings: Settings) -> FastAPI:
     )
     app.state.directory, app.state.store, app.state.settings = directory, store, settings
     errors.install(app)
-    for module in (streams, live, reports, monitoring):
+    for module in (streams, live, counts, heatmap, monitoring):
         app.include_router(module.router)
     page.install(app)
 
@@ -45,24 +42,3 @@ def make_api(directory: Directory, store: Store, settings: Settings) -> FastAPI:
         return await call_next(request)
 
     return app
-
-
-class Api:
-    """The ingress deployment; `serve.app` wraps it.
-
-    Args:
-        arguments: `Settings.to_arguments`.
-        registry: handle of the registry.
-        reader: handle of the readers; held so that they belong to the application.
-    """
-
-    def __init__(self, arguments: dict[str, Any], registry: Any, reader: Any) -> None:
-        self._settings = Settings.of(arguments)
-        logs.configure(self._settings.log_level, self._settings.log_format)
-        self._reader = reader
-        self._directory = RemoteDirectory(registry)
-        self._store = DatabaseStore(self._settings.store_url)
-
-    def __serve_build_asgi_app__(self) -> FastAPI:
-        """Called by Serve in the replica, after the constructor."""
-        return make_api(self._directory, self._store, self._settings)

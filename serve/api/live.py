@@ -5,47 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import Response as PlainResponse
 
 from pipelines.errors import FootfallError
-from serve.api.backend import Directory
+from serve.api.dependencies import InDirectory
 from serve.api.errors import RESPONSES
 from serve.api.models import StreamId
+from serve.api.registry_client import Directory, newest_frame
 from serve.api.security import Access, require_access
-from serve.api.streams import InDirectory
 from serve.errors import Forbidden, NotReady, Unauthorized
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
-SNAPSHOT_WAIT_S = 4.0
 WS_REFUSED, WS_GONE, WS_AGAIN = 4401, 4404, 4503
-
-
-async def newest_frame(directory: Directory, stream: str, wait_s: float = SNAPSHOT_WAIT_S) -> Mapping[str, Any]:
-    """The next live frame of a stream.
-
-    Raises:
-        UnknownStream: no such stream.
-        NotReady: none came in time, with the reason as far as it is known.
-    """
-    frames = directory.watch(stream)
-    try:
-        async with asyncio.timeout(wait_s):
-            async for frame in frames:
-                return frame
-    except TimeoutError:
-        pass
-    finally:
-        close = getattr(frames, "aclose", None)
-        if close is not None:
-            await close()
-    view = await directory.get_stream(stream)
-    raise NotReady(
-        f"no picture of {stream!r} yet: it is {view['state']}" + (f", {view['error']}" if view["error"] else "")
-    )
 
 
 @router.get(

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from serve.api.dependencies import InSettings
 from serve.errors import Forbidden, Unauthorized
-from serve.settings import Settings, is_loopback
+from serve.settings import is_loopback
 
 
-def settings_of(connection: HTTPConnection) -> Settings:
-    settings: Settings = connection.app.state.settings
-    return settings
-
-
-def require_access(connection: HTTPConnection, settings: Annotated[Settings, Depends(settings_of)]) -> None:
+def require_access(connection: HTTPConnection, settings: InSettings) -> None:
     """Refuse callers without the token, and, if there is none, callers from other machines.
 
     A WebSocket or an image tag of a page cannot set headers, so the token may also come as the query parameter

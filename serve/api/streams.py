@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
-from starlette.requests import HTTPConnection
+from fastapi import APIRouter, Query, Response
 
 from analytics.reports.queries import iso
 from pipelines.sources.base import SourceLimits
-from serve.api.backend import Directory
+from serve.api.dependencies import InDirectory, InSettings
 from serve.api.errors import RESPONSES
 from serve.api.models import (
     GeometryBody,
@@ -21,20 +20,11 @@ from serve.api.models import (
     StreamId,
     StreamView,
 )
-from serve.api.security import Access, settings_of
-from serve.settings import Settings
+from serve.api.security import Access
 from serve.streams.probe import probe
 
 router = APIRouter(prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["streams"])
 _PROBES = asyncio.Semaphore(4)
-
-
-def directory_of(connection: HTTPConnection) -> Directory:
-    directory: Directory = connection.app.state.directory
-    return directory
-
-
-InDirectory = Annotated[Directory, Depends(directory_of)]
 
 
 def _view(document: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +70,7 @@ async def delete_stream(
 
 
 @router.post("/streams/probe")
-async def probe_stream(body: ProbeBody, settings: Annotated[Settings, Depends(settings_of)]) -> ProbeResult:
+async def probe_stream(body: ProbeBody, settings: InSettings) -> ProbeResult:
     """Open a source without saving it: codec, size, measured frame rate, snapshot, or the reason why not."""
     reader = settings.reader
     limits = SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s)

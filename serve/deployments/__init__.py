@@ -1,1 +1,1 @@
-"""The replicas of the Ray Serve graph, as plain classes; `serve.app` makes deployments of them."""
+"""The replicas of the Ray Serve graph, as plain classes; `serve.deployments.graph` makes deployments of them."""

@@ -62,7 +62,7 @@ class Service:
         import ray  # after its environment is set
         from ray import serve as rayserve
 
-        from serve.app import APP_NAME, build_app
+        from serve.deployments.graph import APP_NAME, build_app
 
         try:
             self._init_ray(ray)
@@ -150,7 +150,7 @@ class Service:
         import ray
         from ray import serve as rayserve
 
-        from serve.app import APP_NAME
+        from serve.deployments.graph import APP_NAME
 
         with suppress(Exception):
             rayserve.delete(APP_NAME)  # waits for the replicas' drain: checkpoints are written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from ray.serve.exceptions import RayServeException
 
 from pipelines.errors import FootfallError
 from serve.errors import NotReady
+
+SNAPSHOT_WAIT_S = 4.0
 
 
 class Directory(Protocol):
@@ -103,3 +106,27 @@ def _ours(error: Exception) -> Exception:
     if isinstance(cause, (RayError, RayServeException)):
         return NotReady("the registry does not answer; it is restarting")
     return cause if isinstance(cause, Exception) else NotReady("the registry does not answer")
+
+
+async def newest_frame(directory: Directory, stream: str, wait_s: float = SNAPSHOT_WAIT_S) -> Mapping[str, Any]:
+    """The next live frame of a stream.
+
+    Raises:
+        UnknownStream: no such stream.
+        NotReady: none came in time, with the reason as far as it is known.
+    """
+    frames = directory.watch(stream)
+    try:
+        async with asyncio.timeout(wait_s):
+            async for frame in frames:
+                return frame
+    except TimeoutError:
+        pass
+    finally:
+        close = getattr(frames, "aclose", None)
+        if close is not None:
+            await close()
+    view = await directory.get_stream(stream)
+    raise NotReady(
+        f"no picture of {stream!r} yet: it is {view['state']}" + (f", {view['error']}" if view["error"] else "")
+    )

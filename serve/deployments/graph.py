@@ -8,8 +8,8 @@ import ray
 from ray import serve as rayserve
 from ray.serve.schema import LoggingConfig
 
-from serve.api.app import Api
 from serve.control.registry import Registry
+from serve.deployments.api import Api
 from serve.deployments.detector import Detector
 from serve.deployments.reader import StreamReader
 from serve.settings import Settings

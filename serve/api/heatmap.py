@@ -1,0 +1,103 @@
+"""Heatmaps of any window: as data, and as a picture with its legend."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Annotated, Any, Literal
+
+import cv2
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+
+from analytics.counting.heatmap import UNITS, HeatCells, Measure
+from analytics.reports import queries
+from analytics.reports.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
+from pipelines.errors import FootfallError
+from serve.api.dependencies import InDirectory, InStore
+from serve.api.errors import RESPONSES
+from serve.api.models import StreamId
+from serve.api.period import InPeriod, Period
+from serve.api.registry_client import Directory, newest_frame
+from serve.api.security import Access
+
+router = APIRouter(prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"])
+
+
+@router.get(
+    "/streams/{stream}/heatmap",
+    responses={200: {"content": {"application/json": {}, "image/png": {}, "application/octet-stream": {}}}},
+)
+async def heatmap(
+    stream: StreamId,
+    directory: InDirectory,
+    store: InStore,
+    period: InPeriod,
+    measure: Measure = "dwell",
+    format: Literal["json", "png", "npz"] = "json",
+    overlay: Annotated[bool, Query(description="Draw over a snapshot, where the camera gives one.")] = True,
+    clip: Annotated[float, Query(gt=0, le=100, description="Percentile of filled cells where the scale ends.")] = 99.0,
+    legend: Annotated[bool, Query(description="Draw scale, unit, window and coverage below the PNG.")] = True,
+) -> Response:
+    """Where people stood: person-seconds (``dwell``) or visits per cell of a 64 x 36 grid over the picture."""
+    view = await directory.get_stream(stream)
+    cells, covered_s = await asyncio.to_thread(queries.heatmap, store, stream, period.window)
+    if format == "json":
+        return JSONResponse(_as_json(stream, cells, measure, period, covered_s, clip))
+    if format == "npz":
+        return Response(_as_npz(cells, period, covered_s), media_type="application/octet-stream")
+    background = await _background(directory, stream) if overlay else None
+    caption = Caption(view["name"] or stream, period.in_words(), _coverage(covered_s, period))
+    picture = render(cells.grid(measure), measure, caption, background=background, clip=clip)
+    if not legend:
+        picture = picture[:-BAR_HEIGHT]
+    ok, content = cv2.imencode(".png", picture)
+    if not ok:
+        raise FootfallError("the heatmap cannot be encoded")
+    return Response(content.tobytes(), media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+def _coverage(covered_s: float, period: Period) -> float:
+    return min(1.0, covered_s / period.window.length_s)
+
+
+def _as_json(
+    stream: str, cells: HeatCells, measure: Measure, period: Period, covered_s: float, clip: float
+) -> dict[str, Any]:
+    grid = cells.grid(measure)
+    return {
+        "stream": stream,
+        "start": queries.iso(period.window.start),
+        "end": queries.iso(period.window.end),
+        "measure": measure,
+        "unit": UNITS[measure],
+        "shape": list(cells.shape),
+        "coverage": round(_coverage(covered_s, period), 4),
+        "covered_s": round(covered_s, 3),
+        "scale": {"clip": clip, "top": round(scale_top(grid, clip), 3), "highest": round(float(grid.max()), 3)},
+        "total": round(float(grid.sum(dtype=np.float64)), 3),
+        "grid": [[round(float(value), 3) for value in row] for row in grid],
+    }
+
+
+def _as_npz(cells: HeatCells, period: Period, covered_s: float) -> bytes:
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        person_seconds=cells.grid("dwell"),
+        visits=cells.grid("visits"),
+        covered_s=covered_s,
+        start_s=period.window.start,
+        end_s=period.window.end,
+    )
+    return content.getvalue()
+
+
+async def _background(directory: Directory, stream: str) -> Picture | None:
+    """The newest snapshot; none if the camera is away, which must not cost the heatmap."""
+    try:
+        frame = await newest_frame(directory, stream, wait_s=1.5)
+    except FootfallError:
+        return None
+    return np.asarray(cv2.imdecode(np.frombuffer(frame["jpeg"], np.uint8), cv2.IMREAD_COLOR)).astype(np.uint8)
