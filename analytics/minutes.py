@@ -1,13 +1,14 @@
-"""What one minute of one stream amounts to. Every part merges by addition, maximum or histogram union."""
+"""Minutes: what is stored, and what any number of them amount to."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
-from analytics.counting.heatmap import HeatCells
+from analytics.counting.base import Analytic
 
 MINUTE_S = 60
+Value = TypeVar("Value")
 
 
 def minute_of(time_s: float) -> int:
@@ -16,88 +17,31 @@ def minute_of(time_s: float) -> int:
 
 
 @dataclass(slots=True)
-class LineTotals:
-    """Crossings of a line in each direction."""
-
-    entered: int = 0
-    left: int = 0
-
-    def add(self, other: LineTotals) -> None:
-        self.entered += other.entered
-        self.left += other.left
-
-
-@dataclass(slots=True)
-class ZoneTotals:
-    """What happened in a zone.
-
-    Attributes:
-        person_seconds: time spent inside by all together; over covered seconds it is the mean occupancy.
-        peak: most people inside at once.
-        entries: visits that began.
-        exits: visits that ended.
-        dwells: of visits that ended, by duration; see `analytics.counting.histogram`.
-    """
-
-    person_seconds: float = 0.0
-    peak: int = 0
-    entries: int = 0
-    exits: int = 0
-    dwells: Counter[int] = field(default_factory=Counter)
-
-    def add(self, other: ZoneTotals) -> None:
-        self.person_seconds += other.person_seconds
-        self.peak = max(self.peak, other.peak)
-        self.entries += other.entries
-        self.exits += other.exits
-        self.dwells.update(other.dwells)
-
-
-@dataclass(slots=True)
 class Totals:
-    """A minute, or any number of them merged.
+    """What the analytics know of a minute, or of any number of minutes merged.
 
     Attributes:
-        covered_s: seconds that were really seen.
-        frames: analysed.
-        person_seconds: of everybody in the picture.
-        peak: most people in one frame.
-        lines: by line id.
-        zones: by zone id.
-        heat: cells of the heatmap.
+        values: of each analytic; one that has nothing to say is left out.
     """
 
-    covered_s: float = 0.0
-    frames: int = 0
-    person_seconds: float = 0.0
-    peak: int = 0
-    lines: dict[str, LineTotals] = field(default_factory=dict)
-    zones: dict[str, ZoneTotals] = field(default_factory=dict)
-    heat: HeatCells = field(default_factory=HeatCells)
+    values: dict[Analytic[Any], Any] = field(default_factory=dict)
+
+    def __getitem__(self, analytic: Analytic[Value]) -> Value:
+        """The value of an analytic; zero, and no part of this, if there is none."""
+        found = self.values.get(analytic)
+        return analytic.zero() if found is None else cast(Value, found)
 
     def add(self, other: Totals) -> None:
-        self.covered_s += other.covered_s
-        self.frames += other.frames
-        self.person_seconds += other.person_seconds
-        self.peak = max(self.peak, other.peak)
-        for line, counts in other.lines.items():
-            self.lines.setdefault(line, LineTotals()).add(counts)
-        for zone, totals in other.zones.items():
-            self.zones.setdefault(zone, ZoneTotals()).add(totals)
-        self.heat.add(other.heat)
+        """Merge; nothing of ``other`` is shared afterwards."""
+        for analytic, value in other.values.items():
+            if analytic not in self.values:
+                self.values[analytic] = analytic.zero()
+            analytic.merge(self.values[analytic], value)
 
     @property
-    def says_nothing(self) -> bool:
+    def is_silent(self) -> bool:
         """No time was seen, nobody was there, and nothing happened."""
-        happened = any(t.entered or t.left for t in self.lines.values()) or any(
-            t.entries or t.exits for t in self.zones.values()
-        )
-        return self.covered_s <= 0 and not self.peak and not happened
-
-    @property
-    def mean_people(self) -> float | None:
-        """Time-weighted; None if nothing was seen."""
-        return self.person_seconds / self.covered_s if self.covered_s > 0 else None
+        return all(analytic.is_silent(value) for analytic, value in self.values.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +52,7 @@ class MinuteRow:
         stream: id.
         minute: its start, seconds since the epoch.
         epoch: of the assignment that saw it.
-        totals: everything this epoch has seen of the minute so far.
+        totals: everything this epoch has seen of the minute so far, of the analytics that changed or were asked for.
     """
 
     stream: str

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import av
 import numpy as np
 
-from analytics.counting.heatmap import HeatCells
+from analytics.counting.base import Analytic
+from analytics.counting.catalogue import ANALYTICS
 from analytics.errors import StaleEpoch, StoreUnavailable, UnknownStream
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
@@ -112,7 +113,9 @@ class MemoryStore:
         with self._ask():
             return self._checkpoints.get(stream)
 
-    def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
+    def minutes(
+        self, stream: str, start: int, end: int, analytics: Collection[Analytic[Any]] = ANALYTICS
+    ) -> list[MinuteRow]:
         with self._ask():
             found = [
                 copy.deepcopy(self._minutes[key])
@@ -120,8 +123,8 @@ class MemoryStore:
                 if key[0] == stream and start <= key[1] < end
             ]
         for row in found:
-            if not heat:
-                row.totals.heat = HeatCells()
+            for analytic in row.totals.values.keys() - set(analytics):
+                del row.totals.values[analytic]
         return found
 
     def extent(self, stream: str) -> tuple[int, int]:

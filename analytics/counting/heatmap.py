@@ -1,19 +1,22 @@
-"""Where people stand: person-seconds and visits on a grid over the picture, and a picture of it with its legend."""
+"""Where people stand: person-seconds and visits on a grid over the picture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from analytics.geometry import FloatArray
+from analytics.counting.base import Analytic, Column, CountEvent, ObservedFrame, Row
+from analytics.counting.minute_book import MinuteBook
+from analytics.geometry import FloatArray, Geometry
 
 GRID_HEIGHT, GRID_WIDTH = 36, 64
 Grid = npt.NDArray[np.float32]
 Measure = Literal["dwell", "visits"]
+_RECORD = np.dtype([("cell", "<u4"), ("seconds", "<f8"), ("visits", "<u4")])
 UNITS: dict[Measure, str] = {"dwell": "person-seconds", "visits": "visits"}
 
 
@@ -58,42 +61,102 @@ class HeatCells:
         flat[list(amounts)] = list(amounts.values())
         return flat.reshape(self.shape)
 
+    def __bool__(self) -> bool:
+        return bool(self.visits or self.seconds)
 
-class HeatTracker:
+
+def pack_cells(heat: HeatCells) -> bytes:
+    """Sparse cells as little-endian records of cell (u4), seconds (f8) and visits (u4), by cell."""
+    cells = sorted(heat.seconds.keys() | heat.visits.keys())
+    records = np.zeros(len(cells), _RECORD)
+    records["cell"] = cells
+    records["seconds"] = [heat.seconds.get(cell, 0.0) for cell in cells]
+    records["visits"] = [heat.visits.get(cell, 0) for cell in cells]
+    return records.tobytes()
+
+
+def unpack_cells(content: bytes, shape: tuple[int, int]) -> HeatCells:
+    records = np.frombuffer(content, _RECORD)
+    cells = records["cell"].tolist()
+    return HeatCells(
+        {cell: seconds for cell, seconds in zip(cells, records["seconds"].tolist(), strict=True) if seconds},
+        {cell: count for cell, count in zip(cells, records["visits"].tolist(), strict=True) if count},
+        shape,
+    )
+
+
+class HeatCounter:
     """Turns tracks into heat: every frame adds its time at each foot point, and each track visits a cell once.
 
     A visit is a track's whole stay in front of the camera: whoever walks to and fro over a cell visits it once, for as
-    long as the tracker knows that it is the same person.
+    long as the tracker knows that it is the same person. See `analytics.counting.base.Counter`.
     """
 
     def __init__(self) -> None:
         self._visited: dict[int, set[int]] = {}
+        self._minutes = MinuteBook(HeatCells)
 
-    def update(self, ids: Iterable[int], feet: FloatArray, dt_s: float, into: HeatCells) -> None:
-        """Add one frame's tracks.
+    def use_geometry(self, geometry: Geometry) -> None:
+        """Nothing to do: the grid lies over the whole picture."""
 
-        Args:
-            ids: of the observed tracks.
-            feet: foot points ``[N, 2]``, normalised.
-            dt_s: the time that the frame stands for.
-            into: the minute's cells.
-        """
-        if not len(feet):
-            return
-        for track, cell in zip(ids, cells_of(feet, into.shape).tolist(), strict=True):
-            if dt_s > 0:
-                into.seconds[cell] = into.seconds.get(cell, 0.0) + dt_s
+    def update(self, frame: ObservedFrame) -> Sequence[CountEvent]:
+        if len(frame.feet):
+            self._add(frame, self._minutes.at(frame.time_s))
+        for track in frame.gone:
+            self._visited.pop(int(track), None)
+        return ()
+
+    def _add(self, frame: ObservedFrame, into: HeatCells) -> None:
+        for track, cell in zip(frame.ids, cells_of(frame.feet, into.shape).tolist(), strict=True):
+            if frame.dt_s > 0:
+                into.seconds[cell] = into.seconds.get(cell, 0.0) + frame.dt_s
             visited = self._visited.setdefault(int(track), set())
             if cell not in visited:
                 visited.add(cell)
                 into.visits[cell] = into.visits.get(cell, 0) + 1
 
-    def forget(self, ids: Iterable[int]) -> None:
-        for track in ids:
-            self._visited.pop(int(track), None)
+    def pending(self) -> dict[int, HeatCells]:
+        return self._minutes.pending()
+
+    def acknowledge(self, written: Mapping[int, HeatCells]) -> None:
+        self._minutes.acknowledge(written)
 
     def snapshot(self) -> dict[str, Any]:
         return {str(track): sorted(cells) for track, cells in self._visited.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._visited = {int(track): set(cells) for track, cells in state.items()}
+
+
+@dataclass(frozen=True)
+class _Heat:
+    name = "heat"
+    table = "heat_minutes"
+    columns = (Column("grid_height", "integer"), Column("grid_width", "integer"), Column("cells", "bytes"))
+
+    def counter(self, geometry: Geometry) -> HeatCounter:
+        del geometry
+        return HeatCounter()
+
+    def zero(self) -> HeatCells:
+        return HeatCells()
+
+    def merge(self, into: HeatCells, other: HeatCells) -> None:
+        into.add(other)
+
+    def is_silent(self, value: HeatCells) -> bool:
+        return not value
+
+    def to_rows(self, value: HeatCells) -> list[Row]:
+        if not value:
+            return []
+        return [{"grid_height": value.shape[0], "grid_width": value.shape[1], "cells": pack_cells(value)}]
+
+    def from_rows(self, rows: Iterable[Mapping[str, Any]]) -> HeatCells:
+        total = HeatCells()
+        for row in rows:
+            total.add(unpack_cells(row["cells"], (row["grid_height"], row["grid_width"])))
+        return total
+
+
+HEAT: Analytic[HeatCells] = _Heat()

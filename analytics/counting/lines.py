@@ -8,28 +8,31 @@ and ``b`` counts, judged where the path really met the line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analytics.geometry import FloatArray, Line
+from analytics.counting.base import Analytic, Column, Crossing, Direction, ObservedFrame, Row
+from analytics.counting.minute_book import MinuteBook
+from analytics.geometry import FloatArray, Geometry, Line
 
-Direction = Literal["in", "out"]
 IntArray = npt.NDArray[np.int64]
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """One person over one line."""
+@dataclass(slots=True)
+class LineTotals:
+    """Crossings of a line in each direction."""
 
-    line: str
-    track: int
-    direction: Direction
-    time_s: float
+    entered: int = 0
+    left: int = 0
+
+    def add(self, other: LineTotals) -> None:
+        self.entered += other.entered
+        self.left += other.left
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class _Passage:
     changed_s: float = -np.inf
 
 
-class LineCounter:
+class CrossingDetector:
     """Crossings of one line by the tracks of one stream.
 
     Args:
@@ -67,38 +70,26 @@ class LineCounter:
         self._debounce_s = debounce_s
         self._passages: dict[int, _Passage] = {}
 
-    def update(
-        self,
-        ids: Iterable[int],
-        feet: FloatArray,
-        heights_px: FloatArray,
-        frame_size: tuple[int, int],
-        time_s: float,
-    ) -> list[Crossing]:
-        """Take the observed tracks of one frame.
-
-        Args:
-            ids: of the tracks.
-            feet: foot points ``[N, 2]``, normalised.
-            heights_px: of the boxes ``[N]``, source pixels.
-            frame_size: (height, width), pixels: distances are judged in pixels, where people are not squeezed.
-            time_s: capture time.
-        """
-        scale = np.array([frame_size[1], frame_size[0]], np.float64)
+    def update(self, frame: ObservedFrame) -> list[Crossing]:
+        """Take one frame. Distances are judged in pixels, where people are not squeezed."""
+        scale = np.array([frame.size[1], frame.size[0]], np.float64)
         a, b = np.array(self.line.a) * scale, np.array(self.line.b) * scale
         length = float(np.hypot(*(b - a)))
         direction = (b - a) / length
         normal = np.array([direction[1], -direction[0]])
-        relative = feet * scale - a
-        heights = np.maximum(heights_px, 1.0)
+        relative = frame.feet * scale - a
+        heights = np.maximum(frame.heights_px, 1.0)
         offsets = (relative @ normal) / heights
         alongs = (relative @ direction) / length
         sides = self._firm_sides(offsets, (_CORNERS * scale - a) @ normal, heights)
         crossings = []
-        for track, side, offset, along in zip(ids, sides.tolist(), offsets.tolist(), alongs.tolist(), strict=True):
-            crossed = self._step(int(track), side, offset, along, time_s)
+        for track, side, offset, along in zip(
+            frame.ids, sides.tolist(), offsets.tolist(), alongs.tolist(), strict=True
+        ):
+            crossed = self._step(int(track), side, offset, along, frame.time_s)
             if crossed is not None:
-                crossings.append(Crossing(self.line.id, int(track), crossed, time_s))
+                crossings.append(Crossing(self.line.id, int(track), crossed, frame.time_s))
+        self._forget(frame.gone)
         return crossings
 
     def _firm_sides(self, offsets: FloatArray, corners_px: FloatArray, heights_px: FloatArray) -> IntArray:
@@ -137,8 +128,7 @@ class LineCounter:
         passage.changed_s = time_s
         return "in" if firm > 0 else "out"
 
-    def forget(self, ids: Iterable[int]) -> None:
-        """These tracks will not come back."""
+    def _forget(self, ids: Iterable[int]) -> None:
         for track in ids:
             self._passages.pop(int(track), None)
 
@@ -153,3 +143,76 @@ class LineCounter:
             int(track): _Passage(side, offset, along, met, -np.inf if changed is None else changed)
             for track, (side, offset, along, met, changed) in state.items()
         }
+
+
+class LineCounter:
+    """All lines of one stream; see `analytics.counting.base.Counter`."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._detectors = [CrossingDetector(line) for line in geometry.lines]
+        self._minutes: MinuteBook[dict[str, LineTotals]] = MinuteBook(dict)
+
+    def use_geometry(self, geometry: Geometry) -> None:
+        known = {(d.line.id, d.line.a, d.line.b): d for d in self._detectors}
+        self._detectors = [known.get((line.id, line.a, line.b)) or CrossingDetector(line) for line in geometry.lines]
+        for detector, line in zip(self._detectors, geometry.lines, strict=True):
+            detector.line = line  # a new name is no new line
+
+    def update(self, frame: ObservedFrame) -> Sequence[Crossing]:
+        if not self._detectors:
+            return ()
+        minute = self._minutes.at(frame.time_s)
+        crossings: list[Crossing] = []
+        for detector in self._detectors:
+            crossings += detector.update(frame)
+            minute.setdefault(detector.line.id, LineTotals())  # watched, though nobody may cross it
+        for crossing in crossings:
+            totals = minute[crossing.line]
+            totals.entered += crossing.direction == "in"
+            totals.left += crossing.direction == "out"
+        return crossings
+
+    def pending(self) -> dict[int, dict[str, LineTotals]]:
+        return self._minutes.pending()
+
+    def acknowledge(self, written: Mapping[int, dict[str, LineTotals]]) -> None:
+        self._minutes.acknowledge(written)
+
+    def snapshot(self) -> dict[str, Any]:
+        # What was drawn stands beside its state: a line that has moved since must not inherit sides.
+        return {d.line.id: {"drawn": [*d.line.a, *d.line.b], "tracks": d.snapshot()} for d in self._detectors}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for detector in self._detectors:
+            saved = state.get(detector.line.id, {})
+            if saved.get("drawn") == [*detector.line.a, *detector.line.b]:
+                detector.restore(saved["tracks"])
+
+
+@dataclass(frozen=True)
+class _Lines:
+    name = "lines"
+    table = "line_minutes"
+    columns = (Column("line", "name", key=True), Column("entered", "integer"), Column("left", "integer"))
+
+    def counter(self, geometry: Geometry) -> LineCounter:
+        return LineCounter(geometry)
+
+    def zero(self) -> dict[str, LineTotals]:
+        return {}
+
+    def merge(self, into: dict[str, LineTotals], other: dict[str, LineTotals]) -> None:
+        for line, totals in other.items():
+            into.setdefault(line, LineTotals()).add(totals)
+
+    def is_silent(self, value: dict[str, LineTotals]) -> bool:
+        return not any(totals.entered or totals.left for totals in value.values())
+
+    def to_rows(self, value: dict[str, LineTotals]) -> list[Row]:
+        return [{"line": line, "entered": t.entered, "left": t.left} for line, t in sorted(value.items())]
+
+    def from_rows(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, LineTotals]:
+        return {row["line"]: LineTotals(row["entered"], row["left"]) for row in rows}
+
+
+LINES: Analytic[dict[str, LineTotals]] = _Lines()

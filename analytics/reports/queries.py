@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analytics.counting import histogram
-from analytics.counting.heatmap import HeatCells
-from analytics.minutes import MINUTE_S, MinuteRow, Totals, ZoneTotals, minute_of
+from analytics.counting.heatmap import HEAT, HeatCells
+from analytics.counting.people import PEOPLE
+from analytics.minutes import MINUTE_S, MinuteRow, Totals, minute_of
+from analytics.reports.sections import COUNTED, SECTIONS
 from analytics.storage.base import Store
 
 Bucket = Literal["1m", "15m", "1h", "1d"]
@@ -54,7 +55,7 @@ class BucketTotals:
     @property
     def coverage(self) -> float:
         """Share of the bucket that was seen, in [0, 1]."""
-        return min(1.0, self.totals.covered_s / max(self.end - self.start, 1))
+        return min(1.0, self.totals[PEOPLE].covered_s / max(self.end - self.start, 1))
 
 
 def bucket_bounds(minute: int, bucket: Bucket, zone: tzinfo) -> tuple[int, int]:
@@ -77,7 +78,7 @@ def counts(store: Store, stream: str, window: Window, bucket: Bucket, zone: tzin
 
     The first and last bucket are cut to the window.
     """
-    return in_buckets(store.minutes(stream, window.start, window.end), window, bucket, zone)
+    return in_buckets(store.minutes(stream, window.start, window.end, COUNTED), window, bucket, zone)
 
 
 def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: tzinfo = UTC) -> list[BucketTotals]:
@@ -87,7 +88,7 @@ def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: 
     """
     found: dict[int, BucketTotals] = {}
     for row in rows:
-        if row.totals.says_nothing:
+        if row.totals.is_silent:
             continue
         start, end = bucket_bounds(row.minute, bucket, zone)
         merged = found.get(start)
@@ -104,39 +105,19 @@ def heatmap(store: Store, stream: str, window: Window) -> tuple[HeatCells, float
     first, end = store.extent(stream)
     start, end = max(window.start, first), min(window.end, end)
     for begin in range(start, end, HEAT_CHUNK_S):
-        for row in store.minutes(stream, begin, min(begin + HEAT_CHUNK_S, end), heat=True):
-            covered_s += row.totals.covered_s
-            cells.add(row.totals.heat)
+        for row in store.minutes(stream, begin, min(begin + HEAT_CHUNK_S, end), (PEOPLE, HEAT)):
+            covered_s += row.totals[PEOPLE].covered_s
+            cells.add(row.totals[HEAT])
     return cells, covered_s
 
 
 def as_json(merged: BucketTotals) -> dict[str, Any]:
     """A bucket as the REST contract has it."""
-    totals = merged.totals
     return {
         "start": iso(merged.start),
         "end": iso(merged.end),
         "coverage": round(merged.coverage, 4),
-        "people": {
-            "mean": _rounded(totals.mean_people),
-            "peak": totals.peak,
-            "person_seconds": round(totals.person_seconds, 3),
-        },
-        "lines": {line: {"in": t.entered, "out": t.left} for line, t in sorted(totals.lines.items())},
-        "zones": {zone: _zone(t, totals.covered_s) for zone, t in sorted(totals.zones.items())},
-    }
-
-
-def _zone(totals: ZoneTotals, covered_s: float) -> dict[str, Any]:
-    return {
-        "mean": _rounded(totals.person_seconds / covered_s if covered_s > 0 else None),
-        "peak": totals.peak,
-        "person_seconds": round(totals.person_seconds, 3),
-        "entries": totals.entries,
-        "exits": totals.exits,
-        "dwells": sum(totals.dwells.values()),
-        "dwell_p50_s": _rounded(histogram.quantile(totals.dwells, 0.5)),
-        "dwell_p90_s": _rounded(histogram.quantile(totals.dwells, 0.9)),
+        **{section.name: section.document(merged.totals) for section in SECTIONS},
     }
 
 
@@ -158,10 +139,8 @@ def as_table(buckets: Iterable[BucketTotals], zone: tzinfo = UTC) -> pd.DataFram
             "end": pd.Timestamp(merged.end, unit="s", tz=zone),
             "coverage": document["coverage"],
         }
-        row |= {f"people.{key}": value for key, value in document["people"].items()}
-        for kind in ("lines", "zones"):
-            for name, values in document[kind].items():
-                row |= {f"{kind[:-1]}.{name}.{key}": value for key, value in values.items()}
+        for section in SECTIONS:
+            row |= dict(section.columns(document[section.name]))
         rows.append(row)
     columns = ["start", "end", "coverage", "people.mean", "people.peak", "people.person_seconds"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
@@ -170,7 +149,3 @@ def as_table(buckets: Iterable[BucketTotals], zone: tzinfo = UTC) -> pd.DataFram
 def iso(time_s: float) -> str:
     """RFC 3339 in UTC, such as ``2026-03-01T09:00:00Z``."""
     return datetime.fromtimestamp(time_s, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

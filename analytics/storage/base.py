@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from analytics.counting.base import Analytic
+from analytics.counting.catalogue import ANALYTICS
 from analytics.minutes import MinuteRow
 
 
@@ -108,14 +110,16 @@ class Store(Protocol):
         """The newest state of a stream, without rows."""
         ...
 
-    def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
+    def minutes(
+        self, stream: str, start: int, end: int, analytics: Collection[Analytic[Any]] = ANALYTICS
+    ) -> list[MinuteRow]:
         """Minutes with ``start <= minute < end`` (seconds since the epoch), by minute and epoch.
 
         Args:
             stream: id.
             start: first minute.
             end: after the last minute.
-            heat: whether to read the heatmap's cells too, which are most of the bytes.
+            analytics: what to read of them; a heatmap's cells are most of the bytes.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
+from analytics.counting.base import Analytic
+from analytics.counting.catalogue import ANALYTICS
+from analytics.counting.people import PEOPLE
 from analytics.errors import StaleEpoch, StoreError, StoreUnavailable, UnknownStream
 from analytics.minutes import MINUTE_S, MinuteRow
 from analytics.storage import rows as row_format
@@ -129,7 +132,7 @@ class DatabaseStore:
                 .values(owner=None, active=False, epoch=tables.assignments.c.epoch + 1)
             )
             if purge:
-                for table in tables.MINUTE_TABLES:
+                for table in tables.MINUTE_TABLES.values():
                     connection.execute(sa.delete(table).where(table.c.stream == stream))
         return bool(removed)
 
@@ -164,8 +167,8 @@ class DatabaseStore:
             if not held or (written is not None and written > checkpoint.epoch):
                 raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
             for row in checkpoint.rows:
-                for target, values in row_format.table_rows(row):
-                    self._upsert(connection, target, values)
+                for analytic, values in row_format.table_rows(row):
+                    self._upsert(connection, tables.MINUTE_TABLES[analytic], values)
             state = {
                 "stream": checkpoint.stream,
                 "epoch": checkpoint.epoch,
@@ -184,20 +187,20 @@ class DatabaseStore:
         resume = None if row["resume"] is None else json.loads(row["resume"])
         return Checkpoint(stream, row["epoch"], (), json.loads(row["state"]), resume, row["time_s"])
 
-    def minutes(self, stream: str, start: int, end: int, *, heat: bool = False) -> list[MinuteRow]:
+    def minutes(
+        self, stream: str, start: int, end: int, analytics: Collection[Analytic[Any]] = ANALYTICS
+    ) -> list[MinuteRow]:
+        found: dict[Analytic[Any], list[Mapping[str, Any]]] = {}
         with self._transaction(reading=True) as connection:
-            found: list[list[Mapping[str, Any]]] = []
-            for table in tables.MINUTE_TABLES:
-                if table is tables.heat_minutes and not heat:
-                    found.append([])
-                    continue
+            for analytic in analytics:
+                table = tables.MINUTE_TABLES[analytic]
                 query = sa.select(table).where(table.c.stream == stream, table.c.minute >= start, table.c.minute < end)
-                found.append([dict(row) for row in connection.execute(query).mappings()])
-        return row_format.minute_rows(*found)
+                found[analytic] = [dict(row) for row in connection.execute(query).mappings()]
+        return row_format.minute_rows(found)
 
     def extent(self, stream: str) -> tuple[int, int]:
-        column = tables.minutes.c.minute
-        query = sa.select(sa.func.min(column), sa.func.max(column)).where(tables.minutes.c.stream == stream)
+        table = tables.MINUTE_TABLES[PEOPLE]  # every minute that was seen is there
+        query = sa.select(sa.func.min(table.c.minute), sa.func.max(table.c.minute)).where(table.c.stream == stream)
         with self._transaction(reading=True) as connection:
             first, last = connection.execute(query).one()
         return (0, 0) if first is None else (int(first), int(last) + MINUTE_S)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
+
+from analytics.counting.base import Analytic
+from analytics.counting.catalogue import ANALYTICS
 
 metadata = sa.MetaData()
 
@@ -40,52 +46,29 @@ checkpoints = sa.Table(
 )
 
 
-def _minute_key() -> tuple[sa.Column[str], sa.Column[int], sa.Column[int]]:
-    return (
+_KINDS: Mapping[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
+    "integer": sa.Integer,
+    "real": sa.Double,
+    "text": sa.Text,
+    "name": sa.String(64),
+    "bytes": sa.LargeBinary,
+}
+
+
+def _minute_table(analytic: Analytic[Any]) -> sa.Table:
+    """Stream, minute and epoch, and what the analytic says of them."""
+    return sa.Table(
+        analytic.table,
+        metadata,
         sa.Column("stream", sa.String(64), primary_key=True),
         sa.Column("minute", sa.BigInteger, primary_key=True),
         sa.Column("epoch", sa.Integer, primary_key=True),
+        *(
+            # Quoted: "left" is an analytic's word, and SQL's too.
+            sa.Column(column.name, _KINDS[column.kind], primary_key=column.key, nullable=False, quote=True)
+            for column in analytic.columns
+        ),
     )
 
 
-minutes = sa.Table(
-    "minutes",
-    metadata,
-    *_minute_key(),
-    sa.Column("covered_s", sa.Double, nullable=False),
-    sa.Column("frames", sa.Integer, nullable=False),
-    sa.Column("person_seconds", sa.Double, nullable=False),
-    sa.Column("peak", sa.Integer, nullable=False),
-)
-
-line_minutes = sa.Table(
-    "line_minutes",
-    metadata,
-    *_minute_key(),
-    sa.Column("line", sa.String(64), primary_key=True),
-    sa.Column("entered", sa.Integer, nullable=False),
-    sa.Column("left", sa.Integer, nullable=False, quote=True),
-)
-
-zone_minutes = sa.Table(
-    "zone_minutes",
-    metadata,
-    *_minute_key(),
-    sa.Column("zone", sa.String(64), primary_key=True),
-    sa.Column("person_seconds", sa.Double, nullable=False),
-    sa.Column("peak", sa.Integer, nullable=False),
-    sa.Column("entries", sa.Integer, nullable=False),
-    sa.Column("exits", sa.Integer, nullable=False),
-    sa.Column("dwells", sa.Text, nullable=False),
-)
-
-heat_minutes = sa.Table(
-    "heat_minutes",
-    metadata,
-    *_minute_key(),
-    sa.Column("grid_height", sa.Integer, nullable=False),
-    sa.Column("grid_width", sa.Integer, nullable=False),
-    sa.Column("cells", sa.LargeBinary, nullable=False),
-)
-
-MINUTE_TABLES = (minutes, line_minutes, zone_minutes, heat_minutes)
+MINUTE_TABLES: Mapping[Analytic[Any], sa.Table] = {analytic: _minute_table(analytic) for analytic in ANALYTICS}

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics.counting.people import PEOPLE
 from analytics.geometry import Geometry
 from analytics.storage.database import DatabaseStore
 from pipelines.batching.letterbox import SlotWriter
@@ -158,7 +159,7 @@ def _wait_stored(store: DatabaseStore, streams: int, frames: int) -> None:
     deadline = time.monotonic() + LONGEST_RUN_S
     while time.monotonic() < deadline:
         names = [f"bench-{number}" for number in range(streams)]
-        stored = sum(row.totals.frames for name in names for row in store.minutes(name, 0, 2**40))
+        stored = sum(row.totals[PEOPLE].frames for name in names for row in store.minutes(name, 0, 2**40, (PEOPLE,)))
         if stored >= frames:
             store.close()
             return

@@ -82,7 +82,7 @@ class LivePublisher:
             "height": height,
             "tracks": _tracks(processed, width, height),
             "crossings": [
-                {"line": c.line, "track": c.track, "direction": c.direction} for c in processed.outcome.crossings
+                {"line": c.line, "track": c.track, "direction": c.direction} for c in processed.outcome.events
             ],
             "jpeg": encode_jpeg(image),
         }

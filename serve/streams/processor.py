@@ -108,12 +108,12 @@ class StreamProcessor:
                 "tracker": self._tracker.snapshot(),
                 "observer": self._observer.snapshot(),
             }
-            return Cut(self._newest, state, self._observer.owed())
+            return Cut(self._newest, state, self._observer.pending())
 
-    def settled(self, rows: list[MinuteRow]) -> None:
-        """These rows are safe."""
+    def acknowledge(self, rows: list[MinuteRow]) -> None:
+        """These rows are stored."""
         with self._lock:
-            self._observer.settled(rows)
+            self._observer.acknowledge(rows)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the state of a `Cut`.

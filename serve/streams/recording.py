@@ -17,7 +17,9 @@ import av
 import cv2
 import numpy as np
 
+from analytics.counting.heatmap import HEAT
 from analytics.counting.observer import StreamObserver
+from analytics.counting.people import PEOPLE
 from analytics.geometry import Geometry
 from analytics.minutes import Totals
 from analytics.reports.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
@@ -176,11 +178,11 @@ class _Run:
 
     def write(self, out: Path, elapsed_s: float) -> Analysis:
         """The files of the contract."""
-        rows = self._observer.owed()
+        rows = self._observer.pending()
         window = Window.of(self._start_s, max(self._last_s + LAST_FRAME_S, self._start_s + 1))
         minutes = in_buckets(rows, window, "1m")
         total = total_of(minutes, window)
-        heat = total.totals.heat
+        heat = total.totals[HEAT]
         summary = self._summary(total.totals, elapsed_s)
         (out / "tracks.txt").write_text("".join(line + "\n" for line in self._lines))
         as_table(minutes).to_csv(out / "counts.csv", index=False)
@@ -202,8 +204,8 @@ class _Run:
             "height": self._size[0],
             "frames": self._frames,
             "seconds": round(length_s, 3),
-            "covered_s": round(totals.covered_s, 3),
-            "coverage": round(min(1.0, totals.covered_s / length_s), 4) if length_s > 0 else 0.0,
+            "covered_s": round(totals[PEOPLE].covered_s, 3),
+            "coverage": round(min(1.0, totals[PEOPLE].covered_s / length_s), 4) if length_s > 0 else 0.0,
             "tracks": len(self._ids),
             "people": merged["people"],
             "lines": lines,
@@ -214,7 +216,7 @@ class _Run:
 
     def _caption(self, totals: Totals) -> Caption:
         length_s = max(self._last_s - self._start_s, 1e-9)
-        return Caption(self._video.name, f"{length_s:.0f} s of video", min(1.0, totals.covered_s / length_s))
+        return Caption(self._video.name, f"{length_s:.0f} s of video", min(1.0, totals[PEOPLE].covered_s / length_s))
 
     def _background(self) -> Picture | None:
         return None if self._picture is None else to_image(self._picture)

@@ -163,7 +163,7 @@ class StreamSession:
             reached = self._write(checkpoint, database_away)
             if reached is None:
                 return not database_away
-            self._processor.settled(cut.rows)
+            self._processor.acknowledge(cut.rows)
             if cut.stamp.resume is not None and self._supervisor is not None:
                 self._supervisor.acknowledge(cut.stamp.resume["position"])
             return reached

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from analytics.counting.heatmap import HEAT
+from analytics.counting.lines import LINES
 from analytics.counting.observer import StreamObserver
+from analytics.counting.people import PEOPLE
+from analytics.counting.zones import ZONES
 from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import MinuteRow, Totals
 from pipelines.types import FrameStamp, Tracks
@@ -53,51 +57,51 @@ def crowd(frame: int) -> Tracks:
 def test_coverage_is_the_time_between_frames() -> None:
     counter = observer()
     feed(counter, BEGIN_S + DT * np.arange(81))
-    (row,) = counter.owed()
-    assert row.totals.covered_s == 10.0
-    assert row.totals.frames == 81
+    (row,) = counter.pending()
+    assert row.totals[PEOPLE].covered_s == 10.0
+    assert row.totals[PEOPLE].frames == 81
 
 
 def test_an_interval_of_two_seconds_was_seen_and_a_longer_one_was_not() -> None:
     counter = observer()
     feed(counter, [BEGIN_S, BEGIN_S + 2.0, BEGIN_S + 4.25, BEGIN_S + 4.5])
-    assert total(counter.owed()).covered_s == 2.25
+    assert total(counter.pending())[PEOPLE].covered_s == 2.25
 
 
 def test_people_do_not_stay_on_through_a_gap() -> None:
     counter = observer()
     feed(counter, [BEGIN_S, BEGIN_S + 1, BEGIN_S + 31, BEGIN_S + 32], tracks_at({1: (600, 200)}))
-    totals = total(counter.owed())
-    assert totals.person_seconds == 2.0
-    assert totals.zones["till"].person_seconds == 2.0
-    assert totals.heat.grid("dwell").sum() == 2.0
+    totals = total(counter.pending())
+    assert totals[PEOPLE].person_seconds == 2.0
+    assert totals[ZONES]["till"].person_seconds == 2.0
+    assert totals[HEAT].grid("dwell").sum() == 2.0
 
 
 def test_a_minute_that_nobody_saw_has_no_row() -> None:
     counter = observer()
     feed(counter, [*(BEGIN_S + DT * np.arange(8)), *(BEGIN_S + 180 + DT * np.arange(8))])
-    assert [row.minute - BEGIN_S for row in counter.owed()] == [0, 180]
+    assert [row.minute - BEGIN_S for row in counter.pending()] == [0, 180]
 
 
 def test_a_frame_belongs_to_the_minute_in_which_it_was_captured() -> None:
     counter = observer()
     feed(counter, BEGIN_S + 59 + DT * np.arange(16), tracks_at({1: (600, 200)}))
-    first, second = counter.owed()
+    first, second = counter.pending()
     assert (first.minute, second.minute) == (BEGIN_S, BEGIN_S + 60)
-    assert (first.totals.frames, second.totals.frames) == (8, 8)
-    assert (first.totals.covered_s, second.totals.covered_s) == (7 * DT, 8 * DT)
-    assert (first.totals.zones["till"].entries, second.totals.zones["till"].entries) == (1, 0)
-    assert second.totals.zones["till"].peak == 1
+    assert (first.totals[PEOPLE].frames, second.totals[PEOPLE].frames) == (8, 8)
+    assert (first.totals[PEOPLE].covered_s, second.totals[PEOPLE].covered_s) == (7 * DT, 8 * DT)
+    assert (first.totals[ZONES]["till"].entries, second.totals[ZONES]["till"].entries) == (1, 0)
+    assert second.totals[ZONES]["till"].peak == 1
 
 
 def test_occupancy_is_weighted_by_time_and_peaks_are_kept() -> None:
     counter = observer()
     feed(counter, BEGIN_S + DT * np.arange(9), tracks_at({1: (600, 200), 2: (610, 250), 3: (100, 200)}))
     feed(counter, BEGIN_S + 1 + DT * np.arange(1, 25))
-    (row,) = counter.owed()
-    assert row.totals.mean_people == pytest.approx(3 * 1.0 / 4.0)
-    assert (row.totals.peak, row.totals.zones["till"].peak) == (3, 2)
-    assert row.totals.zones["till"].person_seconds == 2.0
+    (row,) = counter.pending()
+    assert row.totals[PEOPLE].mean == pytest.approx(3 * 1.0 / 4.0)
+    assert (row.totals[PEOPLE].peak, row.totals[ZONES]["till"].peak) == (3, 2)
+    assert row.totals[ZONES]["till"].person_seconds == 2.0
 
 
 def test_crossings_are_counted_and_told() -> None:
@@ -107,45 +111,45 @@ def test_crossings_are_counted_and_told() -> None:
         outcome = counter.update(
             tracks_at({4: (300 + 10 * frame, 200)}), FrameStamp(frame, BEGIN_S + frame * DT), FRAME
         )
-        told += outcome.crossings
+        told += outcome.events
         assert outcome.people == 1
-    totals = total(counter.owed())
-    assert (totals.lines["door"].entered, totals.lines["door"].left) == (1, 0)
+    totals = total(counter.pending())
+    assert (totals[LINES]["door"].entered, totals[LINES]["door"].left) == (1, 0)
     assert [(c.line, c.track, c.direction) for c in told] == [("door", 4, "in")]
 
 
 def test_a_line_that_nobody_crosses_is_there_with_zeros() -> None:
     counter = observer()
     feed(counter, [BEGIN_S, BEGIN_S + 1])
-    (row,) = counter.owed()
-    assert (row.totals.lines["door"].entered, row.totals.lines["door"].left) == (0, 0)
+    (row,) = counter.pending()
+    assert (row.totals[LINES]["door"].entered, row.totals[LINES]["door"].left) == (0, 0)
 
 
 def test_only_what_changed_since_the_last_checkpoint_is_owed() -> None:
     counter = observer()
     feed(counter, BEGIN_S + DT * np.arange(8))
-    counter.settled(counter.owed())
-    assert counter.owed() == []
+    counter.acknowledge(counter.pending())
+    assert counter.pending() == []
     feed(counter, [BEGIN_S + 30])
-    (row,) = counter.owed()
-    assert row.totals.frames == 9  # the whole minute: rows replace each other
+    (row,) = counter.pending()
+    assert row.totals[PEOPLE].frames == 9  # the whole minute: rows replace each other
     feed(counter, [BEGIN_S + 61])
-    assert len(counter.owed()) == 2
+    assert len(counter.pending()) == 2
 
 
 def test_a_row_that_grew_while_it_was_written_is_still_owed() -> None:
     counter = observer()
     feed(counter, [BEGIN_S])
-    written = counter.owed()
+    written = counter.pending()
     feed(counter, [BEGIN_S + 1])
-    counter.settled(written)
-    assert [row.totals.frames for row in counter.owed()] == [2]
+    counter.acknowledge(written)
+    assert [row.totals[PEOPLE].frames for row in counter.pending()] == [2]
 
 
 def test_rows_are_copies() -> None:
     counter = observer()
     feed(counter, [BEGIN_S, BEGIN_S + 1], tracks_at({1: (600, 200)}))
-    rows = counter.owed()
+    rows = counter.pending()
     before = copy.deepcopy(rows)
     feed(counter, [BEGIN_S + 2], tracks_at({1: (100, 200)}))
     assert rows == before
@@ -155,8 +159,8 @@ def test_settled_minutes_are_forgotten() -> None:
     counter = observer()
     for minute in range(500):
         feed(counter, [BEGIN_S + 60 * minute, BEGIN_S + 60 * minute + 1])
-        counter.settled(counter.owed())
-    assert len(counter._minutes) == 1
+        counter.acknowledge(counter.pending())
+    assert {len(counted._minutes) for counted in counter._counters.values()} == {0, 1}  # nobody was there: no heat
 
 
 @pytest.mark.parametrize("cuts", [[100], [1, 2, 3], [333, 480, 481, 900]])
@@ -165,10 +169,10 @@ def test_epochs_sum_to_the_undisturbed_run_exactly(cuts: list[int]) -> None:
     whole = observer()
     for frame in range(frames):
         whole.update(crowd(frame), FrameStamp(frame, BEGIN_S + frame * DT), FRAME)
-    undisturbed = total(whole.owed())
-    assert undisturbed.lines["door"].entered > 5
-    assert undisturbed.zones["till"].exits > 5
-    assert undisturbed.zones["till"].dwells
+    undisturbed = total(whole.pending())
+    assert undisturbed[LINES]["door"].entered > 5
+    assert undisturbed[ZONES]["till"].exits > 5
+    assert undisturbed[ZONES]["till"].dwells
 
     rows: list[MinuteRow] = []
     state = None
@@ -178,7 +182,7 @@ def test_epochs_sum_to_the_undisturbed_run_exactly(cuts: list[int]) -> None:
             counter.restore(json.loads(state))
         for frame in range(begin, end):
             counter.update(crowd(frame), FrameStamp(frame, BEGIN_S + frame * DT), FRAME)
-        rows += counter.owed()
+        rows += counter.pending()
         state = json.dumps(counter.snapshot())
     assert {row.epoch for row in rows} == set(range(1, len(cuts) + 2))
     assert total(rows) == undisturbed
@@ -192,11 +196,11 @@ def test_a_line_that_was_drawn_anew_inherits_no_sides() -> None:
     after = observer(2, moved)
     after.restore(state)
     feed(after, [BEGIN_S + 1], tracks_at({1: (310, 200)}))  # was left of the old line, is right of the new one
-    assert total(after.owed()).lines["door"].entered == 0
+    assert total(after.pending())[LINES]["door"].entered == 0
     same = observer(2)
     same.restore(state)
     feed(same, [BEGIN_S + 1], tracks_at({1: (500, 200)}))
-    assert total(same.owed()).lines["door"].entered == 1
+    assert total(same.pending())[LINES]["door"].entered == 1
 
 
 def test_a_new_geometry_counts_from_the_next_frame_on_and_keeps_what_stayed_the_same() -> None:
@@ -204,9 +208,9 @@ def test_a_new_geometry_counts_from_the_next_frame_on_and_keeps_what_stayed_the_
     feed(counter, [BEGIN_S], tracks_at({1: (300, 200)}))
     counter.use_geometry(Geometry((DOOR, Line("other", (0.3, 0.1), (0.3, 0.9))), ()))
     feed(counter, [BEGIN_S + 1], tracks_at({1: (500, 200)}))
-    totals = total(counter.owed())
-    assert totals.lines["door"].entered == 1
-    assert totals.lines["other"].entered == 0
+    totals = total(counter.pending())
+    assert totals[LINES]["door"].entered == 1
+    assert totals[LINES]["other"].entered == 0
 
 
 def test_a_state_of_another_format_is_refused() -> None:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
-from analytics.counting.zones import ZoneChange, ZoneCounter
+from analytics.counting.zones import VisitDetector, ZoneChange
 from analytics.geometry import Zone
+from tests.analytics.counting.walking import FRAME, observed
 
 TILL = Zone("till", ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6)), dwell_min_s=3.0)
 INSIDE, OUTSIDE = (0.4, 0.4), (0.8, 0.4)
@@ -17,15 +17,15 @@ class Visitors:
     """A counter, and a clock that goes on by an eighth of a second a frame."""
 
     def __init__(self, zone: Zone = TILL) -> None:
-        self.counter = ZoneCounter(zone)
+        self.counter = VisitDetector(zone)
         self.time_s = 0.0
         self.entries = self.exits = 0
         self.dwells: list[float] = []
 
     def frame(self, people: dict[int, tuple[float, float]], gone: tuple[int, ...] = ()) -> ZoneChange:
         self.time_s += DT
-        feet = np.array(list(people.values()), np.float64).reshape(-1, 2)
-        change = self.counter.update(list(people), feet, self.time_s, gone)
+        pixels = {track: (x * FRAME[1], y * FRAME[0]) for track, (x, y) in people.items()}
+        change = self.counter.update(observed(pixels, self.time_s, gone=gone))
         self.entries += change.entries
         self.exits += change.exits
         self.dwells += change.dwells_s
@@ -124,7 +124,7 @@ def test_a_visit_goes_on_after_a_snapshot(cut: int) -> None:
     for place in walk[:cut]:
         zone.frame({1: place})
     state = json.loads(json.dumps(zone.counter.snapshot()))
-    zone.counter = ZoneCounter(TILL)
+    zone.counter = VisitDetector(TILL)
     zone.counter.restore(state)
     for place in walk[cut:]:
         zone.frame({1: place})

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.counting.lines import Crossing, LineCounter
+from analytics.counting.base import Crossing, ObservedFrame
+from analytics.counting.lines import CrossingDetector
 from analytics.geometry import Line
 from pipelines.types import Tracks
 
@@ -40,23 +41,26 @@ def normalised(points: Iterable[Point]) -> np.ndarray:
     return np.array(list(points), np.float64).reshape(-1, 2) / [FRAME[1], FRAME[0]]
 
 
-def crossings_of(counter: LineCounter, *walks: Walk, begin_s: float = 0.0) -> list[Crossing]:
+def observed(
+    places: Mapping[int, Point], time_s: float, *, dt_s: float = 1 / FPS, gone: Sequence[int] = ()
+) -> ObservedFrame:
+    """A frame with the given foot points, pixels."""
+    return ObservedFrame(
+        list(places), normalised(places.values()), np.full(len(places), HEIGHT_PX), gone, FRAME, time_s, dt_s
+    )
+
+
+def crossings_of(counter: CrossingDetector, *walks: Walk, begin_s: float = 0.0) -> list[Crossing]:
     """Feed walks frame by frame."""
     found: list[Crossing] = []
     for frame in range(max(len(walk.places) for walk in walks)):
         seen = {w.track: w.places[frame] for w in walks if frame < len(w.places)}
         present = {track: place for track, place in seen.items() if place is not None}
-        found += counter.update(
-            list(present),
-            normalised(present.values()),
-            np.full(len(present), HEIGHT_PX),
-            FRAME,
-            begin_s + frame / FPS,
-        )
+        found += counter.update(observed(present, begin_s + frame / FPS))
     return found
 
 
-def directions(counter: LineCounter, *walks: Walk) -> list[tuple[int, str]]:
+def directions(counter: CrossingDetector, *walks: Walk) -> list[tuple[int, str]]:
     return [(crossing.track, crossing.direction) for crossing in crossings_of(counter, *walks)]
 
 

@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from analytics.counting.heatmap import HeatCells
-from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
+from analytics.counting.lines import LINES, LineTotals
+from analytics.counting.people import PEOPLE, PeopleTotals
+from analytics.counting.zones import ZONES, ZoneTotals
+from analytics.minutes import MinuteRow, Totals
 from analytics.reports.queries import (
     Bucket,
     Window,
@@ -23,6 +26,7 @@ from analytics.reports.queries import (
     iso,
     total_of,
 )
+from tests.analytics.totals import totals_of
 from tests.fakes import MemoryStore
 
 BERLIN, KOLKATA, KATHMANDU = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Asia/Kathmandu")
@@ -33,11 +37,8 @@ def utc(text: str) -> int:
 
 
 def row(minute: int, epoch: int = 1, *, covered_s: float = 60.0, people: float = 1.0, entered: int = 1) -> MinuteRow:
-    totals = Totals(
-        covered_s=covered_s,
-        frames=int(covered_s * 6),
-        person_seconds=people * covered_s,
-        peak=int(np.ceil(people)),
+    totals = totals_of(
+        PeopleTotals(covered_s, int(covered_s * 6), people * covered_s, int(np.ceil(people))),
         lines={"door": LineTotals(entered, 2 * entered)},
         zones={"till": ZoneTotals(people * covered_s / 2, 1, 1, 1, Counter({20: 1}))},
         heat=HeatCells({5: covered_s * people}, {5: 1}),
@@ -133,12 +134,12 @@ def test_the_parts_of_several_epochs_make_one_minute() -> None:
     second = store.assign("cam", "reader-2")
     store.write("cam", second, [row(0, second, covered_s=30.0, people=3.0, entered=4)])
     (merged,) = counts(store, "cam", Window(0, 60), "1m")
-    assert merged.totals.lines["door"] == LineTotals(5, 10)
-    assert merged.totals.covered_s == 50.0
+    assert merged.totals[LINES]["door"] == LineTotals(5, 10)
+    assert merged.totals[PEOPLE].covered_s == 50.0
     assert merged.coverage == pytest.approx(50 / 60)
-    assert merged.totals.mean_people == pytest.approx((20 + 90) / 50)
-    assert merged.totals.peak == 3
-    assert merged.totals.zones["till"].dwells == Counter({20: 2})
+    assert merged.totals[PEOPLE].mean == pytest.approx((20 + 90) / 50)
+    assert merged.totals[PEOPLE].peak == 3
+    assert merged.totals[ZONES]["till"].dwells == Counter({20: 2})
 
 
 def test_a_bucket_that_nobody_saw_is_not_there() -> None:
@@ -147,9 +148,9 @@ def test_a_bucket_that_nobody_saw_is_not_there() -> None:
 
 
 def test_a_minute_of_a_single_frame_without_people_claims_nothing() -> None:
-    alone = MinuteRow("cam", 0, 1, Totals(frames=1, lines={"door": LineTotals()}, zones={"till": ZoneTotals()}))
+    alone = MinuteRow("cam", 0, 1, totals_of(PeopleTotals(frames=1), {"door": LineTotals()}, {"till": ZoneTotals()}))
     assert in_buckets([alone], Window(0, 60), "1m") == []
-    somebody = MinuteRow("cam", 0, 1, Totals(frames=1, peak=1, zones={"till": ZoneTotals(0.0, 1, 1)}))
+    somebody = MinuteRow("cam", 0, 1, totals_of(PeopleTotals(frames=1, peak=1), zones={"till": ZoneTotals(0.0, 1, 1)}))
     (bucket,) = in_buckets([somebody], Window(0, 60), "1m")
     assert as_json(bucket)["coverage"] == 0.0
     assert as_json(bucket)["people"]["mean"] is None

@@ -6,20 +6,21 @@ from collections import Counter
 from typing import Any
 
 from analytics.counting.heatmap import HeatCells
-from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
+from analytics.counting.lines import LineTotals
+from analytics.counting.people import PeopleTotals
+from analytics.counting.zones import ZoneTotals
+from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.database import DatabaseStore
+from tests.analytics.totals import totals_of
 
 NOON = 1_800_000_000
 
 
 def row(stream: str = "cam", minute: int = NOON, epoch: int = 1, frames: int = 360) -> MinuteRow:
     """A minute with something in every part, and numbers that are not exact in decimal."""
-    totals = Totals(
-        covered_s=frames / 6.0,
-        frames=frames,
-        person_seconds=0.1 + 0.2 + frames,
-        peak=7,
+    totals = totals_of(
+        PeopleTotals(frames / 6.0, frames, 0.1 + 0.2 + frames, 7),
         lines={"door": LineTotals(3, 4), "gate": LineTotals()},
         zones={"till": ZoneTotals(1 / 3, 2, 5, 4, Counter({0: 1, 17: 2}))},
         heat=HeatCells({0: 1 / 7, 2303: 4.5}, {0: 1, 5: 2}),

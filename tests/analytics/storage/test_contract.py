@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from analytics.counting.heatmap import HeatCells
+from analytics.counting.heatmap import HEAT
+from analytics.counting.lines import LINES
+from analytics.counting.people import PeopleTotals
 from analytics.errors import StaleEpoch, StoreError, UnknownStream
-from analytics.minutes import Totals
+from analytics.reports.sections import COUNTED
 from analytics.storage.base import Store, StreamRecord
 from tests.analytics.storage.minutes import NOON, checkpoint, row
+from tests.analytics.totals import totals_of
 
 
 def register(store: Store, stream: str = "cam", **definition: Any) -> None:
@@ -123,25 +126,25 @@ def test_state_rows_and_place_come_back_as_they_were(store: Store) -> None:
         written.time_s,
     )
     assert list(loaded.rows) == []
-    assert store.minutes("cam", NOON, NOON + 60, heat=True) == [row(epoch=epoch)]
+    assert store.minutes("cam", NOON, NOON + 60) == [row(epoch=epoch)]
 
 
 def test_heat_is_read_only_when_it_is_asked_for(store: Store) -> None:
     register(store)
     epoch = store.assign("cam", "reader")
     store.checkpoint(checkpoint(epoch, row(epoch=epoch)))
-    (without,) = store.minutes("cam", NOON, NOON + 60)
-    assert without.totals.heat == HeatCells()
-    assert without.totals.lines == row().totals.lines
+    (without,) = store.minutes("cam", NOON, NOON + 60, COUNTED)
+    assert HEAT not in without.totals.values
+    assert without.totals[LINES] == row().totals[LINES]
 
 
 def test_a_minute_of_which_nothing_but_coverage_is_known_is_kept(store: Store) -> None:
     register(store)
     epoch = store.assign("cam", "reader")
     bare = row(epoch=epoch)
-    bare = type(bare)("cam", NOON, epoch, Totals(covered_s=60.0, frames=360))
+    bare = type(bare)("cam", NOON, epoch, totals_of(PeopleTotals(60.0, 360)))
     store.checkpoint(checkpoint(epoch, bare))
-    assert store.minutes("cam", NOON, NOON + 60, heat=True) == [bare]
+    assert store.minutes("cam", NOON, NOON + 60) == [bare]
 
 
 def test_the_same_checkpoint_twice_changes_nothing(store: Store) -> None:
@@ -149,7 +152,7 @@ def test_the_same_checkpoint_twice_changes_nothing(store: Store) -> None:
     epoch = store.assign("cam", "reader")
     for _ in range(3):
         store.checkpoint(checkpoint(epoch, row(epoch=epoch), row(minute=NOON + 60, epoch=epoch), n=1))
-    assert store.minutes("cam", 0, 2**40, heat=True) == [row(epoch=epoch), row(minute=NOON + 60, epoch=epoch)]
+    assert store.minutes("cam", 0, 2**40) == [row(epoch=epoch), row(minute=NOON + 60, epoch=epoch)]
 
 
 def test_a_minute_that_grew_replaces_itself(store: Store) -> None:
@@ -157,7 +160,7 @@ def test_a_minute_that_grew_replaces_itself(store: Store) -> None:
     epoch = store.assign("cam", "reader")
     store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=10)))
     store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=200)))
-    assert store.minutes("cam", NOON, NOON + 60, heat=True) == [row(epoch=epoch, frames=200)]
+    assert store.minutes("cam", NOON, NOON + 60) == [row(epoch=epoch, frames=200)]
 
 
 def test_minutes_come_by_minute_and_epoch_from_start_to_before_end(store: Store) -> None:
@@ -213,7 +216,7 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(store: Store) -> None:
     store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=10), n=1))
     with pytest.raises((StoreError, TypeError)):
         store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=99), row(minute=NOON + 60, epoch=epoch), n=object()))
-    assert store.minutes("cam", 0, 2**40, heat=True) == [row(epoch=epoch, frames=10)]
+    assert store.minutes("cam", 0, 2**40) == [row(epoch=epoch, frames=10)]
     loaded = store.load_checkpoint("cam")
     assert loaded is not None
     assert loaded.state == {"n": 1}
@@ -240,8 +243,8 @@ def test_a_purge_takes_the_minutes_too_but_only_its_own(store: Store) -> None:
         epoch = store.assign(name, "reader")
         store.checkpoint(checkpoint(epoch, row(name, epoch=epoch), stream=name))
     store.delete_stream("cam", purge=True)
-    assert store.minutes("cam", 0, 2**40, heat=True) == []
-    assert len(store.minutes("other", 0, 2**40, heat=True)) == 1
+    assert store.minutes("cam", 0, 2**40) == []
+    assert len(store.minutes("other", 0, 2**40)) == 1
 
 
 def test_checks_and_closing_are_quiet(store: Store) -> None:

@@ -10,13 +10,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from analytics.counting.heatmap import HeatCells
+from analytics.counting.lines import LineTotals
+from analytics.counting.people import PeopleTotals
+from analytics.counting.zones import ZoneTotals
 from analytics.errors import StoreUnavailable
-from analytics.minutes import LineTotals, MinuteRow, Totals, ZoneTotals
+from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
 from serve.api.app import make_api
 from serve.control.registry import Registry
 from serve.settings import Settings, load
+from tests.analytics.totals import totals_of
 
 NOON = 1_790_510_400  # 2026-09-27 12:00:00 UTC
 
@@ -112,8 +116,12 @@ def counted(camera: str, store: BrokenStore) -> str:
     """The camera with two covered minutes, from noon, with a minute in between of which nothing was seen."""
     rows = []
     for minute, entered, share in ((NOON, 3, 1.0), (NOON + 120, 2, 0.5)):
-        totals = Totals(60 * share, 360, 90.0, 4, {"door": LineTotals(entered, 1)}, {"till": ZoneTotals(30.0, 2, 2, 1)})
-        totals.heat = HeatCells({100: 60.0, 101: 30.0}, {100: 2, 101: 1})
+        totals = totals_of(
+            PeopleTotals(60 * share, 360, 90.0, 4),
+            {"door": LineTotals(entered, 1)},
+            {"till": ZoneTotals(30.0, 2, 2, 1)},
+            HeatCells({100: 60.0, 101: 30.0}, {100: 2, 101: 1}),
+        )
         rows.append(MinuteRow(camera, minute, 1, totals))
     assert store.assign(camera, "reader") == 1
     store.checkpoint(Checkpoint(camera, 1, rows, {}, None, NOON + 150.0))

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analytics.counting.lines import LINES
+from analytics.counting.people import PEOPLE
+from analytics.counting.zones import ZONES
 from analytics.errors import StoreError
 from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import Totals
@@ -118,7 +121,7 @@ def make(store: MemoryStore, tmp_path: Path) -> Iterator[Make]:
 
 def total(store: MemoryStore) -> Totals:
     merged = Totals()
-    for row in store.minutes("cam", 0, 2**40, heat=True):
+    for row in store.minutes("cam", 0, 2**40):
         merged.add(row.totals)
     return merged
 
@@ -136,10 +139,10 @@ def undisturbed() -> Totals:
 @pytest.fixture(scope="module")
 def truth() -> Totals:
     counted = undisturbed()
-    assert counted.frames == FRAMES
-    assert counted.covered_s == (FRAMES - 1) * DT
-    assert counted.lines["door"].entered > 5
-    assert counted.zones["till"].exits > 3
+    assert counted[PEOPLE].frames == FRAMES
+    assert counted[PEOPLE].covered_s == (FRAMES - 1) * DT
+    assert counted[LINES]["door"].entered > 5
+    assert counted[ZONES]["till"].exits > 3
     return counted
 
 
@@ -266,7 +269,7 @@ def test_rows_wait_on_disk_while_the_database_is_away_and_are_delivered(
         assert status["spooled"] > 0
         assert (status["state"], status["error_code"]) == ("running", "store-unavailable")
     store.away = False
-    assert total(store).frames == 100
+    assert total(store)[PEOPLE].frames == 100
     reader.session.checkpoint()
     status = reader.session.status()
     assert (status["spooled"], status["error"], status["rows_lost"]) == (0, None, 0)
@@ -405,9 +408,9 @@ def test_stopping_is_idempotent_and_possible_at_any_time(make: Make, store: Memo
     never_started.session.stop()
     running = make().start().until_frames(10)
     running.session.stop()
-    written = total(store).frames
+    written = total(store)[PEOPLE].frames
     running.session.stop()
-    assert total(store).frames == written >= 10
+    assert total(store)[PEOPLE].frames == written >= 10
     waiting = make()
     store.away = True
     waiting.start()
@@ -425,7 +428,7 @@ def test_lines_that_are_drawn_while_it_runs_count_from_then_on(make: Make, store
     reader.until_frames(FRAMES)
     reader.stop()
     counted = total(store)
-    assert 0 < counted.lines["late"].entered < counted.lines["door"].entered
+    assert 0 < counted[LINES]["late"].entered < counted[LINES]["door"].entered
 
 
 def test_pictures_travel_only_while_somebody_looks(make: Make) -> None:
