@@ -8,6 +8,7 @@
     ├── OutputError                 results that cannot be written
     ├── DefinitionRefused           a stream that asks for what this service does not have
     ├── GeometryConflict            somebody else changed the geometry first
+    ├── PreconditionFailed          a stream is not what the caller has seen
     ├── BadRequest                  a question that makes no sense
     ├── Unauthorized                no token, or a wrong one
     ├── Forbidden                   not from here
@@ -74,3 +75,9 @@ class DefinitionRefused(FootfallError):
     """A definition asks for what this service does not have."""
 
     code = "definition-refused"
+
+
+class PreconditionFailed(FootfallError):
+    """A stream is not what the caller has seen of it."""
+
+    code = "precondition-failed"

@@ -60,7 +60,7 @@ class ReaderSettings(BaseModel):
     open_timeout_s: float = Field(8.0, gt=0, le=120, description="Limit for connecting to a source, seconds.")
     read_timeout_s: float = Field(5.0, gt=0, le=120, description="Limit for the next packet of a source, seconds.")
     stall_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit for the next picture of a source, seconds.")
-    beat_timeout_s: float = Field(
+    heartbeat_timeout_s: float = Field(
         5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, seconds."
     )
     spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")

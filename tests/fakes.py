@@ -89,8 +89,8 @@ class MemoryStore:
             self._epochs[stream] = (epoch, owner)
             return epoch
 
-    def checkpoint(self, checkpoint: Checkpoint, *, bearer: int | None = None) -> None:
-        epoch = checkpoint.epoch if bearer is None else max(bearer, checkpoint.epoch)
+    def checkpoint(self, checkpoint: Checkpoint, *, writer_epoch: int | None = None) -> None:
+        epoch = checkpoint.epoch if writer_epoch is None else max(writer_epoch, checkpoint.epoch)
         with self._ask():
             held = self._epochs.get(checkpoint.stream)
             written = self._checkpoints.get(checkpoint.stream)

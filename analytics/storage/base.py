@@ -20,6 +20,7 @@ class StreamRecord:
         definition: everything but the geometry, as JSON types, with credentials.
         geometry: as JSON types.
         geometry_version: 1 for the first, one more with every change.
+        definition_version: likewise.
         epoch: of the newest assignment; 0 before the first.
         owner: reader of that assignment; None if nobody has it.
         created_s: seconds since the epoch.
@@ -30,6 +31,7 @@ class StreamRecord:
     definition: Mapping[str, Any]
     geometry: Mapping[str, Any] = field(default_factory=dict)
     geometry_version: int = 1
+    definition_version: int = 1
     epoch: int = 0
     owner: str | None = None
     created_s: float = 0.0
@@ -92,13 +94,13 @@ class Store(Protocol):
         """
         ...
 
-    def checkpoint(self, checkpoint: Checkpoint, *, bearer: int | None = None) -> None:
+    def checkpoint(self, checkpoint: Checkpoint, *, writer_epoch: int | None = None) -> None:
         """Write rows and state in one transaction; the same checkpoint twice changes nothing.
 
         Args:
             checkpoint: what to write.
-            bearer: epoch of whoever hands in a checkpoint that an earlier epoch left behind. It is taken if the bearer
-                has the stream now and no later epoch than the checkpoint's own has written anything: then nobody has
+            writer_epoch: epoch of whoever hands in a checkpoint that an earlier epoch left behind. It is taken if that
+                is the newest epoch, and no epoch later than the checkpoint's own has written anything: then nobody has
                 counted those frames again.
 
         Raises:

@@ -101,6 +101,7 @@ class DatabaseStore:
             "definition": json.dumps(record.definition),
             "geometry": json.dumps(record.geometry),
             "geometry_version": record.geometry_version,
+            "definition_version": record.definition_version,
             "created_s": now,
             "updated_s": now,
         }
@@ -151,9 +152,9 @@ class DatabaseStore:
 
     # -- minutes and checkpoints
 
-    def checkpoint(self, checkpoint: Checkpoint, *, bearer: int | None = None) -> None:
+    def checkpoint(self, checkpoint: Checkpoint, *, writer_epoch: int | None = None) -> None:
         table = tables.assignments
-        epoch = checkpoint.epoch if bearer is None else max(bearer, checkpoint.epoch)
+        epoch = checkpoint.epoch if writer_epoch is None else max(writer_epoch, checkpoint.epoch)
         with self._transaction() as connection:
             # Locks the row, so that no newer epoch can begin between the question and the answer.
             held = connection.execute(

@@ -21,6 +21,7 @@ streams = sa.Table(
     sa.Column("definition", sa.Text, nullable=False),
     sa.Column("geometry", sa.Text, nullable=False),
     sa.Column("geometry_version", sa.Integer, nullable=False),
+    sa.Column("definition_version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("created_s", sa.Double, nullable=False),
     sa.Column("updated_s", sa.Double, nullable=False),
 )

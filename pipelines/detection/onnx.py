@@ -41,7 +41,7 @@ class OnnxDetector:
         score_floor: float = 0.1,
         nms_iou: float = 0.5,
         classes: Sequence[str] | None = None,
-        only: str | None = None,
+        target_class: str | None = None,
     ) -> None:
         """Load a model. Blocks for some tenths of a second on a CPU, for seconds on a GPU.
 
@@ -52,7 +52,7 @@ class OnnxDetector:
             score_floor: boxes with a lower score are dropped, in [0, 1].
             nms_iou: boxes of a class that overlap more than this are one object, in [0, 1].
             classes: names of the classes, instead of those in the file's metadata.
-            only: the one class to find, such as ``person``; a model of a single nameless class passes too.
+            target_class: the one class to find, such as ``person``; a model of a single nameless class passes too.
 
         Raises:
             ModelNotFound: there is no such file.
@@ -69,9 +69,9 @@ class OnnxDetector:
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._classes = _class_names(classes, metadata, self._layout.class_count)
         self._kept: slice = slice(None)
-        if only is not None:
-            self._kept = _slice_of(only, self._classes, self.path)
-            self._classes = (only,)
+        if target_class is not None:
+            self._kept = _slice_of(target_class, self._classes, self.path)
+            self._classes = (target_class,)
         self._score_floor = score_floor
         self._nms_iou = nms_iou
 

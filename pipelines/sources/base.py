@@ -39,9 +39,6 @@ class Source(Protocol):
     thread, and ``close`` is called in every case, also by that thread.
     """
 
-    live: bool
-    """True if the world does not wait: the newest frame wins. False if every frame must be analysed."""
-
     def connect(self, resume: Position | None) -> StreamInfo:
         """Open the source, at ``resume`` if it can be replayed; blocks for the open limit at most.
 

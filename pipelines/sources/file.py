@@ -27,8 +27,6 @@ class FileSource:
         realtime: hold each frame back until it is due, as a camera would.
     """
 
-    live = False
-
     def __init__(self, path: Path, *, start_s: float = 0.0, realtime: bool = False) -> None:
         self._path = path
         self._start_s = start_s

@@ -89,8 +89,6 @@ class KafkaSource:
         wall_clock: for tests.
     """
 
-    live = False
-
     def __init__(
         self,
         brokers: str,

@@ -34,8 +34,6 @@ class RtspSource:
         wall_clock: for tests.
     """
 
-    live = True
-
     def __init__(
         self,
         url: str,

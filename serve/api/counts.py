@@ -11,21 +11,33 @@ from fastapi.responses import JSONResponse
 
 from analytics.reports import queries
 from analytics.reports.queries import BUCKET_S, Bucket
-from serve.api.dependencies import InDirectory, InStore
-from serve.api.errors import RESPONSES
+from serve.api.dependencies import InRegistry, InStore
+from serve.api.errors import BINARY, RESPONSES, TEXT
 from serve.api.models import StreamId
 from serve.api.period import InPeriod
+from serve.api.report_models import CountsAnswer
+from serve.api.routing import StrictRoute
 from serve.api.security import Access
 from serve.errors import BadRequest
 
-router = APIRouter(prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"])
+router = APIRouter(
+    prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"], route_class=StrictRoute
+)
 MAX_BUCKETS = 20_000
 
 
-@router.get("/streams/{stream}/counts")
-async def counts(
+@router.get(
+    "/streams/{stream}/counts",
+    responses={
+        200: {
+            "model": CountsAnswer,
+            "content": {"text/csv": {"schema": TEXT}, "application/vnd.apache.parquet": {"schema": BINARY}},
+        }
+    },
+)
+async def get_counts(
     stream: StreamId,
-    directory: InDirectory,
+    registry: InRegistry,
     store: InStore,
     period: InPeriod,
     bucket: Bucket = "15m",
@@ -35,7 +47,7 @@ async def counts(
 
     A bucket of which nothing was seen is left out: no data is not zero people.
     """
-    await directory.get_stream(stream)
+    await registry.get_stream(stream)
     if period.window.length_s / BUCKET_S[bucket] > MAX_BUCKETS:
         raise BadRequest(f"the window holds more than {MAX_BUCKETS} buckets of {bucket}: take larger buckets")
     found = await asyncio.to_thread(queries.counts, store, stream, period.window, bucket, period.zone)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Header
 from starlette.requests import HTTPConnection
 
 from analytics.storage.base import Store
-from serve.api.registry_client import Directory
+from serve.api.registry_client import RegistryClient
+from serve.control.preconditions import Precondition
+from serve.errors import BadRequest
 from serve.settings import Settings
 
 
-def directory_of(connection: HTTPConnection) -> Directory:
-    directory: Directory = connection.app.state.directory
-    return directory
+def registry_of(connection: HTTPConnection) -> RegistryClient:
+    registry: RegistryClient = connection.app.state.registry
+    return registry
 
 
 def store_of(connection: HTTPConnection) -> Store:
@@ -27,6 +31,47 @@ def settings_of(connection: HTTPConnection) -> Settings:
     return settings
 
 
-InDirectory = Annotated[Directory, Depends(directory_of)]
+InRegistry = Annotated[RegistryClient, Depends(registry_of)]
 InStore = Annotated[Store, Depends(store_of)]
 InSettings = Annotated[Settings, Depends(settings_of)]
+
+
+def _expected(
+    if_match: Annotated[
+        str | None, Header(description="Change it only if its ETag is (one of) this; `*`: only if it is there.")
+    ] = None,
+) -> Precondition:
+    """What the caller believes to be there.
+
+    Raises:
+        BadRequest: the header is no list of ETags.
+    """
+    return Precondition(match=_etags(if_match))
+
+
+def _expected_or_absent(
+    expected: Annotated[Precondition, Depends(_expected)],
+    if_none_match: Annotated[str | None, Header(description="`*`: only if it is not there yet.")] = None,
+) -> Precondition:
+    if if_none_match is None:
+        return expected
+    if if_none_match.strip() != "*":
+        raise BadRequest("If-None-Match: a change takes * here, and nothing else")
+    return replace(expected, absent=True)
+
+
+def _etags(header: str | None) -> tuple[str, ...] | None:
+    """Of an If-Match header; empty for ``*``, None without the header."""
+    if header is None:
+        return None
+    if header.strip() == "*":
+        return ()
+    found = tuple(part.strip() for part in header.split(","))
+    # Weak ones never match here (RFC 9110, 13.1.1); we give none.
+    if not all(re.fullmatch(r'(W/)?"[^"]*"', tag) for tag in found):
+        raise BadRequest('If-Match: ETags in double quotes are needed, such as "1f-2-1", or *')
+    return found
+
+
+Expected = Annotated[Precondition, Depends(_expected)]
+ExpectedOrAbsent = Annotated[Precondition, Depends(_expected_or_absent)]

@@ -15,10 +15,20 @@ from starlette.exceptions import HTTPException
 from analytics.errors import GeometryError, StoreUnavailable, UnknownStream
 from pipelines.errors import DetectorUnavailable, FootfallError, ModelError, SourceError
 from pipelines.redaction import redact
-from serve.errors import BadRequest, DefinitionRefused, Forbidden, GeometryConflict, NotReady, Unauthorized
+from serve.errors import (
+    BadRequest,
+    DefinitionRefused,
+    Forbidden,
+    GeometryConflict,
+    NotReady,
+    PreconditionFailed,
+    Unauthorized,
+)
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+BINARY = {"type": "string", "format": "binary"}
+TEXT = {"type": "string"}
 
 
 class Problem(BaseModel):
@@ -46,6 +56,7 @@ class Problem(BaseModel):
 _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (UnknownStream, HTTPStatus.NOT_FOUND),
     (GeometryConflict, HTTPStatus.CONFLICT),
+    (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
     (DefinitionRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -57,9 +68,21 @@ _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (DetectorUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in (401, 404, 422, 503)
-}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the ``responses`` of routes."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+RESPONSES = _problems(401, 403, 404, 422, 503)
+"""What every route may answer."""
+CHANGE_RESPONSES = _problems(409, 412, 413)
+"""What a change may answer besides."""
 
 
 def status_of(error: FootfallError) -> HTTPStatus:

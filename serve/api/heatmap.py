@@ -15,23 +15,32 @@ from analytics.counting.heatmap import UNITS, HeatCells, Measure
 from analytics.reports import queries
 from analytics.reports.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
 from pipelines.errors import FootfallError
-from serve.api.dependencies import InDirectory, InStore
-from serve.api.errors import RESPONSES
+from serve.api.dependencies import InRegistry, InStore
+from serve.api.errors import BINARY, RESPONSES
 from serve.api.models import StreamId
 from serve.api.period import InPeriod, Period
-from serve.api.registry_client import Directory, newest_frame
+from serve.api.registry_client import RegistryClient, newest_frame
+from serve.api.report_models import HeatmapAnswer
+from serve.api.routing import StrictRoute
 from serve.api.security import Access
 
-router = APIRouter(prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"])
+router = APIRouter(
+    prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"], route_class=StrictRoute
+)
 
 
 @router.get(
     "/streams/{stream}/heatmap",
-    responses={200: {"content": {"application/json": {}, "image/png": {}, "application/octet-stream": {}}}},
+    responses={
+        200: {
+            "model": HeatmapAnswer,
+            "content": {"image/png": {"schema": BINARY}, "application/octet-stream": {"schema": BINARY}},
+        }
+    },
 )
-async def heatmap(
+async def get_heatmap(
     stream: StreamId,
-    directory: InDirectory,
+    registry: InRegistry,
     store: InStore,
     period: InPeriod,
     measure: Measure = "dwell",
@@ -41,14 +50,14 @@ async def heatmap(
     legend: Annotated[bool, Query(description="Draw scale, unit, window and coverage below the PNG.")] = True,
 ) -> Response:
     """Where people stood: person-seconds (``dwell``) or visits per cell of a 64 x 36 grid over the picture."""
-    view = await directory.get_stream(stream)
+    view = await registry.get_stream(stream)
     cells, covered_s = await asyncio.to_thread(queries.heatmap, store, stream, period.window)
     if format == "json":
         return JSONResponse(_as_json(stream, cells, measure, period, covered_s, clip))
     if format == "npz":
         return Response(_as_npz(cells, period, covered_s), media_type="application/octet-stream")
-    background = await _background(directory, stream) if overlay else None
-    caption = Caption(view["name"] or stream, period.in_words(), _coverage(covered_s, period))
+    background = await _background(registry, stream) if overlay else None
+    caption = Caption(view.definition.name or stream, period.in_words(), _coverage(covered_s, period))
     picture = render(cells.grid(measure), measure, caption, background=background, clip=clip)
     if not legend:
         picture = picture[:-BAR_HEIGHT]
@@ -94,10 +103,10 @@ def _as_npz(cells: HeatCells, period: Period, covered_s: float) -> bytes:
     return content.getvalue()
 
 
-async def _background(directory: Directory, stream: str) -> Picture | None:
+async def _background(registry: RegistryClient, stream: str) -> Picture | None:
     """The newest snapshot; none if the camera is away, which must not cost the heatmap."""
     try:
-        frame = await newest_frame(directory, stream, wait_s=1.5)
+        frame = await newest_frame(registry, stream, wait_s=1.5)
     except FootfallError:
         return None
-    return np.asarray(cv2.imdecode(np.frombuffer(frame["jpeg"], np.uint8), cv2.IMREAD_COLOR)).astype(np.uint8)
+    return np.asarray(cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR)).astype(np.uint8)

@@ -11,35 +11,36 @@ from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import Response as PlainResponse
 
 from pipelines.errors import FootfallError
-from serve.api.dependencies import InDirectory
-from serve.api.errors import RESPONSES
+from serve.api.dependencies import InRegistry
+from serve.api.errors import BINARY, RESPONSES
 from serve.api.models import StreamId
-from serve.api.registry_client import Directory, newest_frame
+from serve.api.registry_client import RegistryClient, newest_frame
+from serve.api.routing import StrictRoute
 from serve.api.security import Access, require_access
 from serve.errors import Forbidden, NotReady, Unauthorized
 
-router = APIRouter(prefix="/api/v1", tags=["live"])
+router = APIRouter(prefix="/api/v1", tags=["live"], route_class=StrictRoute)
 WS_REFUSED, WS_GONE, WS_AGAIN = 4401, 4404, 4503
 
 
 @router.get(
     "/streams/{stream}/snapshot.jpg",
     dependencies=[Access],
-    responses=RESPONSES | {200: {"content": {"image/jpeg": {}}}},
+    responses=RESPONSES | {200: {"content": {"image/jpeg": {"schema": BINARY}}}},
     response_class=PlainResponse,
 )
-async def snapshot(stream: StreamId, directory: InDirectory) -> Response:
+async def get_snapshot(stream: StreamId, registry: InRegistry) -> Response:
     """The newest frame; people are pixelated unless the operator allows otherwise."""
-    frame = await newest_frame(directory, stream)
-    headers = {"Cache-Control": "no-store", "X-Footfall-Time": f"{frame['time_s']:.3f}"}
-    return PlainResponse(frame["jpeg"], media_type="image/jpeg", headers=headers)
+    frame = await newest_frame(registry, stream)
+    headers = {"Cache-Control": "no-store", "X-Footfall-Time": f"{frame.time_s:.3f}"}
+    return PlainResponse(frame.jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.websocket("/streams/{stream}/tracks")
 async def tracks(
     socket: WebSocket,
     stream: StreamId,
-    directory: InDirectory,
+    registry: InRegistry,
     picture: Annotated[
         bool, Query(description="Follow every message with the frame as a binary JPEG message.")
     ] = False,
@@ -56,7 +57,7 @@ async def tracks(
     except (Unauthorized, Forbidden) as error:
         await socket.close(WS_REFUSED, str(error)[:120])
         return
-    sender = asyncio.create_task(_send(socket, directory, stream, picture))
+    sender = asyncio.create_task(_send(socket, registry, stream, picture))
     listener = asyncio.create_task(_until_gone(socket))
     done, pending = await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -68,14 +69,14 @@ async def tracks(
         await socket.close(code, reason[:120])
 
 
-async def _send(socket: WebSocket, directory: Directory, stream: str, picture: bool) -> tuple[int, str]:
+async def _send(socket: WebSocket, registry: RegistryClient, stream: str, picture: bool) -> tuple[int, str]:
     """Send frames until there are no more; returns the code to close with, and why."""
-    frames = directory.watch(stream)
+    frames = registry.watch(stream)
     try:
         async for frame in frames:
-            await socket.send_text(json.dumps({key: value for key, value in frame.items() if key != "jpeg"}))
+            await socket.send_text(json.dumps(frame.to_json()))
             if picture:
-                await socket.send_bytes(frame["jpeg"])
+                await socket.send_bytes(frame.jpeg)
     except NotReady as error:
         return WS_AGAIN, str(error)
     except FootfallError as error:

@@ -1,13 +1,17 @@
-"""Bodies and answers of the REST contract, with their examples."""
+"""Bodies and answers about streams, with their examples."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from serve.definitions import STREAM_ID, SourceDefinition, StreamDefinition
+from analytics.geometry import Geometry
+from pipelines.sources.supervisor import StreamState
+from serve.control.messages import StreamView
+from serve.definitions.catalogue import AnySource
+from serve.definitions.stream import STREAM_ID, StreamDefinition
 
 StreamId = Annotated[
     str,
@@ -17,12 +21,14 @@ StreamId = Annotated[
         examples=["entrance"],
     ),
 ]
+Share = Annotated[float, Field(ge=0, le=1)]
+Point = Annotated[list[Share], Field(min_length=2, max_length=2, description="x right, y down.")]
 _GEOMETRY_EXAMPLE: dict[str, Any] = {
     "lines": [
         {"id": "door", "name": "Door", "a": [0.5, 0.1], "b": [0.5, 0.9], "in_name": "enter", "out_name": "leave"}
     ],
     "zones": [{"id": "till", "name": "Till", "polygon": [[0.6, 0.5], [0.9, 0.5], [0.9, 0.9]], "dwell_min_s": 3}],
-    "homography": None,
+    "homography": [[12.5, 0.0, -3.0], [0.0, 20.0, -4.0], [0.0, 0.5, 1.0]],
 }
 _STREAM_EXAMPLE: dict[str, Any] = {
     "name": "Entrance",
@@ -31,19 +37,82 @@ _STREAM_EXAMPLE: dict[str, Any] = {
     "analysis_fps": 6,
     "enabled": True,
 }
+_VIEW_EXAMPLE: dict[str, Any] = _STREAM_EXAMPLE | {
+    "id": "entrance",
+    "source": {"type": "rtsp", "url": "rtsp://***@192.0.2.10/stream1", "transport": "tcp", "verify_tls": False},
+    "model": "nanodet-g",
+    "geometry": _GEOMETRY_EXAMPLE | {"version": 2},
+    "state": "reconnecting",
+    "since": "2026-03-01T09:00:00Z",
+    "since_s": 1772355600.0,
+    "error": "rtsp://***@192.0.2.10/stream1 closed the connection",
+    "error_code": "source-disconnected",
+    "codec": "h264",
+    "width": 1920,
+    "height": 1080,
+    "fps_in": 14.98,
+    "fps_processed": 6.0,
+    "frame_age_s": 0.21,
+    "frames": 81230,
+    "corrupt": 0,
+    "reconnects": 1,
+    "skipped": 12,
+    "spooled": 0,
+    "rows_lost": 0,
+    "reader": "footfall#StreamReader#ab12cd",
+    "epoch": 3,
+}
+
+
+class LineBody(BaseModel):
+    """A counting line; *in* is a crossing from left to right of a line drawn from top to bottom."""
+
+    id: str = Field(pattern=f"^{STREAM_ID.pattern}$", description="Unique among lines.")
+    name: str = Field("", max_length=200)
+    a: Point
+    b: Point
+    in_name: str = Field("in", max_length=200)
+    out_name: str = Field("out", max_length=200)
+
+
+class ZoneBody(BaseModel):
+    """An area of floor."""
+
+    id: str = Field(pattern=f"^{STREAM_ID.pattern}$", description="Unique among zones.")
+    name: str = Field("", max_length=200)
+    polygon: list[Point] = Field(min_length=3, max_length=64, description="Its corners; it may not cross itself.")
+    dwell_min_s: float = Field(3.0, ge=0, le=3600, description="A stay of at least this counts for the dwell times.")
 
 
 class GeometryBody(BaseModel):
-    """Lines and zones in shares of the picture; checked in full by `analytics.geometry`."""
+    """Lines and zones in shares of the picture."""
 
+    # What is drawn is checked by `analytics.geometry` alone: one set of rules, and one voice that explains them.
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _GEOMETRY_EXAMPLE})
-    lines: list[dict[str, Any]] = Field(default_factory=list)
-    zones: list[dict[str, Any]] = Field(default_factory=list)
-    homography: list[list[float]] | None = None
+    lines: list[SkipValidation[LineBody]] = Field(default_factory=list, max_length=64)
+    zones: list[SkipValidation[ZoneBody]] = Field(default_factory=list, max_length=64)
+    homography: list[list[float]] | None = Field(
+        None, description="3 x 3, picture to floor plan metres, row by row; none if nobody measured it."
+    )
     version: int | None = Field(None, description="The version that was changed; refused if it is not the newest.")
 
-    def drawn(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"version"})
+    def parsed(self) -> Geometry:
+        """Raises GeometryError if it makes no sense."""
+        return Geometry.parse({"lines": self.lines, "zones": self.zones, "homography": self.homography})
+
+
+class GeometryAnswer(BaseModel):
+    """What is drawn."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _GEOMETRY_EXAMPLE | {"version": 2}})
+    lines: list[LineBody]
+    zones: list[ZoneBody]
+    homography: list[list[float]] | None
+    version: int = Field(description="1 for the first, one more with every change.")
+
+    @classmethod
+    def of(cls, view: StreamView) -> Self:
+        return cls.model_validate({**view.geometry.to_json(), "version": view.geometry_version})
 
 
 class StreamBody(StreamDefinition):
@@ -52,42 +121,68 @@ class StreamBody(StreamDefinition):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": _STREAM_EXAMPLE})
     geometry: GeometryBody | None = Field(None, description="None keeps what is drawn.")
 
+    def definition(self) -> StreamDefinition:
+        return StreamDefinition.model_construct(**{name: getattr(self, name) for name in StreamDefinition.model_fields})
+
 
 class StreamChanges(BaseModel):
     """Parts of a stream to change; what is not named stays."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"enabled": False}})
-    name: str | None = None
-    site: str | None = None
-    source: SourceDefinition | None = None
-    analysis_fps: float | None = Field(None, gt=0, le=120)
+    name: str | None = Field(None, max_length=200)
+    site: str | None = Field(None, max_length=200)
+    source: AnySource | None = None
+    analysis_fps: float | None = Field(None, ge=1, le=120)
     enabled: bool | None = None
-    model: str | None = None
+    model: str | None = Field(None, max_length=500)
     geometry: GeometryBody | None = None
 
 
-class StreamView(BaseModel):
+class StreamAnswer(BaseModel):
     """A stream as it is wanted and as it is."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(json_schema_extra={"example": _VIEW_EXAMPLE})
     id: str
     name: str
     site: str
-    source: dict[str, Any] = Field(description="Without credentials.")
+    source: dict[str, Any] = Field(description="As its type in `/source-types` has it, without secrets.")
     analysis_fps: float | None
     enabled: bool
     model: str | None
-    geometry: dict[str, Any]
-    state: str = Field(description="starting, running, reconnecting, stopped or failed")
-    since: str
-    error: str | None
-    error_code: str | None
+    geometry: GeometryAnswer
+    state: StreamState
+    since: str = Field(description="When the state began, RFC 3339.")
+    since_s: float = Field(description="The same, seconds since the epoch.")
+    error: str | None = Field(description="What is wrong, for people.")
+    error_code: str | None = Field(description="What is wrong, for machines.")
+    codec: str | None
+    width: int | None = Field(description="Of the picture, pixels.")
+    height: int | None
     fps_in: float = Field(description="Decoded frames a second.")
     fps_processed: float = Field(description="Analysed frames a second.")
     frame_age_s: float | None = Field(description="Age of the newest analysed frame, from its capture.")
+    frames: int = Field(description="Decoded since the reader took the stream up.")
+    corrupt: int = Field(description="Of these, with missing parts.")
+    reconnects: int
     skipped: int = Field(description="Sampled frames that a newer one replaced.")
+    spooled: int = Field(description="Checkpoints that wait on disk for the database.")
+    rows_lost: int = Field(description="Checkpoints that neither database nor disk took.")
     reader: str | None
     epoch: int
+
+
+class SourceType(BaseModel):
+    """A type of source, and how a form for it looks."""
+
+    type: str = Field(examples=["rtsp"])
+    title: str = Field(examples=["RTSP camera"])
+    description: str
+    live: bool = Field(description="True: the newest frame wins. False: no frame is skipped.")
+    document: dict[str, Any] = Field(
+        alias="schema",
+        description="JSON Schema of the source's document. `title` is a field's label, `description` its hint; "
+        "`x-placeholder`, `x-needed`, `x-advanced`, `x-hidden` and `x-labels` are for forms.",
+    )
 
 
 class ProbeBody(BaseModel):
@@ -96,19 +191,33 @@ class ProbeBody(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"source": {"type": "rtsp", "url": "rtsp://192.0.2.10/stream1"}}}
     )
-    source: SourceDefinition
+    source: AnySource
     seconds: float = Field(2.0, gt=0, le=10, description="How long to measure the frame rate.")
 
 
-class ProbeResult(BaseModel):
+class ProbeAnswer(BaseModel):
     """What a source turned out to be."""
 
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "example": {
+                "ok": True,
+                "codec": "h264",
+                "width": 1920,
+                "height": 1080,
+                "measured_fps": 14.98,
+                "declared_fps": 25.0,
+                "snapshot": "data:image/jpeg;base64,/9j/4AAQSkZJRg==",
+            }
+        },
+    )
     ok: bool
-    codec: str | None = None
-    width: int | None = None
-    height: int | None = None
-    measured_fps: float | None = Field(None, description="Counted, not declared.")
-    declared_fps: float | None = None
-    snapshot: str | None = Field(None, description="JPEG as a data URL.")
+    codec: str | None
+    width: int | None
+    height: int | None
+    measured_fps: float | None = Field(description="Counted, not declared.")
+    declared_fps: float | None
+    snapshot: str | None = Field(description="JPEG as a data URL.")
     error: str | None = Field(None, description="The reason why not.")
     error_code: str | None = None

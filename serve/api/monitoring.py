@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel
 
 from analytics.errors import StoreError
 from pipelines.errors import FootfallError
-from serve.api.dependencies import InDirectory, InStore
+from serve.api.dependencies import InRegistry, InStore
+from serve.api.errors import RESPONSES
+from serve.api.routing import StrictRoute
 from serve.api.security import Access
 from serve.metrics.streams import StreamCollector
 
-router = APIRouter(tags=["monitoring"])
+router = APIRouter(tags=["monitoring"], route_class=StrictRoute)
+
+
+class Readiness(BaseModel):
+    """Whether the whole service works."""
+
+    status: Literal["ready", "not ready"]
+    problems: list[str]
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
+async def get_health() -> dict[str, str]:
     """This process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {}})
-async def readyz(directory: InDirectory, store: InStore) -> Response:
+@router.get("/readyz", responses={200: {"model": Readiness}, 503: {"model": Readiness}})
+async def get_readiness(registry: InRegistry, store: InStore) -> Response:
     """The whole service works: registry, database, and at least one reader."""
     problems: list[str] = []
     try:
-        overview = await directory.overview()
-        if not overview["loaded"]:
-            problems.append(overview["store_error"] or "the registry is loading")
-        if not overview["readers"]:
+        overview = await registry.overview()
+        if not overview.loaded:
+            problems.append(overview.store_error or "the registry is loading")
+        if not overview.readers:
             problems.append("no reader is running")
     except FootfallError as error:
         problems.append(str(error))
@@ -39,13 +50,19 @@ async def readyz(directory: InDirectory, store: InStore) -> Response:
         await asyncio.to_thread(store.check)
     except StoreError as error:
         problems.append(str(error))
-    status = "not ready" if problems else "ready"
-    return JSONResponse({"status": status, "problems": problems}, 503 if problems else 200)
+    status: Literal["ready", "not ready"] = "not ready" if problems else "ready"
+    answer = Readiness(status=status, problems=problems)
+    return JSONResponse(answer.model_dump(), 503 if problems else 200)
 
 
-@router.get("/metrics", dependencies=[Access])
-async def metrics(directory: InDirectory) -> Response:
+@router.get(
+    "/metrics",
+    dependencies=[Access],
+    response_class=PlainTextResponse,
+    responses=RESPONSES | {200: {"description": "Prometheus text format."}},
+)
+async def get_metrics(registry: InRegistry) -> Response:
     """Prometheus text; a deleted stream's series go away with it."""
-    registry = CollectorRegistry()
-    registry.register(StreamCollector(await directory.list_streams(), await directory.overview()))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    scrape = CollectorRegistry()
+    scrape.register(StreamCollector(await registry.list_streams(), await registry.overview()))
+    return Response(generate_latest(scrape), media_type=CONTENT_TYPE_LATEST)

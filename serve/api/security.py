@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends
+from fastapi import Depends, Security
+from fastapi.security import APIKeyQuery, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from serve.api.dependencies import InSettings
 from serve.errors import Forbidden, Unauthorized
 from serve.settings import is_loopback
+
+# For the OpenAPI document; what counts is `require_access`.
+_BEARER = HTTPBearer(auto_error=False, description="The service's token.")
+_QUERY = APIKeyQuery(
+    name="token", auto_error=False, description="The same, where headers cannot be set: WebSockets, image tags."
+)
 
 
 def require_access(connection: HTTPConnection, settings: InSettings) -> None:
@@ -64,4 +72,14 @@ def _is_address(name: str) -> bool:
     return True
 
 
-Access = Depends(require_access)
+def _documented(
+    connection: HTTPConnection,
+    settings: InSettings,
+    bearer: Annotated[object, Security(_BEARER)],
+    query: Annotated[object, Security(_QUERY)],
+) -> None:
+    del bearer, query
+    require_access(connection, settings)
+
+
+Access = Depends(_documented)

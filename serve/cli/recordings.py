@@ -49,7 +49,7 @@ def analyze_command(
     """Analyse one recording at full speed: tracks, counts, heatmap."""
     with terminal.reporting():
         drawn = read_geometry(geometry) if geometry else None
-        detector = OnnxDetector(resolve(model), threads=1, only="person")
+        detector = OnnxDetector(resolve(model), threads=1, target_class="person")
         with terminal.progress("frames") as report:
             done = analyze(
                 video,
@@ -125,7 +125,7 @@ def evaluate_folder(
     geometry = read_geometry(geometry_file) if geometry_file.is_file() else None
     done = analyze(
         folder / "video.mp4",
-        OnnxDetector(resolve(model), threads=1, only="person"),
+        OnnxDetector(resolve(model), threads=1, target_class="person"),
         results,
         geometry=geometry,
         fps=fps,

@@ -1,17 +1,17 @@
-"""Who has which stream: readers with their sessions and beats, plans carried out, streams released and handed back."""
+"""Who has which stream: readers' sessions and heartbeats, plans carried out, streams released and handed back."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from analytics.errors import StoreError
 from analytics.storage.base import Store
 from serve.control.entry import StreamEntry
+from serve.control.messages import Assignment, DesiredState, Heartbeat
 from serve.control.planner import Plan, plan
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class _Reader:
     """A reader with an open session."""
 
     capacity: float
-    beat_s: float
+    heartbeat_s: float
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -36,7 +36,7 @@ class Assignments:
         entries: all streams, shared with the registry.
         store: gives the store, once it is open.
         watched: gives the streams that somebody looks at.
-        beat_timeout_s: silence after which a reader counts as frozen.
+        heartbeat_timeout_s: silence after which a reader counts as frozen.
         clock: monotonic seconds.
     """
 
@@ -45,7 +45,7 @@ class Assignments:
         entries: dict[str, StreamEntry],
         store: Callable[[], Store],
         watched: Callable[[], Iterable[str]],
-        beat_timeout_s: float,
+        heartbeat_timeout_s: float,
         clock: Callable[[], float],
     ) -> None:
         self.changing = asyncio.Lock()
@@ -53,7 +53,7 @@ class Assignments:
         self._entries = entries
         self._store = store
         self._watched = watched
-        self._beat_timeout_s = beat_timeout_s
+        self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
         self._begun_s: float | None = None
         self._readers: dict[str, _Reader] = {}
@@ -79,7 +79,7 @@ class Assignments:
         """
         now = self._clock()
         for name, reader in list(self._readers.items()):
-            if now - reader.beat_s > self._beat_timeout_s:
+            if now - reader.heartbeat_s > self._heartbeat_timeout_s:
                 logger.warning("reader %s is silent; its streams move", name)
                 self._readers.pop(name)
                 reader.wake.set()
@@ -122,7 +122,7 @@ class Assignments:
             return
         entry.record = replace(entry.record, owner=owner, epoch=epoch)
         entry.release_asked_s = None
-        entry.status = {}
+        entry.status = None
         if owner is None:
             entry.free.set()
         else:
@@ -155,23 +155,28 @@ class Assignments:
 
     # -- what readers call, through the registry
 
-    async def session(self, reader: str, capacity: float, held: Mapping[str, int]) -> AsyncIterator[dict[str, Any]]:
+    async def session(
+        self, reader: str, capacity: float, held: Mapping[str, int]
+    ) -> AsyncGenerator[DesiredState, None]:
         """See `serve.control.registry.Registry.session`."""
         link = self._readers[reader] = _Reader(capacity, self._clock())
         logger.info("reader %s opens a session, holding %d streams", reader, len(held))
+        # Under the lock: a plan that is being carried out may be giving the same streams to somebody else.
         async with self.changing:
             for stream, epoch in held.items():
                 entry = self._entries.get(stream)
                 if entry is not None and entry.record.owner is None and entry.record.epoch == epoch:
                     entry.record = replace(entry.record, owner=reader)
         await self.plan_soon()
-        told: dict[str, tuple[int, int]] = {}
+        told: Mapping[str, Assignment] = {}
         try:
+            # A reader that came back has a new link under its name; the session of its old one ends here.
             while self._readers.get(reader) is link:
-                message = self._wishes(reader, told)
-                told = dict(message["streams"])
-                yield message
+                # Cleared before the state is read: what changes from here on sets it again, and is told next time.
                 link.wake.clear()
+                desired = self._desired_state(reader, told)
+                told = desired.assignments
+                yield desired
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(link.wake.wait(), TICK_S)
         finally:
@@ -180,38 +185,34 @@ class Assignments:
                 logger.info("reader %s has gone", reader)
                 self._replanning = asyncio.get_running_loop().create_task(self.plan_soon())
 
-    def _wishes(self, reader: str, told: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    def _desired_state(self, reader: str, told: Mapping[str, Assignment]) -> DesiredState:
         mine = {
             name: entry
             for name, entry in self._entries.items()
             if entry.record.owner == reader and entry.release_asked_s is None
         }
-        streams = {name: (e.record.epoch, e.record.geometry_version) for name, e in mine.items()}
-        details = {
-            name: {"definition": mine[name].definition.model_dump(mode="json"), "geometry": mine[name].record.geometry}
-            for name, version in streams.items()
-            if told.get(name) != version
-        }
-        return {
-            "streams": streams,
-            "details": details,
-            "watched": [name for name in self._watched() if name in mine],
-            "total_weight": sum(e.claim().weight for e in self._entries.values() if e.definition.enabled),
-        }
+        assignments = {name: entry.assignment for name, entry in mine.items()}
+        return DesiredState(
+            assignments=assignments,
+            work={name: mine[name].work for name, assigned in assignments.items() if told.get(name) != assigned},
+            watched=tuple(name for name in self._watched() if name in mine),
+            total_weight=sum(e.claim().weight for e in self._entries.values() if e.definition.enabled),
+        )
 
-    def beat(self, reader: str, statuses: Mapping[str, tuple[int, Mapping[str, Any]]]) -> list[str]:
-        """See `serve.control.registry.Registry.beat`."""
-        link = self._readers.get(reader)
+    def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
+        """See `serve.control.registry.Registry.heartbeat`."""
+        link = self._readers.get(heartbeat.reader)
         if link is None:
             return []
-        link.beat_s = self._clock()
+        link.heartbeat_s = self._clock()
         lost = []
-        for stream, (epoch, status) in statuses.items():
+        for stream, reported in heartbeat.streams.items():
             entry = self._entries.get(stream)
-            if entry is None or entry.record.owner != reader or entry.record.epoch != epoch:
+            # Both must agree: a reader that was given up and came back may name a stream that has moved on since.
+            if entry is None or (entry.record.owner, entry.record.epoch) != (heartbeat.reader, reported.epoch):
                 lost.append(stream)
             else:
-                entry.status, entry.heard_s = status, self._clock()
+                entry.status, entry.heard_s = reported.status, self._clock()
         return lost
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
+from analytics.geometry import Geometry
 from analytics.storage.base import StreamRecord
+from pipelines.sources.supervisor import StreamState
+from serve.control.messages import Assignment, StreamView, Work
 from serve.control.planner import Claim
-from serve.definitions import StreamDefinition
+from serve.definitions.stream import StreamDefinition
+from serve.streams.status import StreamStatus
 
 WEIGHT = 1.0
 """Of a camera, until its cost is measured."""
@@ -22,7 +24,8 @@ class StreamEntry:
     Attributes:
         record: as stored, with its owner and epoch.
         definition: the record's, parsed.
-        status: from the owner's last beat; empty before the first.
+        geometry: likewise.
+        status: from the owner's last heartbeat; None before the first.
         heard_s: when that was, monotonic seconds.
         release_asked_s: when the owner was asked to let go; None if it was not.
         waiting: no reader has room for it.
@@ -31,7 +34,8 @@ class StreamEntry:
 
     record: StreamRecord
     definition: StreamDefinition
-    status: Mapping[str, Any] = field(default_factory=dict)
+    geometry: Geometry
+    status: StreamStatus | None = None
     heard_s: float = 0.0
     release_asked_s: float | None = None
     waiting: bool = False
@@ -39,61 +43,65 @@ class StreamEntry:
 
     @staticmethod
     def of(record: StreamRecord) -> StreamEntry:
-        """Raises ValidationError if the stored definition is of another version."""
-        return StreamEntry(record, StreamDefinition.model_validate(record.definition))
+        """Raises ValidationError or GeometryError if what is stored is of another version."""
+        definition = StreamDefinition.model_validate(record.definition)
+        return StreamEntry(record, definition, Geometry.parse(record.geometry))
 
     def claim(self) -> Claim:
         """As the planner sees it."""
         return Claim(WEIGHT, self.record.owner, self.definition.enabled, self.release_asked_s is not None)
 
-    def work_differs(self, definition: StreamDefinition) -> bool:
-        """Whether a reader would have to begin anew for another definition."""
-        old = self.definition
-        return (definition.source, definition.analysis_fps, definition.enabled) != (
-            old.source,
-            old.analysis_fps,
-            old.enabled,
-        )
+    @property
+    def assignment(self) -> Assignment:
+        return Assignment(self.record.epoch, self.record.geometry_version)
 
-    def view(self, now_s: float, silence_s: float, readers: int) -> dict[str, Any]:
-        """What the API tells, without credentials.
+    @property
+    def work(self) -> Work:
+        return Work(self.definition, self.geometry)
+
+    @property
+    def etag(self) -> str:
+        """Of definition and geometry; a stream that was deleted and registered again has another."""
+        return f'"{self._registration}-{self.record.definition_version}-{self.record.geometry_version}"'
+
+    @property
+    def geometry_etag(self) -> str:
+        """Of the geometry alone."""
+        return f'"{self._registration}-{self.record.geometry_version}"'
+
+    @property
+    def _registration(self) -> str:
+        return f"{round(self.record.created_s * 1e3):x}"
+
+    def view(self, now_s: float, silence_s: float, readers: int) -> StreamView:
+        """What the API is told.
 
         Args:
             now_s: monotonic seconds.
-            silence_s: time without a beat that is normal.
+            silence_s: time without a heartbeat that is normal.
             readers: how many there are.
         """
-        record, status = self.record, dict(self.status)
-        if status.get("frame_age_s") is not None:  # a reader that has fallen silent makes its frames older
+        record = self.record
+        return StreamView(
+            id=record.id,
+            definition=self.definition,
+            geometry=self.geometry,
+            geometry_version=record.geometry_version,
+            etag=self.etag,
+            geometry_etag=self.geometry_etag,
+            status=self._status(now_s, silence_s, readers),
+            reader=record.owner,
+            epoch=record.epoch,
+        )
+
+    def _status(self, now_s: float, silence_s: float, readers: int) -> StreamStatus:
+        status = self.status or StreamStatus(StreamState.STARTING, self.record.updated_s)
+        if status.frame_age_s is not None:  # a reader that has fallen silent makes its frames older
             overdue_s = max(0.0, now_s - self.heard_s - silence_s)
-            status["frame_age_s"] = round(status["frame_age_s"] + overdue_s, 3)
-        view = {
-            "id": record.id,
-            **self.definition.redacted(),
-            "geometry": dict(record.geometry) | {"version": record.geometry_version},
-            "state": "starting",
-            "since_s": record.updated_s,
-            "error": None,
-            "error_code": None,
-            "fps_in": 0.0,
-            "fps_processed": 0.0,
-            "frame_age_s": None,
-            "skipped": 0,
-            **status,
-            "reader": record.owner,
-            "epoch": record.epoch,
-        }
+            status = replace(status, frame_age_s=round(status.frame_age_s + overdue_s, 3))
         if not self.definition.enabled:
-            view |= {"state": "stopped", "error": None, "error_code": None}
-        elif not status and self.waiting:
+            return replace(status, state=StreamState.STOPPED, error=None, error_code=None)
+        if self.status is None and self.waiting:
             reason = "every reader is full" if readers else "no reader is running yet"
-            view |= {"error": reason, "error_code": "no-reader"}
-        return view
-
-
-def keep_start(new: StreamDefinition, old: StreamDefinition) -> StreamDefinition:
-    """A recording that is put again without a start keeps the one it was given."""
-    source, before = new.source, old.source
-    if source.type == "file" and before.type == "file" and source.start_s is None and source.path == before.path:
-        return new.model_copy(update={"source": source.model_copy(update={"start_s": before.start_s})})
-    return new
+            return replace(status, error=reason, error_code="no-reader")
+        return status

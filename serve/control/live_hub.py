@@ -6,8 +6,9 @@ Readers send frames of watched streams only. Who looks gets the newest; who is s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from serve.streams.live_frame import LiveFrame
 
 MAX_WATCHERS = 200
 
@@ -25,17 +26,17 @@ class LiveHub:
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._watchers: dict[str, set[asyncio.Queue[Mapping[str, Any] | None]]] = {}
+        self._watchers: dict[str, set[asyncio.Queue[LiveFrame | None]]] = {}
 
     @property
     def watched(self) -> Iterable[str]:
         return self._watchers.keys()
 
-    def publish(self, stream: str, payload: Mapping[str, Any]) -> bool:
+    def publish(self, stream: str, frame: LiveFrame) -> bool:
         """Hand a frame to all who look; False if nobody does."""
         queues = self._watchers.get(stream)
         for queue in queues or ():
-            _replace(queue, payload)
+            _replace(queue, frame)
         return bool(queues)
 
     def drop(self, stream: str) -> None:
@@ -44,17 +45,17 @@ class LiveHub:
         for queue in self._watchers.pop(stream, ()):
             _replace(queue, None)
 
-    async def watch(self, stream: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
         """Frames as they come, until the stream is dropped or the caller goes."""
-        queue: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue(maxsize=1)
+        queue: asyncio.Queue[LiveFrame | None] = asyncio.Queue(maxsize=1)
         queues = self._watchers.setdefault(stream, set())
         if len(queues) >= MAX_WATCHERS:
             raise TooManyWatchers(f"{MAX_WATCHERS} are looking at {stream!r} already")
         queues.add(queue)
         self._on_change()
         try:
-            while (payload := await queue.get()) is not None:
-                yield payload
+            while (frame := await queue.get()) is not None:
+                yield frame
         finally:
             queues.discard(queue)
             if not queues and self._watchers.get(stream) is queues:
@@ -62,7 +63,7 @@ class LiveHub:
                 self._on_change()
 
 
-def _replace(queue: asyncio.Queue[Mapping[str, Any] | None], payload: Mapping[str, Any] | None) -> None:
+def _replace(queue: asyncio.Queue[LiveFrame | None], frame: LiveFrame | None) -> None:
     if queue.full():
         queue.get_nowait()
-    queue.put_nowait(payload)
+    queue.put_nowait(frame)

@@ -1,34 +1,37 @@
 """Which streams there are, which reader has which, and how they are: one replica, with nothing that the store has not.
 
-Readers hold a session with the registry (a streaming call: its end tells of their death at once) and beat every second
-(silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an older one, so a reader
-that was given up by mistake does no harm. When the registry itself dies, no stream moves: readers work on, come back
-with what they hold, and reclaim it.
+Readers hold a session with the registry (a streaming call: its end tells of their death at once) and send a heartbeat
+every second (silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an older one,
+so a reader that was given up by mistake does no harm. When the registry itself dies, no stream moves: readers work on,
+come back with what they hold, and reclaim it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
-from analytics.errors import StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import GeometryError, StoreError, StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
-from serve import logs
 from serve.control.assignments import TICK_S, Assignments
-from serve.control.entry import StreamEntry, keep_start
+from serve.control.entry import StreamEntry
 from serve.control.live_hub import LiveHub
-from serve.definitions import StreamDefinition
+from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
+from serve.control.preconditions import ANY, Precondition
+from serve.definitions.stream import StreamDefinition, completed
 from serve.errors import DefinitionRefused, GeometryConflict
 from serve.settings import Settings
+from serve.streams.live_frame import LiveFrame
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
@@ -39,16 +42,15 @@ class Registry:
     """See the module. All methods run on one event loop; the store is asked in threads.
 
     Args:
-        arguments: `Settings.to_arguments`.
-        store: for tests; made from the settings if absent.
+        settings: of the service.
+        store: made from the settings, in time, if absent.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, arguments: dict[str, Any], store: Store | None = None, clock: Callable[[], float] = time.monotonic
+        self, settings: Settings, store: Store | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._settings = Settings.of(arguments)
-        logs.configure(self._settings.log_level, self._settings.log_format)
+        self._settings = settings
         self._store = store
         self._clock = clock
         self._entries: dict[str, StreamEntry] = {}
@@ -57,7 +59,7 @@ class Registry:
             self._entries,
             self._open,
             lambda: self._live.watched,
-            self._settings.reader.beat_timeout_s,
+            self._settings.reader.heartbeat_timeout_s,
             clock,
         )
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -89,8 +91,9 @@ class Registry:
         for record in await asyncio.to_thread(store.list_streams):
             try:
                 self._entries[record.id] = StreamEntry.of(record)
-            except ValidationError as error:  # of another version; it must not keep all others from running
-                reasons = "; ".join(str(problem["msg"]) for problem in error.errors())
+            except (ValidationError, GeometryError) as error:
+                # Of another version; it must not keep all others from running.
+                reasons = "; ".join(_reasons(error))
                 logger.error("left out until it is registered again: %s", reasons, extra={"stream": record.id})
         self._assignments.begin()
         self._loaded = True
@@ -121,50 +124,50 @@ class Registry:
 
     # -- what readers call
 
-    async def session(self, reader: str, capacity: float, held: Mapping[str, int]) -> AsyncIterator[dict[str, Any]]:
-        """A reader's wishes, for as long as it lives.
+    async def session(
+        self, reader: str, capacity: float, held: Mapping[str, int]
+    ) -> AsyncGenerator[DesiredState, None]:
+        """Stream a reader's desired state, whenever it changes and once a second.
 
         Args:
             reader: its name, unique for ever.
             capacity: weight that it takes.
             held: streams that it is working on, with their epochs; reclaimed if nobody else has them.
-
-        Yields:
-            ``streams``: id to (epoch, geometry version) of all it is to work on; ``details`` of those that are new or
-            changed; ``watched``: streams somebody looks at.
         """
         await self._ready()
-        async for message in self._assignments.session(reader, capacity, held):
-            yield message
+        # Closed with this one: the end of a session has to be seen at once.
+        async with contextlib.aclosing(self._assignments.session(reader, capacity, held)) as session:
+            async for desired in session:
+                yield desired
 
-    async def beat(self, reader: str, statuses: Mapping[str, tuple[int, Mapping[str, Any]]]) -> list[str]:
-        """A sign of life, with the state of every stream; returns streams that the reader does not have any more."""
-        return self._assignments.beat(reader, statuses)
+    async def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
+        """Take a reader's sign of life; returns streams that it does not have any more."""
+        return self._assignments.heartbeat(heartbeat)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         """These streams are drained and their last checkpoint is written."""
         await self._ready()
         await self._assignments.handback(reader, streams)
 
-    async def publish(self, stream: str, payload: Mapping[str, Any]) -> bool:
-        """A live frame of a watched stream; False if nobody watches any more."""
-        return self._live.publish(stream, payload)
+    async def publish(self, stream: str, frame: LiveFrame) -> bool:
+        """Take a live frame of a watched stream; False if nobody watches any more."""
+        return self._live.publish(stream, frame)
 
     # -- what the API calls
 
-    async def watch(self, stream: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
         """Live frames of a stream, newest first served, as they come."""
         await self._ready()
         self._entry(stream)
-        async for payload in self._live.watch(stream):
-            yield payload
+        async for frame in self._live.watch(stream):
+            yield frame
 
-    async def list_streams(self) -> list[dict[str, Any]]:
-        """All streams, desired and observed, without credentials."""
+    async def list_streams(self) -> list[StreamView]:
+        """All streams by id, desired and observed."""
         await self._ready()
         return [self._view(self._entries[name]) for name in sorted(self._entries)]
 
-    async def get_stream(self, stream: str) -> dict[str, Any]:
+    async def get_stream(self, stream: str) -> StreamView:
         """One of them."""
         await self._ready()
         return self._view(self._entry(stream))
@@ -180,83 +183,105 @@ class Registry:
         return self._locks.setdefault(stream, asyncio.Lock())
 
     async def put_stream(
-        self, stream: str, document: dict[str, Any], geometry: dict[str, Any] | None
-    ) -> tuple[dict[str, Any], bool]:
+        self, stream: str, wanted: StreamDefinition, geometry: Geometry | None, expected: Precondition = ANY
+    ) -> tuple[StreamView, bool]:
         """Register or change a stream; one that is the same runs on undisturbed.
 
         Args:
             stream: id.
-            document: a `StreamDefinition` as JSON.
+            wanted: its definition.
             geometry: None keeps what is drawn.
+            expected: what the caller believes to be there.
 
         Returns:
             The stream as `get_stream` has it, and whether it is new.
+
+        Raises:
+            DefinitionRefused: the definition asks for what is not to be had.
+            PreconditionFailed: something else is there.
         """
         store = await self._ready()
         async with self._editing(stream):
-            definition = self._accepted(StreamDefinition.model_validate(document))
-            drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
-            known = self._entries.get(stream)
-            if known is None:
-                _refuse_hidden(definition)
-                record = StreamRecord(
-                    stream, definition.with_start().model_dump(mode="json"), drawn or Geometry().to_json()
-                )
-                async with self._assignments.changing:
-                    await asyncio.to_thread(store.put_stream, record)
-                    stored = await asyncio.to_thread(store.get_stream, stream)
-                    assert stored is not None
-                    self._entries[stream] = StreamEntry.of(stored)
+            entry = self._entries.get(stream)
+            expected.check(entry.etag if entry is not None else None)
+            definition = self._accepted(wanted, entry)
+            if entry is not None:
+                await self._change(store, entry, definition, geometry)
+            else:
+                entry = await self._register(store, stream, definition, geometry or Geometry())
                 await self._assignments.plan_soon()
-                return self._view(self._entries[stream]), True
-            await self._change(store, known, definition.with_secrets_of(known.definition), drawn)
-            return self._view(known), False
+                return self._view(entry), True
+            return self._view(entry), False
 
     async def patch_stream(
-        self, stream: str, changes: dict[str, Any], geometry: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        """Change parts of a stream; a changed source replaces the whole source."""
+        self, stream: str, changes: Mapping[str, Any], geometry: Geometry | None, expected: Precondition = ANY
+    ) -> StreamView:
+        """Change parts of a stream; a changed source replaces the whole source.
+
+        Raises:
+            ValidationError: the parts make no whole.
+            DefinitionRefused, PreconditionFailed: see `put_stream`.
+        """
         store = await self._ready()
         async with self._editing(stream):
             entry = self._entry(stream)
-            changed = entry.definition.model_dump(mode="json") | changes
-            definition = self._accepted(StreamDefinition.model_validate(changed))
-            drawn = Geometry.parse(geometry).to_json() if geometry is not None else None
-            await self._change(store, entry, definition.with_secrets_of(entry.definition), drawn)
+            expected.check(entry.etag)
+            wanted = StreamDefinition.model_validate({**entry.definition.model_dump(mode="json"), **changes})
+            await self._change(store, entry, self._accepted(wanted, entry), geometry)
             return self._view(entry)
 
-    def _accepted(self, definition: StreamDefinition) -> StreamDefinition:
-        """Raises DefinitionRefused for what is well formed, but not to be had."""
-        if definition.model not in (None, self._settings.detector.model):
+    def _accepted(self, wanted: StreamDefinition, entry: StreamEntry | None) -> StreamDefinition:
+        """What is to be stored. Raises DefinitionRefused for what is well formed, but not to be had."""
+        if wanted.model not in (None, self._settings.detector.model):
             raise DefinitionRefused(f"this service runs the model {self._settings.detector.model!r} and no other")
-        return definition
+        return completed(wanted, entry.definition if entry is not None else None, time.time())
+
+    async def _register(
+        self, store: Store, stream: str, definition: StreamDefinition, geometry: Geometry
+    ) -> StreamEntry:
+        record = StreamRecord(stream, definition.model_dump(mode="json"), geometry.to_json())
+        # Under the lock: a plan must not see a stream whose epoch it does not know yet.
+        async with self._assignments.changing:
+            await asyncio.to_thread(store.put_stream, record)
+            stored = await asyncio.to_thread(store.get_stream, stream)
+            assert stored is not None
+            entry = self._entries[stream] = StreamEntry.of(stored)
+        return entry
 
     async def _change(
-        self, store: Store, entry: StreamEntry, definition: StreamDefinition, geometry: dict[str, Any] | None
+        self, store: Store, entry: StreamEntry, definition: StreamDefinition, geometry: Geometry | None
     ) -> None:
-        """Store a change and make it so; a stream whose work changes is drained and assigned anew."""
-        old = entry.definition
-        _refuse_hidden(definition)
-        definition = keep_start(definition, old).with_start()
-        restart = entry.work_differs(definition)
-        record = replace(entry.record, definition=definition.model_dump(mode="json"))
-        if geometry is not None and geometry != entry.record.geometry:
-            record = replace(record, geometry=geometry, geometry_version=record.geometry_version + 1)
-        if definition == old and record.geometry_version == entry.record.geometry_version:
+        """Persist and apply a change; release the stream if its work changes, so that it begins anew."""
+        record = entry.record
+        if definition != entry.definition:
+            version = record.definition_version + 1
+            record = replace(record, definition=definition.model_dump(mode="json"), definition_version=version)
+        if geometry is not None and geometry != entry.geometry:
+            version = record.geometry_version + 1
+            record = replace(record, geometry=geometry.to_json(), geometry_version=version)
+        if record is entry.record:
             return
         await asyncio.to_thread(store.put_stream, record)
+        restart = entry.definition.work_differs(definition)
         entry.definition = definition
+        entry.geometry = geometry if geometry is not None else entry.geometry
+        # Owner and epoch may have changed while the database was asked: they are the plan's, not this edit's.
         entry.record = replace(record, epoch=entry.record.epoch, owner=entry.record.owner)
         if restart:
             await self._assignments.release(entry, RELEASE_WAIT_S)
         self._assignments.wake_all()
         await self._assignments.plan_soon()
 
-    async def delete_stream(self, stream: str, purge: bool) -> None:
-        """Drain and forget a stream; its minutes stay unless they are purged."""
+    async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
+        """Drain and forget a stream; its minutes stay unless they are purged.
+
+        Raises:
+            PreconditionFailed: it is not what the caller believes.
+        """
         store = await self._ready()
         async with self._editing(stream):
             entry = self._entry(stream)
+            expected.check(entry.etag)
             wanted, entry.definition = entry.definition, entry.definition.model_copy(update={"enabled": False})
             await self._assignments.release(entry, RELEASE_WAIT_S)
             async with self._assignments.changing:
@@ -269,37 +294,35 @@ class Registry:
             self._live.drop(stream)
             self._assignments.wake_all()
 
-    async def put_geometry(self, stream: str, geometry: dict[str, Any], version: int | None) -> dict[str, Any]:
+    async def put_geometry(
+        self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY
+    ) -> StreamView:
         """Draw lines and zones; the stream runs on.
 
         Raises:
             GeometryConflict: ``version`` is not the one that is drawn now.
+            PreconditionFailed: the geometry is not what the caller believes.
         """
         store = await self._ready()
         async with self._editing(stream):
             entry = self._entry(stream)
+            expected.check(entry.geometry_etag)
             if version is not None and version != entry.record.geometry_version:
                 raise GeometryConflict(
                     f"the geometry has version {entry.record.geometry_version} by now, the change was made to {version}"
                 )
-            await self._change(store, entry, entry.definition, Geometry.parse(geometry).to_json())
+            await self._change(store, entry, entry.definition, geometry)
             return self._view(entry)
 
-    async def overview(self) -> dict[str, Any]:
+    async def overview(self) -> Overview:
         """Readers, store and counts, for health and metrics."""
-        return {
-            "loaded": self._loaded,
-            "store_error": self._store_error,
-            "readers": self._assignments.readers,
-            "streams": len(self._entries),
-        }
+        return Overview(self._loaded, self._store_error, self._assignments.readers, len(self._entries))
 
-    def _view(self, entry: StreamEntry) -> dict[str, Any]:
+    def _view(self, entry: StreamEntry) -> StreamView:
         return entry.view(self._clock(), 2 * TICK_S, len(self._assignments.readers))
 
 
-def _refuse_hidden(definition: StreamDefinition) -> None:
-    try:
-        definition.refuse_hidden()
-    except ValueError as error:
-        raise DefinitionRefused(str(error)) from None
+def _reasons(error: ValidationError | GeometryError) -> list[str]:
+    if isinstance(error, GeometryError):
+        return [str(error)]
+    return [str(problem["msg"]) for problem in error.errors()]  # without the input, which may hold a password

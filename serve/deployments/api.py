@@ -1,34 +1,29 @@
-"""The ingress: the REST API and the page as a deployment."""
+"""The ingress: the REST API and the page; a plain class, which `serve.deployments.graph` makes a deployment of."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI
 
-from analytics.storage.database import DatabaseStore
-from serve import logs
+from analytics.storage.base import Store
 from serve.api.app import make_api
-from serve.api.registry_client import RemoteDirectory
+from serve.api.registry_client import RegistryClient
 from serve.settings import Settings
 
 
 class Api:
-    """The ingress deployment; `serve.deployments.graph` wraps it.
+    """The ingress.
 
     Args:
-        arguments: `Settings.to_arguments`.
-        registry: handle of the registry.
-        reader: handle of the readers; held so that they belong to the application.
+        settings: of the service.
+        registry: for streams.
+        store: for numbers.
     """
 
-    def __init__(self, arguments: dict[str, Any], registry: Any, reader: Any) -> None:
-        self._settings = Settings.of(arguments)
-        logs.configure(self._settings.log_level, self._settings.log_format)
-        self._reader = reader
-        self._directory = RemoteDirectory(registry)
-        self._store = DatabaseStore(self._settings.store_url)
+    def __init__(self, settings: Settings, registry: RegistryClient, store: Store) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._store = store
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Called by Serve in the replica, after the constructor."""
-        return make_api(self._directory, self._store, self._settings)
+        return make_api(self._registry, self._store, self._settings)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import ray
 from ray import serve as rayserve
 from ray.serve.schema import LoggingConfig
 
+from analytics.storage.database import DatabaseStore
+from pipelines.detection.onnx import OnnxDetector
+from pipelines.models.catalogue import resolve
+from pipelines.types import Detections, ImageBatch
+from serve import logs
 from serve.control.registry import Registry
 from serve.deployments.api import Api
 from serve.deployments.detector import Detector
+from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink
 from serve.deployments.reader import StreamReader
 from serve.settings import Settings
 
+logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
+MERGE_WAIT_S = 0.002
+"""How long a detector replica waits for stacks of further readers."""
 _LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -34,17 +44,76 @@ def build_app(args: dict[str, Any]) -> Any:
     settings = Settings.of(dict(args))
     arguments = settings.to_arguments()
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
-    registry = _deploy(Registry, num_cpus=0.1, max_ongoing_requests=1000).bind(arguments)
+    registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(arguments)
     detector = None
     if placement_for(settings.detector.placement, gpus) == "replicas":
         detector = _detector(settings, gpus).bind(arguments)
     reader = _reader(settings).bind(arguments, registry, detector)
-    return _deploy(rayserve.ingress()(Api), num_cpus=0.1, max_ongoing_requests=500).bind(arguments, registry, reader)
+    ingress = rayserve.ingress()(ApiReplica)
+    return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(arguments, registry, reader)
 
 
-def _deploy(kind: type, *, num_cpus: float, num_gpus: float = 0.0, **options: Any) -> Any:
+def _configured(arguments: dict[str, Any]) -> Settings:
+    """Settings in a replica; first thing in each, because Serve swallows our messages until logging is configured."""
+    settings = Settings.of(arguments)
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+# A replica's class is a plain class, made of plain arguments and handles. Its deployment has the plain class's name.
+
+
+class RegistryReplica(Registry):
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        super().__init__(_configured(arguments))
+
+
+class DetectorReplica(Detector):
+    """Merges stacks of several readers that arrive within a moment."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        wanted = _configured(arguments).detector
+        threads = max(1, int(wanted.cpus))
+        detector = OnnxDetector(resolve(wanted.model), threads=threads, target_class="person")
+        super().__init__(detector, wanted.max_batch)
+        logger.info("detector ready: %s, input %s", wanted.model, detector.input_size)
+
+    async def detect(self, batch: ImageBatch) -> list[Detections]:
+        """See `Detector.detect`."""
+        found: list[Detections] = await self._merged(batch)
+        return found
+
+    @rayserve.batch(max_batch_size=8, batch_wait_timeout_s=MERGE_WAIT_S)  # type: ignore[untyped-decorator]
+    async def _merged(self, stacks: list[ImageBatch]) -> list[list[Detections]]:
+        return await self.detect_stacks(stacks)
+
+
+class ReaderReplica(StreamReader):
+    def __init__(self, arguments: dict[str, Any], registry: Any, detector: Any = None) -> None:
+        super().__init__(
+            _configured(arguments),
+            name=rayserve.get_replica_context().replica_tag,
+            registry=HandleRegistryLink(registry),
+            connect_detector=None if detector is None else lambda: HandleDetector.connect(detector),
+        )
+
+    async def __del__(self) -> None:
+        """Serve's only shutdown hook, called after the drain."""
+        await self.stop()
+
+
+class ApiReplica(Api):
+    """The ingress; it holds the readers' handle so that they belong to the application."""
+
+    def __init__(self, arguments: dict[str, Any], registry: Any, reader: Any) -> None:
+        settings = _configured(arguments)
+        self._reader = reader
+        super().__init__(settings, HandleRegistryClient(registry), DatabaseStore(settings.store_url))
+
+
+def _deploy(kind: type, *, name: str, num_cpus: float, num_gpus: float = 0.0, **options: Any) -> Any:
     deployment = rayserve.deployment(
-        name=kind.__name__,
+        name=name,
         ray_actor_options={"num_cpus": num_cpus, "num_gpus": num_gpus},
         logging_config=_LOGGING,
         health_check_period_s=2,
@@ -57,7 +126,8 @@ def _deploy(kind: type, *, num_cpus: float, num_gpus: float = 0.0, **options: An
 def _detector(settings: Settings, gpus: float) -> Any:
     wanted = settings.detector
     return _deploy(
-        Detector,
+        DetectorReplica,
+        name="Detector",
         num_cpus=wanted.cpus,
         num_gpus=wanted.gpus if wanted.gpus is not None else min(1.0, gpus),
         num_replicas=wanted.replicas,
@@ -67,7 +137,8 @@ def _detector(settings: Settings, gpus: float) -> Any:
 
 def _reader(settings: Settings) -> Any:
     return _deploy(
-        StreamReader,
+        ReaderReplica,
+        name="StreamReader",
         num_cpus=settings.reader.cpus,
         num_replicas=settings.reader.replicas,
         graceful_shutdown_wait_loop_s=0.1,

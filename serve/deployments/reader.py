@@ -1,4 +1,7 @@
-"""A reader replica: holds many cameras, from their packets to their rows."""
+"""A reader: holds many cameras, from their packets to their rows.
+
+A plain class, which `serve.deployments.graph` makes a deployment of.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from ray import serve as rayserve
-
-from analytics.geometry import Geometry
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
@@ -21,18 +20,18 @@ from pipelines.batching.collector import BatchCollector, BatchDetector, Threaded
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.models.catalogue import resolve
 from pipelines.sources.base import SourceLimits
-from serve import logs
-from serve.definitions import StreamDefinition, is_live, origin_of, source_factory
-from serve.deployments.detector import RemoteDetector
+from serve.control.link import RegistryLink
+from serve.control.messages import Assignment, DesiredState, Heartbeat, Reported, Work
 from serve.settings import Settings
 from serve.streams.live import LivePublisher
 from serve.streams.worker import SessionPlan, StreamSession
 
 logger = logging.getLogger(__name__)
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 RETRY_S = 0.3
 CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
+ConnectDetector = Callable[[], Awaitable[BatchDetector]]
 
 
 class StreamReader:
@@ -42,55 +41,57 @@ class StreamReader:
     session that it opened itself.
 
     Args:
-        arguments: `Settings.to_arguments`.
-        registry: handle of the registry.
-        detector: handle of the detector deployment; None runs the detector in here.
+        settings: of the service.
+        name: unique for ever.
+        registry: what tells it what to do.
+        connect_detector: reaches the detector's replicas, and is tried until it does; None runs the detector in here.
+        store: made from the settings if absent.
     """
 
-    def __init__(self, arguments: dict[str, Any], registry: Any, detector: Any = None) -> None:
-        self._settings = Settings.of(arguments)
-        logs.configure(self._settings.log_level, self._settings.log_format)
-        self._name: str = rayserve.get_replica_context().replica_tag
-        by_value = registry.options(_by_reference=False)
-        self._session_call = registry.options(method_name="session", stream=True, _by_reference=False)
-        self._beat_call, self._handback_call = by_value.beat, by_value.handback
-        self._publish_call = by_value.publish
-        self._detector_handle = detector
-        self._store: Store = DatabaseStore(self._settings.store_url)
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        registry: RegistryLink,
+        connect_detector: ConnectDetector | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self._settings = settings
+        self._name = name
+        self._registry = registry
+        self._connect_detector = connect_detector
+        self._store: Store = store or DatabaseStore(settings.store_url)
         self._collector: BatchCollector | None = None
         self._sessions: dict[str, StreamSession] = {}
-        self._versions: dict[str, int] = {}
-        self._details: dict[str, Mapping[str, Any]] = {}
+        self._assignments: dict[str, Assignment] = {}
+        self._work: dict[str, Work] = {}
         self._stopping: dict[str, asyncio.Task[None]] = {}
         self._total_weight = 0.0
         self._closing = False
-        self._publisher = LivePublisher(self._settings.privacy.blurs)
+        self._publisher = LivePublisher(settings.privacy.blurs)
         self._checkpoints_stop = threading.Event()
         self._checkpoints = threading.Thread(target=self._write_checkpoints, name="checkpoints", daemon=True)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(run()) for run in (self._hold_session, self._beat, self._publish)]
+        self._tasks = [loop.create_task(run()) for run in (self._hold_session, self._send_heartbeats, self._publish)]
         self._checkpoints.start()
 
-    # -- the registry's wishes
+    # -- what the registry wants
 
     async def _hold_session(self) -> None:
         """Open a session and follow it; open it again whenever it breaks."""
         self._collector = await self._collector_ready()
         while not self._closing:
-            calls = None
+            held = {name: session.plan.epoch for name, session in self._sessions.items()}
+            session = self._registry.session(self._name, self._settings.reader.capacity, held)
             try:
-                held = {name: session.plan.epoch for name, session in self._sessions.items()}
-                calls = self._session_call.remote(self._name, self._settings.reader.capacity, held)
-                async for message in calls:
-                    await self._follow(message)
+                # Closed in every case: a session that is only forgotten counts as one of ours for ever.
+                async with contextlib.aclosing(session):
+                    async for desired in session:
+                        await self._reconcile(desired)
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 logger.warning("the session with the registry broke: %s", type(error).__name__)
-            finally:
-                if calls is not None:
-                    with contextlib.suppress(Exception):
-                        calls.cancel()
             await asyncio.sleep(RETRY_S)
 
     async def _collector_ready(self) -> BatchCollector:
@@ -103,70 +104,67 @@ class StreamReader:
 
     async def _make_detector(self) -> BatchDetector:
         settings = self._settings.detector
-        if self._detector_handle is None:
+        if self._connect_detector is None:
             path = resolve(settings.model)
             workers = settings.threads or os.cpu_count() or 1
-            return ThreadedDetector(await asyncio.to_thread(OnnxDetector, path, threads=1, only="person"), workers)
+            detector = await asyncio.to_thread(OnnxDetector, path, threads=1, target_class="person")
+            return ThreadedDetector(detector, workers)
         while True:
             try:
-                size = await asyncio.wait_for(self._ask_size(), CALL_TIMEOUT_S)
-                return RemoteDetector(self._detector_handle, (int(size[0]), int(size[1])))
+                return await asyncio.wait_for(self._connect_detector(), CALL_TIMEOUT_S)
             except Exception as error:
                 logger.warning("no detector yet: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_S)
 
-    async def _ask_size(self) -> tuple[int, int]:
-        size: tuple[int, int] = await self._detector_handle.input_size.remote()
-        return size
-
-    async def _follow(self, message: Mapping[str, Any]) -> None:
-        """Make the sessions what the registry wishes; nothing here waits for a camera."""
+    async def _reconcile(self, desired: DesiredState) -> None:
+        """Bring the sessions to the desired state; nothing here waits for a camera."""
         if self._closing:
             return
-        self._total_weight = float(message["total_weight"])
-        self._details |= message["details"]
-        wanted: Mapping[str, tuple[int, int]] = message["streams"]
-        for name in [n for n, s in self._sessions.items() if n not in wanted or s.plan.epoch != wanted[n][0]]:
-            self._let_go(name)
-        for name, (epoch, version) in wanted.items():
+        self._total_weight = desired.total_weight
+        self._work |= desired.work
+        wanted = desired.assignments
+        for name, session in list(self._sessions.items()):
+            if name not in wanted or session.plan.epoch != wanted[name].epoch:
+                self._let_go(name)
+        for name, assigned in wanted.items():
+            # Its old session must have written its last row first: the new epoch goes on from that.
             if name in self._stopping:
                 continue
-            session = self._sessions.get(name)
-            if session is None:
-                await self._take_up(name, epoch)
-            elif self._versions.get(name) != version:
-                session.use_geometry(Geometry.parse(self._details[name]["geometry"]))
-            self._versions[name] = version
-        self._details = {name: details for name, details in self._details.items() if name in wanted}
-        self._publisher.watch(message["watched"])
+            running = self._sessions.get(name)
+            if running is None:
+                self._take_up(name, assigned)
+            elif self._assignments.get(name) != assigned:
+                running.use_geometry(self._work[name].geometry)
+            self._assignments[name] = assigned
+        self._work = {name: work for name, work in self._work.items() if name in wanted}
+        self._publisher.watch(desired.watched)
         for name, session in self._sessions.items():
             session.keep_pictures(name in self._publisher.watched)
 
-    async def _take_up(self, name: str, epoch: int) -> None:
+    def _take_up(self, name: str, assigned: Assignment) -> None:
         assert self._collector is not None
-        details = self._details[name]
-        definition = StreamDefinition.model_validate(details["definition"])
-        reader = self._settings.reader
+        work, reader = self._work[name], self._settings.reader
         limits = SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s)
+        source = work.definition.source
         plan = SessionPlan(
             stream=name,
-            epoch=epoch,
-            make_source=source_factory(name, definition.source, limits),
-            live=is_live(definition.source),
-            geometry=Geometry.parse(details["geometry"]),
-            analysis_fps=definition.analysis_fps,
-            origin=origin_of(definition.source),
+            epoch=assigned.epoch,
+            make_source=source.opener(name, limits),
+            live=source.live,
+            geometry=work.geometry,
+            analysis_fps=work.definition.analysis_fps,
+            origin=source.origin,
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
         session = StreamSession(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
         self._sessions[name] = session
         session.start()
-        logger.info("takes up epoch %d", epoch, extra={"stream": name})
+        logger.info("takes up epoch %d", assigned.epoch, extra={"stream": name})
 
     def _let_go(self, name: str) -> None:
         """Drain a stream beside everything else and hand it back."""
         session = self._sessions.pop(name)
-        self._versions.pop(name, None)
+        self._assignments.pop(name, None)
         if name not in self._stopping:
             self._stopping[name] = asyncio.get_running_loop().create_task(self._drain(name, session))
 
@@ -176,46 +174,38 @@ class StreamReader:
             logger.info("hands back epoch %d", session.plan.epoch, extra={"stream": name})
             # At the end of the whole service the registry may have gone first.
             wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
-            await asyncio.wait_for(self._hand_back({name: session.plan.epoch}), wait_s)
+            await asyncio.wait_for(self._registry.handback(self._name, {name: session.plan.epoch}), wait_s)
         except Exception as error:
             level = logging.DEBUG if self._closing else logging.WARNING
             logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
         finally:
             self._stopping.pop(name, None)
 
-    async def _hand_back(self, streams: dict[str, int]) -> None:
-        await self._handback_call.remote(self._name, streams)
+    # -- heartbeats, live frames, checkpoints
 
-    # -- beats, live frames, checkpoints
-
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_S)
-            statuses = {name: (s.plan.epoch, s.status()) for name, s in self._sessions.items()}
+            await asyncio.sleep(HEARTBEAT_S)
+            reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._sessions.items()}
             try:
-                lost = await asyncio.wait_for(self._send_beat(statuses), CALL_TIMEOUT_S)
+                told = Heartbeat(self._name, reported)
+                lost = await asyncio.wait_for(self._registry.heartbeat(told), CALL_TIMEOUT_S)
             except Exception as error:
-                logger.debug("a beat was not heard: %s", type(error).__name__)
+                logger.debug("a heartbeat was not heard: %s", type(error).__name__)
                 continue
             fenced = [name for name, session in self._sessions.items() if session.fenced]
-            for name in {*lost, *fenced} & self._sessions.keys():
-                if statuses.get(name, (None,))[0] == self._sessions[name].plan.epoch:
+            for name in {*lost, *fenced} & self._sessions.keys() & reported.keys():
+                # While the answer was on its way, the stream may have been taken up again in the next epoch.
+                if reported[name].epoch == self._sessions[name].plan.epoch:
                     self._let_go(name)
-
-    async def _send_beat(self, statuses: Mapping[str, tuple[int, Mapping[str, Any]]]) -> list[str]:
-        lost: list[str] = await self._beat_call.remote(self._name, statuses)
-        return lost
 
     async def _publish(self) -> None:
         """Send the newest frame of every watched stream, a few times a second."""
         while True:
             await asyncio.sleep(self._publisher.interval_s)
-            for name, payload in await asyncio.to_thread(self._publisher.render):
+            for name, frame in await asyncio.to_thread(self._publisher.render):
                 with contextlib.suppress(Exception):
-                    await asyncio.wait_for(self._send_frame(name, payload), CALL_TIMEOUT_S)
-
-    async def _send_frame(self, name: str, payload: Mapping[str, Any]) -> None:
-        await self._publish_call.remote(name, payload)
+                    await asyncio.wait_for(self._registry.publish(name, frame), CALL_TIMEOUT_S)
 
     def _write_checkpoints(self) -> None:
         interval_s = self._settings.reader.checkpoint_s
@@ -229,7 +219,7 @@ class StreamReader:
                 except Exception:
                     logger.exception("a checkpoint failed", extra={"stream": session.plan.stream})
 
-    # -- Serve
+    # -- whoever hosts the reader
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """The weight of all registered streams: what readers scale on."""
@@ -241,8 +231,10 @@ class StreamReader:
         if any(task.done() for task in self._tasks) or not self._checkpoints.is_alive() or not collecting:
             raise RuntimeError("a loop of the reader has ended")
 
-    async def __del__(self) -> None:
-        """Serve's only shutdown hook, after the drain: stop all streams, hand them back."""
+    async def stop(self) -> None:
+        """Stop all streams, hand them back, and let go of everything. Idempotent."""
+        if self._closing:
+            return
         self._closing = True
         for name in list(self._sessions):
             self._let_go(name)

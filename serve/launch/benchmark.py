@@ -106,7 +106,7 @@ def _bare_loop(model: str, video: str) -> tuple[int, float]:
 
 def measure_analyze(model: str, video: Path) -> Measurement:
     """``footfall analyze`` with a line and a zone, from opening the file to writing the results."""
-    detector = OnnxDetector(resolve(model), threads=1, providers=[CPU], only="person")
+    detector = OnnxDetector(resolve(model), threads=1, providers=[CPU], target_class="person")
     with tempfile.TemporaryDirectory() as out:
         done = analyze(video, detector, Path(out), geometry=Geometry.parse(GEOMETRY))
     return Measurement("analyze", done.frames, done.elapsed_s)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-STATES = ("starting", "running", "reconnecting", "stopped", "failed")
+from pipelines.sources.supervisor import StreamState
+from serve.control.messages import Overview, StreamView
+
 _GAUGES = {
     "fps_in": "Decoded frames a second",
     "fps_processed": "Analysed frames a second",
@@ -31,7 +32,7 @@ class StreamCollector:
         overview: of the registry.
     """
 
-    def __init__(self, streams: Iterable[Mapping[str, Any]], overview: Mapping[str, Any]) -> None:
+    def __init__(self, streams: Iterable[StreamView], overview: Overview) -> None:
         self._streams = list(streams)
         self._overview = overview
 
@@ -39,14 +40,14 @@ class StreamCollector:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("footfall_readers", "Readers with a session", len(self._overview["readers"]))
+        yield GaugeMetricFamily("footfall_readers", "Readers with a session", len(self._overview.readers))
         yield GaugeMetricFamily("footfall_store_up", "Whether the registry reaches the database", self._store_up())
         state = GaugeMetricFamily(
             "footfall_stream_state", "1 for the state that a stream is in", labels=["stream", "state"]
         )
         for view in self._streams:
-            for name in STATES:
-                state.add_metric([view["id"], name], float(view["state"] == name))
+            for known in StreamState:
+                state.add_metric([view.id, known], float(view.status.state is known))
         yield state
         for key, text in _GAUGES.items():
             gauge = GaugeMetricFamily(
@@ -55,14 +56,15 @@ class StreamCollector:
                 labels=["stream"],
             )
             for view in self._streams:
-                if view.get(key) is not None:
-                    gauge.add_metric([view["id"]], view[key])
+                value = getattr(view.status, key)
+                if value is not None:
+                    gauge.add_metric([view.id], value)
             yield gauge
         for key, text in _COUNTERS.items():
             counter = CounterMetricFamily(f"footfall_stream_{key}", text, labels=["stream"])
             for view in self._streams:
-                counter.add_metric([view["id"]], view.get(key) or 0)
+                counter.add_metric([view.id], getattr(view.status, key))
             yield counter
 
     def _store_up(self) -> float:
-        return float(self._overview["store_error"] is None)
+        return float(self._overview.store_error is None)

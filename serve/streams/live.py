@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
 from pipelines.batching.letterbox import to_image
 from serve.streams.images import encode_jpeg, pixelate, scale_down
+from serve.streams.live_frame import LiveCrossing, LiveFrame, LiveTrack
 from serve.streams.processor import ProcessedFrame
 
 logger = logging.getLogger(__name__)
@@ -53,47 +53,46 @@ class LivePublisher:
 
         return put
 
-    def render(self) -> list[tuple[str, dict[str, Any]]]:
-        """Messages of all streams that have a new frame."""
+    def render(self) -> list[tuple[str, LiveFrame]]:
+        """Live frames of all streams that have a new one."""
         with self._lock:
             frames, self._newest = self._newest, {}
-        messages = []
+        rendered = []
         for name, frame in frames.items():
             try:
-                messages.append((name, self._message(frame, self._blurs(name))))
+                rendered.append((name, _live_frame(frame, self._blurs(name))))
             except Exception:  # an odd picture is nobody's counts
                 logger.exception("a live picture cannot be made", extra={"stream": name})
-        return messages
-
-    @staticmethod
-    def _message(processed: ProcessedFrame, blur: bool) -> dict[str, Any]:
-        picture = processed.frame.picture
-        assert picture is not None
-        image = to_image(picture)
-        height, width = image.shape[:2]
-        image, scale = scale_down(image, LONGEST_SIDE_PX)
-        if blur:
-            # Doubtful detections too: a face is not shown because the model was unsure.
-            pixelate(image, processed.detections.boxes * scale)
-            pixelate(image, processed.tracks.boxes * scale)
-        return {
-            "time_s": processed.frame.stamp.time_s,
-            "width": width,
-            "height": height,
-            "tracks": _tracks(processed, width, height),
-            "crossings": [
-                {"line": c.line, "track": c.track, "direction": c.direction} for c in processed.outcome.events
-            ],
-            "jpeg": encode_jpeg(image),
-        }
+        return rendered
 
 
-def _tracks(processed: ProcessedFrame, width: int, height: int) -> list[dict[str, Any]]:
+def _live_frame(processed: ProcessedFrame, blur: bool) -> LiveFrame:
+    picture = processed.frame.picture
+    assert picture is not None
+    image = to_image(picture)
+    height, width = image.shape[:2]
+    image, scale = scale_down(image, LONGEST_SIDE_PX)
+    if blur:
+        # Doubtful detections too: a face is not shown because the model was unsure.
+        pixelate(image, processed.detections.boxes * scale)
+        pixelate(image, processed.tracks.boxes * scale)
+    return LiveFrame(
+        time_s=processed.frame.stamp.time_s,
+        width=width,
+        height=height,
+        tracks=_tracks(processed, width, height),
+        crossings=tuple(LiveCrossing(c.line, c.track, c.direction) for c in processed.outcome.events),
+        jpeg=encode_jpeg(image),
+    )
+
+
+def _tracks(processed: ProcessedFrame, width: int, height: int) -> tuple[LiveTrack, ...]:
     """Ids, boxes in shares of the picture, and scores."""
-    share = processed.tracks.boxes / np.array([width, height, width, height], np.float32)
-    return [
-        {"id": track, "box": [round(v, 4) for v in box], "score": round(score, 3)}
-        for track, box, score in zip(
-            processed.tracks.ids.tolist(), share.tolist(), processed.tracks.scores.tolist(), strict=True
+    tracks = processed.tracks
+    shares = tracks.boxes / np.array([width, height, width, height], np.float32)
+    return tuple(
+        LiveTrack(track, (round(x1, 4), round(y1, 4), round(x2, 4), round(y2, 4)), round(score, 3))
+        for track, (x1, y1, x2, y2), score in zip(
+            tracks.ids.tolist(), shares.tolist(), tracks.scores.tolist(), strict=True
         )
-    ]
+    )

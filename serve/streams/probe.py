@@ -5,16 +5,43 @@ from __future__ import annotations
 import base64
 import threading
 import time
+from dataclasses import dataclass
 
 from pipelines.batching.letterbox import to_image
 from pipelines.errors import SourceError
 from pipelines.sources.base import SourceLimits
 from pipelines.types import Image, StreamInfo
-from serve.api.models import ProbeResult
-from serve.definitions import FileDefinition, SourceDefinition, source_factory
+from serve.definitions.base import SourceDefinition
 from serve.streams.images import encode_jpeg, scale_down
 
 SNAPSHOT_SIDE_PX = 1280
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a source turned out to be.
+
+    Attributes:
+        ok: whether it can be registered as it is.
+        codec: short name.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        measured_fps: counted, not declared; None if there were too few frames to tell.
+        declared_fps: what the source claims.
+        snapshot: the last picture, JPEG as a data URL.
+        error: the reason why not, in plain words.
+        error_code: the same for machines.
+    """
+
+    ok: bool
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    measured_fps: float | None = None
+    declared_fps: float | None = None
+    snapshot: str | None = None
+    error: str | None = None
+    error_code: str | None = None
 
 
 def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) -> ProbeResult:
@@ -22,9 +49,7 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
 
     People are not found here, so the snapshot cannot be blurred; whoever sees it has just named the camera.
     """
-    if isinstance(definition, FileDefinition):
-        definition = definition.model_copy(update={"realtime": False})
-    source = source_factory("probe", definition, limits)()
+    source = definition.for_probe().opener("probe", limits)()
     stop = threading.Event()
     # A quiet topic is no error to its source, but nothing to look at either.
     watchdog = threading.Timer(limits.stall_s + seconds, stop.set)

@@ -21,6 +21,7 @@ from pipelines.sources.clock import Timeline
 from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState
 from pipelines.tracking.bytetrack import ByteTracker
 from serve.streams.processor import ProcessedFrame, StreamProcessor
+from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +197,7 @@ class StreamSession:
         for path, waiting in self._spool.waiting():
             try:
                 # What an earlier epoch left on this disk may follow, as long as nobody has gone on without it.
-                self._store.checkpoint(waiting, bearer=self.plan.epoch)
+                self._store.checkpoint(waiting, writer_epoch=self.plan.epoch)
             except StaleEpoch as error:
                 logger.warning("spooled rows are refused: %s", error, extra={"stream": self.plan.stream})
                 self._spool.refused(path)
@@ -211,32 +212,31 @@ class StreamSession:
         self._collector.remove(self._mailbox_name, timeout_s)
         self.checkpoint()
 
-    def status(self) -> dict[str, Any]:
-        """What the API shows, as JSON types."""
+    def status(self) -> StreamStatus:
+        """How the stream is right now."""
         source = self._supervisor.status if self._supervisor else SourceStatus(StreamState.STARTING, self._started_s)
         newest = self._processor.newest
-        spool = self._spool.statistics
         info = source.info
         error, code = source.error, source.error_code
         if error is None and self._collector.failures:
             error, code = "the detector does not answer; frames are lost or wait", "detector-unavailable"
         elif error is None and self._store_error is not None:
             error, code = f"{self._store_error}; rows wait on disk", "store-unavailable"
-        return {
-            "state": source.state.value,
-            "since_s": source.since_s,
-            "error": error,
-            "error_code": code,
-            "codec": info.codec if info else None,
-            "width": info.width if info else None,
-            "height": info.height if info else None,
-            "fps_in": round(source.fps_in, 2),
-            "fps_processed": round(self._processor.fps, 2),
-            "frame_age_s": round(max(0.0, time.time() - newest.time_s), 3) if newest else None,
-            "frames": source.frames,
-            "corrupt": source.corrupt,
-            "reconnects": source.reconnects,
-            "skipped": self._mailbox.skipped if self._mailbox else 0,
-            "spooled": len(self._spool),
-            "rows_lost": spool.lost,
-        }
+        return StreamStatus(
+            state=source.state,
+            since_s=source.since_s,
+            error=error,
+            error_code=code,
+            codec=info.codec if info else None,
+            width=info.width if info else None,
+            height=info.height if info else None,
+            fps_in=round(source.fps_in, 2),
+            fps_processed=round(self._processor.fps, 2),
+            frame_age_s=round(max(0.0, time.time() - newest.time_s), 3) if newest else None,
+            frames=source.frames,
+            corrupt=source.corrupt,
+            reconnects=source.reconnects,
+            skipped=self._mailbox.skipped if self._mailbox else 0,
+            spooled=len(self._spool),
+            rows_lost=self._spool.statistics.lost,
+        )

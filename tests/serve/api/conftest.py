@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,48 +25,18 @@ from tests.analytics.totals import totals_of
 NOON = 1_790_510_400  # 2026-09-27 12:00:00 UTC
 
 
-class LocalDirectory:
-    """The registry in this process, made on the loop that first asks for it."""
+class LocalRegistry:
+    """`serve.api.registry_client.RegistryClient`: a registry in this process, made on the loop that first asks it."""
 
     def __init__(self, settings: Settings, store: DatabaseStore) -> None:
         self._settings = settings
         self._store = store
         self._made: Registry | None = None
 
-    @property
-    def registry(self) -> Registry:
+    def __getattr__(self, name: str) -> Any:
         if self._made is None:
-            self._made = Registry(self._settings.to_arguments(), self._store)
-        return self._made
-
-    async def list_streams(self) -> list[dict[str, Any]]:
-        return await self.registry.list_streams()
-
-    async def get_stream(self, stream: str) -> dict[str, Any]:
-        return await self.registry.get_stream(stream)
-
-    async def put_stream(
-        self, stream: str, document: dict[str, Any], geometry: dict[str, Any] | None
-    ) -> tuple[dict[str, Any], bool]:
-        return await self.registry.put_stream(stream, document, geometry)
-
-    async def patch_stream(
-        self, stream: str, changes: dict[str, Any], geometry: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        return await self.registry.patch_stream(stream, changes, geometry)
-
-    async def delete_stream(self, stream: str, purge: bool) -> None:
-        await self.registry.delete_stream(stream, purge)
-
-    async def put_geometry(self, stream: str, geometry: dict[str, Any], version: int | None) -> dict[str, Any]:
-        return await self.registry.put_geometry(stream, geometry, version)
-
-    async def overview(self) -> dict[str, Any]:
-        return await self.registry.overview()
-
-    async def watch(self, stream: str) -> AsyncIterator[Mapping[str, Any]]:
-        async for payload in self.registry.watch(stream):
-            yield payload
+            self._made = Registry(self._settings, self._store)
+        return getattr(self._made, name)
 
 
 class BrokenStore(DatabaseStore):
@@ -99,7 +69,7 @@ def api(tmp_path: Path, store: BrokenStore, token: str | None) -> Iterator[TestC
     if token is not None:
         values["api"] = {"token": token}
     settings = load(None, **values)
-    app = make_api(LocalDirectory(settings, store), store, settings)
+    app = make_api(LocalRegistry(settings, store), store, settings)
     with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 40000), raise_server_exceptions=False) as client:
         yield client
 

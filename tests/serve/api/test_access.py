@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from serve.api.app import make_api
 from serve.settings import load
-from tests.serve.api.conftest import BrokenStore, LocalDirectory
+from tests.serve.api.conftest import BrokenStore, LocalRegistry
 from tests.serve.api.test_streams import problem_of
 
 TOKEN = "correct-horse"
@@ -70,7 +70,7 @@ def test_a_socket_for_no_stream_is_closed_with_a_reason(api: TestClient) -> None
 
 def test_without_a_token_other_machines_are_refused(tmp_path: Path, store: BrokenStore) -> None:
     settings = load(None, data_dir=str(tmp_path))
-    app = make_api(LocalDirectory(settings, store), store, settings)
+    app = make_api(LocalRegistry(settings, store), store, settings)
     with TestClient(app, "http://127.0.0.1:8000", client=("192.0.2.7", 40000)) as stranger:
         problem_of(stranger.get("/api/v1/streams"), 403, "forbidden")
     with TestClient(app, "http://[::1]:8000", client=("::1", 40000)) as neighbour:
@@ -79,7 +79,7 @@ def test_without_a_token_other_machines_are_refused(tmp_path: Path, store: Broke
 
 def test_without_a_token_pages_of_other_sites_are_refused(tmp_path: Path, store: BrokenStore) -> None:
     settings = load(None, data_dir=str(tmp_path))
-    app = make_api(LocalDirectory(settings, store), store, settings)
+    app = make_api(LocalRegistry(settings, store), store, settings)
     with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 40000)) as browser:
         own = {"Origin": "http://127.0.0.1:8000"}
         foreign = {"Origin": "https://evil.example"}

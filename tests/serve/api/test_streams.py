@@ -199,7 +199,8 @@ def test_a_probe_gives_the_reason_why_not(api: TestClient, tmp_path: Path) -> No
     assert good["ok"] is True
     assert (good["width"], good["height"]) == (320, 180)
     assert good["snapshot"].startswith("data:image/jpeg;base64,")
-    assert probe({**small, "scene": {"width": 321}})["error_code"] == "source-unsupported"
+    odd = api.post("/api/v1/streams/probe", json={"source": {**small, "scene": {"width": 321}}})
+    assert problem_of(odd, 422, "invalid")["errors"][0]["field"] == "source.simulator.scene.width"
 
 
 def test_a_database_that_is_away_is_a_503_that_may_be_tried_again(

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 
 from analytics.errors import StoreUnavailable, UnknownStream
+from analytics.geometry import Geometry, Line
 from analytics.storage.base import StreamRecord
+from pipelines.sources.supervisor import StreamState
 from serve.control import assignments
+from serve.control.messages import Assignment, DesiredState, Heartbeat, Reported, Work
+from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
-from serve.definitions import StreamDefinition
-from serve.errors import GeometryConflict
+from serve.definitions.stream import StreamDefinition
+from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed
 from serve.settings import load
+from serve.streams.status import StreamStatus
 from tests.fakes import MemoryStore
 
-CAMERA = {"source": {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"}}
-DOOR = {"id": "door", "a": [0.5, 0.1], "b": [0.5, 0.9]}
+CAMERA = StreamDefinition.model_validate({"source": {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"}})
+DOOR = Geometry((Line("door", (0.5, 0.1), (0.5, 0.9)),))
+RUNNING, STOPPED = StreamStatus(StreamState.RUNNING, 0.0), StreamStatus(StreamState.STOPPED, 0.0)
 
 
 class Clock:
@@ -51,7 +56,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 def begin(store: MemoryStore, clock: Clock | None = None) -> Registry:
-    return Registry(load().to_arguments(), store, clock or Clock())
+    return Registry(load(), store, clock or Clock())
 
 
 class Reader:
@@ -60,24 +65,24 @@ class Reader:
     def __init__(self, registry: Registry, name: str, held: dict[str, int] | None = None) -> None:
         self.registry = registry
         self.name = name
-        self.streams: dict[str, tuple[int, int]] = {}
-        self.details: dict[str, Any] = {}
-        self._messages: AsyncIterator[dict[str, Any]] = registry.session(name, 10.0, held or {})
+        self.streams: dict[str, Assignment] = {}
+        self.work: dict[str, Work] = {}
+        self._session: AsyncGenerator[DesiredState, None] = registry.session(name, 10.0, held or {})
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
-        async for message in self._messages:
-            gone = self.streams.keys() - message["streams"].keys()
-            released = {name: self.streams[name][0] for name in gone}
-            self.streams = dict(message["streams"])
-            self.details |= message["details"]
+        async for desired in self._session:
+            gone = self.streams.keys() - desired.assignments.keys()
+            released = {name: self.streams[name].epoch for name in gone}
+            self.streams = dict(desired.assignments)
+            self.work |= desired.work
             if released:
                 await self.registry.handback(self.name, released)
 
     async def die(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        await self._messages.aclose()  # type: ignore[attr-defined]
+        await self._session.aclose()
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
@@ -92,14 +97,14 @@ def test_a_registered_stream_is_given_to_a_reader_with_all_it_needs(store: Memor
     async def test() -> None:
         registry = begin(store)
         reader = Reader(registry, "reader-1")
-        view, new = await registry.put_stream("cam", CAMERA, {"lines": [DOOR]})
+        view, new = await registry.put_stream("cam", CAMERA, DOOR)
         assert new
-        assert "hunter2" not in str(view)
+        assert "hunter2" not in str(view.definition.redacted())
         await until(lambda: "cam" in reader.streams, "the stream")
-        assert reader.streams["cam"] == (1, 1)
-        assert reader.details["cam"]["definition"]["source"]["url"] == CAMERA["source"]["url"]
-        assert reader.details["cam"]["geometry"]["lines"][0]["id"] == "door"
-        assert (await registry.get_stream("cam"))["reader"] == "reader-1"
+        assert reader.streams["cam"] == Assignment(1, 1)
+        assert reader.work["cam"].definition == CAMERA
+        assert reader.work["cam"].geometry == DOOR
+        assert (await registry.get_stream("cam")).reader == "reader-1"
 
     run(test)
 
@@ -110,12 +115,11 @@ def test_registering_the_same_again_disturbs_nothing(store: MemoryStore) -> None
         reader = Reader(registry, "reader-1")
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
-        shown = await registry.get_stream("cam")
-        sent_back = {name: shown[name] for name in StreamDefinition.model_fields}
-        _, new = await registry.put_stream("cam", sent_back, None)
+        shown = (await registry.get_stream("cam")).definition.redacted()
+        _, new = await registry.put_stream("cam", StreamDefinition.model_validate(shown), None)
         assert not new
         await registry._assignments.plan()
-        assert reader.streams["cam"] == (1, 1)
+        assert reader.streams["cam"] == Assignment(1, 1)
 
     run(test)
 
@@ -126,13 +130,13 @@ def test_another_source_is_taken_up_in_a_new_epoch_and_new_lines_are_not(store: 
         reader = Reader(registry, "reader-1")
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
-        await registry.put_geometry("cam", {"lines": [DOOR]}, 1)
-        await until(lambda: reader.streams.get("cam") == (1, 2), "the new lines in the same epoch")
+        await registry.put_geometry("cam", DOOR, 1)
+        await until(lambda: reader.streams.get("cam") == Assignment(1, 2), "the new lines in the same epoch")
         with pytest.raises(GeometryConflict, match="version 2"):
-            await registry.put_geometry("cam", {"lines": []}, 1)
+            await registry.put_geometry("cam", Geometry(), 1)
         await registry.patch_stream("cam", {"source": {"type": "rtsp", "url": "rtsp://10.0.0.2/live"}}, None)
-        await until(lambda: reader.streams.get("cam") == (2, 2), "a new epoch")
-        assert reader.details["cam"]["definition"]["source"]["url"] == "rtsp://10.0.0.2/live"
+        await until(lambda: reader.streams.get("cam") == Assignment(2, 2), "a new epoch")
+        assert reader.work["cam"].definition.source.origin == "rtsp rtsp://10.0.0.2/live"
 
     run(test)
 
@@ -149,15 +153,15 @@ def test_the_streams_of_a_dead_reader_move_at_once_and_of_a_frozen_one_after_its
         owner, other = (first, second) if first.streams else (second, first)
         await owner.die()
         await until(lambda: "cam" in other.streams, "the stream at the other reader")
-        assert other.streams["cam"][0] == 2
+        assert other.streams["cam"].epoch == 2
 
         third = Reader(registry, "reader-3")
         clock.now_s += 4.0
-        await registry.beat("reader-3", {})
+        await registry.heartbeat(Heartbeat("reader-3", {}))
         clock.now_s += 4.0  # five seconds of silence are too many
         await until(lambda: "cam" in third.streams, "the stream at the third reader")
-        assert third.streams["cam"][0] == 3
-        assert await registry.beat(other.name, {"cam": (2, {})}) in ([], ["cam"])
+        assert third.streams["cam"].epoch == 3
+        assert await registry.heartbeat(Heartbeat(other.name, {"cam": Reported(2, RUNNING)})) in ([], ["cam"])
 
     run(test)
 
@@ -174,13 +178,13 @@ def test_a_new_registry_moves_no_stream_whose_reader_comes_back(store: MemorySto
         heir = begin(store, clock)
         stranger = Reader(heir, "reader-2")
         back = Reader(heir, "reader-1", held={"cam": 1})
-        await until(lambda: back.streams.get("cam") == (1, 1), "what it had")
+        await until(lambda: back.streams.get("cam") == Assignment(1, 1), "what it had")
         clock.now_s += assignments.SETTLING_S + 1
-        await heir.beat("reader-1", {"cam": (1, {"state": "running"})})
-        await heir.beat("reader-2", {})
+        await heir.heartbeat(Heartbeat("reader-1", {"cam": Reported(1, RUNNING)}))
+        await heir.heartbeat(Heartbeat("reader-2", {}))
         await heir._assignments.plan()
-        assert (back.streams, stranger.streams) == ({"cam": (1, 1)}, {})
-        assert (await heir.get_stream("cam"))["state"] == "running"
+        assert (back.streams, stranger.streams) == ({"cam": Assignment(1, 1)}, {})
+        assert (await heir.get_stream("cam")).status.state is StreamState.RUNNING
 
     run(test)
 
@@ -191,9 +195,10 @@ def test_a_beat_tells_a_reader_what_it_does_not_have_any_more(store: MemoryStore
         reader = Reader(registry, "reader-1")
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
-        assert await registry.beat("reader-1", {"cam": (1, {"state": "running"}), "ghost": (1, {})}) == ["ghost"]
-        assert await registry.beat("reader-1", {"cam": (0, {"state": "stopped"})}) == ["cam"]
-        assert (await registry.get_stream("cam"))["state"] == "running"
+        beat = Heartbeat("reader-1", {"cam": Reported(1, RUNNING), "ghost": Reported(1, RUNNING)})
+        assert await registry.heartbeat(beat) == ["ghost"]
+        assert await registry.heartbeat(Heartbeat("reader-1", {"cam": Reported(0, STOPPED)})) == ["cam"]
+        assert (await registry.get_stream("cam")).status.state is StreamState.RUNNING
 
     run(test)
 
@@ -221,7 +226,7 @@ def test_a_stream_that_could_not_be_deleted_runs_on(store: MemoryStore) -> None:
         with pytest.raises(StoreUnavailable):
             await registry.delete_stream("cam", purge=False)
         store.away = False
-        assert (await registry.get_stream("cam"))["enabled"] is True
+        assert (await registry.get_stream("cam")).definition.enabled
         reader = Reader(registry, "reader-1")
         await until(lambda: "cam" in reader.streams, "the stream")
 
@@ -229,20 +234,20 @@ def test_a_stream_that_could_not_be_deleted_runs_on(store: MemoryStore) -> None:
 
 
 def test_one_definition_that_is_not_understood_does_not_keep_the_others_from_running(store: MemoryStore) -> None:
-    store.put_stream(StreamRecord("good", StreamDefinition.model_validate(CAMERA).model_dump(mode="json")))
+    store.put_stream(StreamRecord("good", CAMERA.model_dump(mode="json")))
     store.put_stream(StreamRecord("from the future", {"source": {"type": "hologram"}}))
 
     async def test() -> None:
         registry = begin(store)
         reader = Reader(registry, "reader-1")
         await until(lambda: "good" in reader.streams, "the stream that is understood")
-        assert [view["id"] for view in await registry.list_streams()] == ["good"]
+        assert [view.id for view in await registry.list_streams()] == ["good"]
 
     run(test)
 
 
 def test_a_registry_waits_for_its_database(store: MemoryStore) -> None:
-    store.put_stream(StreamRecord("cam", StreamDefinition.model_validate(CAMERA).model_dump(mode="json")))
+    store.put_stream(StreamRecord("cam", CAMERA.model_dump(mode="json")))
     store.away = True
 
     async def test() -> None:
@@ -253,7 +258,7 @@ def test_a_registry_waits_for_its_database(store: MemoryStore) -> None:
             await asyncio.sleep(0)
         assert not listing.done()
         store.away = False
-        assert [view["id"] for view in await listing] == ["cam"]
+        assert [view.id for view in await listing] == ["cam"]
 
     run(test)
 
@@ -263,6 +268,56 @@ def test_streams_wait_for_a_reader_and_say_so(store: MemoryStore) -> None:
         registry = begin(store)
         await registry.put_stream("cam", CAMERA, None)
         view = await registry.get_stream("cam")
-        assert (view["state"], view["error_code"]) == ("starting", "no-reader")
+        assert (view.status.state, view.status.error_code) == (StreamState.STARTING, "no-reader")
+
+    run(test)
+
+
+def test_a_change_is_made_only_to_what_the_caller_has_seen(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        seen, _ = await registry.put_stream("cam", CAMERA, None)
+        same, _ = await registry.put_stream("cam", CAMERA, None)
+        assert same.etag == seen.etag
+        renamed = await registry.patch_stream("cam", {"name": "Door"}, None, Precondition((seen.etag,)))
+        assert (renamed.etag == seen.etag, renamed.geometry_etag == seen.geometry_etag) == (False, True)
+        stale = Precondition((seen.etag,))
+        for change in (
+            registry.put_stream("cam", CAMERA, None, stale),
+            registry.patch_stream("cam", {"name": "Gate"}, None, stale),
+            registry.delete_stream("cam", False, stale),
+            registry.put_geometry("cam", DOOR, None, Precondition(('"9-9"',))),
+            registry.put_stream("cam", CAMERA, None, Precondition(absent=True)),
+            registry.put_stream("new", CAMERA, None, Precondition(match=())),
+        ):
+            with pytest.raises(PreconditionFailed):
+                await change
+        assert (await registry.get_stream("cam")).definition.name == "Door"
+        drawn = await registry.put_geometry("cam", DOOR, None, Precondition((seen.geometry_etag,)))
+        await registry.delete_stream("cam", False, Precondition((drawn.etag,)))
+
+    run(test)
+
+
+def test_a_stream_that_was_registered_again_is_another_one(store: MemoryStore) -> None:
+    times = iter([1.0, 2.0, 3.0, 4.0])
+    store._wall_clock = lambda: next(times)
+
+    async def test() -> None:
+        registry = begin(store)
+        first, _ = await registry.put_stream("cam", CAMERA, None)
+        await registry.delete_stream("cam", False)
+        second, _ = await registry.put_stream("cam", CAMERA, None)
+        assert (first.etag, first.geometry_etag) != (second.etag, second.geometry_etag)
+
+    run(test)
+
+
+def test_a_hidden_password_of_a_stream_that_is_not_known_is_refused(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        hidden = StreamDefinition.model_validate(CAMERA.redacted())
+        with pytest.raises(DefinitionRefused, match="hidden"):
+            await registry.put_stream("cam", hidden, None)
 
     run(test)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from pipelines.sources.file import FileSource
 from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.rtsp import RtspSource
 from pipelines.sources.simulator import SimulatorSource
-from serve.definitions import StreamDefinition, is_live, source_factory
+from serve.definitions.stream import StreamDefinition, completed
+from serve.errors import DefinitionRefused
 
 RTSP = {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"}
 KAFKA = {
@@ -89,8 +89,8 @@ def test_answers_show_no_password() -> None:
 def test_what_was_shown_can_be_sent_back_and_keeps_its_secrets(source: dict[str, Any]) -> None:
     stored = define(source, name="old")
     shown = stored.redacted() | {"name": "new"}
-    sent_back = StreamDefinition.model_validate(shown).with_secrets_of(stored)
-    assert sent_back.source == stored.source
+    sent_back = completed(StreamDefinition.model_validate(shown), stored, 0.0)
+    assert sent_back.source == completed(stored, None, 0.0).source
     assert sent_back.name == "new"
 
 
@@ -102,32 +102,31 @@ def test_what_was_shown_can_be_sent_back_and_keeps_its_secrets(source: dict[str,
     ],
 )
 def test_a_cameras_secrets_go_nowhere_else(change: dict[str, Any]) -> None:
-    sent = define({**RTSP, **change}).with_secrets_of(define(RTSP))
-    assert "hunter2" not in json.dumps(sent.model_dump(mode="json"))
+    with pytest.raises(DefinitionRefused, match="hidden"):
+        completed(define({**RTSP, **change}), define(RTSP), 0.0)
 
 
 @pytest.mark.parametrize(
     "change", [{"brokers": "evil.example.com:9092"}, {"username": "other"}, {"tls": False}, {"mechanism": "PLAIN"}]
 )
 def test_a_brokers_secrets_go_nowhere_else(change: dict[str, Any]) -> None:
-    sent = define({**KAFKA, "password": "***", **change}).with_secrets_of(define(KAFKA))
-    assert "hunter2" not in json.dumps(sent.model_dump(mode="json"))
+    with pytest.raises(DefinitionRefused, match="hidden"):
+        completed(define({**KAFKA, "password": "***", **change}), define(KAFKA), 0.0)
 
 
 def test_a_new_password_replaces_the_old_one() -> None:
     new = define({**RTSP, "url": "rtsp://admin:correct@10.0.0.1/live"})
-    assert new.with_secrets_of(define(RTSP)) == new
-    assert define(FILE).with_secrets_of(define(RTSP)) == define(FILE)
+    assert completed(new, define(RTSP), 0.0) == new
+    assert completed(define(SIMULATOR), define(RTSP), 0.0) == define(SIMULATOR)
 
 
 def test_a_recording_gets_the_moment_of_its_registration_once() -> None:
-    started = define(FILE).with_start()
-    assert started.source.type == "file"
-    assert started.source.start_s == pytest.approx(time.time(), abs=5)
-    assert started.with_start() == started
-    given = define({**FILE, "start_s": 5.0})
-    assert given.with_start() == given
-    assert define(RTSP).with_start() == define(RTSP)
+    started = completed(define(FILE), None, 1234.5)
+    assert started == define({**FILE, "start_s": 1234.0})
+    assert completed(started, None, 9999.0) == started
+    assert completed(define(FILE), started, 9999.0) == started  # put again without a start
+    assert completed(define({**FILE, "path": "/data/other.mp4"}), started, 9999.0).source != started.source
+    assert completed(define(RTSP), None, 1.0) == define(RTSP)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +140,8 @@ def test_a_recording_gets_the_moment_of_its_registration_once() -> None:
 )
 def test_each_definition_makes_fresh_sources_of_its_kind(source: dict[str, Any], kind: type, live: bool) -> None:
     definition = define(source)
-    make = source_factory("cam", definition.source, SourceLimits())
+    make = definition.source.opener("cam", SourceLimits())
     first, second = make(), make()
     assert type(first) is type(second) is kind
     assert first is not second
-    assert first.live is is_live(definition.source) is live
+    assert definition.source.live is live

@@ -1,0 +1,108 @@
+"""What readers, registry and API tell one another; every message is a value that is never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from analytics.geometry import Geometry
+from serve.definitions.stream import StreamDefinition
+from serve.streams.status import StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A stream that a reader is to work on.
+
+    Attributes:
+        epoch: of the assignment; the store refuses rows of an older one.
+        geometry_version: of the lines and zones to count with.
+    """
+
+    epoch: int
+    geometry_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do for a stream."""
+
+    definition: StreamDefinition
+    geometry: Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredState:
+    """Registry to reader: all that the reader is to work on.
+
+    Attributes:
+        assignments: by stream.
+        work: of those streams that are new to this session or whose assignment has changed.
+        watched: streams whose live frames somebody looks at.
+        total_weight: of all streams that are switched on, whoever has them; what readers scale on.
+    """
+
+    assignments: Mapping[str, Assignment]
+    work: Mapping[str, Work]
+    watched: tuple[str, ...]
+    total_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """How a stream is in the epoch that a reader works on."""
+
+    epoch: int
+    status: StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Reader to registry, every second: a sign of life, with the state of every stream it works on."""
+
+    reader: str
+    streams: Mapping[str, Reported] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """Registry to API: a stream, desired and observed.
+
+    Attributes:
+        id: of the stream.
+        definition: what is wanted; with its secrets, so answers are made of ``definition.redacted()``.
+        geometry: lines and zones.
+        geometry_version: 1 for the first, one more with every change.
+        etag: names this very definition and geometry of this very registration.
+        geometry_etag: likewise, the geometry alone.
+        status: what was last heard of it.
+        reader: who has it; None if nobody has.
+        epoch: of the newest assignment.
+    """
+
+    id: str
+    definition: StreamDefinition
+    geometry: Geometry
+    geometry_version: int
+    etag: str
+    geometry_etag: str
+    status: StreamStatus
+    reader: str | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Registry to API: how the whole is.
+
+    Attributes:
+        loaded: whether the streams are known.
+        store_error: why the database does not answer; None while it does.
+        readers: with a session, and the weight that each takes.
+        streams: how many are registered.
+    """
+
+    loaded: bool
+    store_error: str | None
+    readers: Mapping[str, float]
+    streams: int

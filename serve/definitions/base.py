@@ -1,0 +1,147 @@
+"""What a definition of a source type has to say: its secrets, its identity, whether it is live, how it is opened."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.redaction import HIDDEN, redact, same_but_redacted
+from pipelines.sources.base import Source, SourceLimits
+
+STRICT = ConfigDict(extra="forbid", frozen=True)
+_SOUNDS_SECRET = re.compile(r"pass|pwd|secret|token|credential|private", re.IGNORECASE)
+
+
+class Secret(Enum):
+    """How much of a field is secret."""
+
+    WHOLE = "all of it"
+    CREDENTIALS = "the user part of its URLs"
+
+
+def form(
+    *,
+    placeholder: str | None = None,
+    needed: str | None = None,
+    advanced: bool = False,
+    hidden: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What a form needs to know of a field beyond its JSON Schema, for ``Field(json_schema_extra=...)``.
+
+    Args:
+        placeholder: an example to show in an empty field.
+        needed: what to say when it is left empty.
+        advanced: whether it belongs under "more settings".
+        hidden: not for forms; it keeps the value it has.
+        labels: what people read instead of the values of a choice.
+    """
+    extras = {
+        "x-placeholder": placeholder,
+        "x-needed": needed,
+        "x-advanced": advanced or None,
+        "x-hidden": hidden or None,
+        "x-labels": dict(labels) if labels else None,
+    }
+    return {name: value for name, value in extras.items() if value is not None}
+
+
+class SourceDefinition(BaseModel, ABC):
+    """One type of source. A subclass in a module beside this one is all that a new type needs here.
+
+    Attributes:
+        title: what people call it.
+        live: True if the newest frame wins; False if every frame must be analysed.
+        secrets: fields that are never shown. Named by every type itself, even if there are none: a type that forgets
+            them, or a field that sounds like a secret and is not named, cannot be loaded.
+        belongs_to: fields that say where the secrets are sent, and how. A hidden secret is filled in only while they
+            are what they were: whoever may change a definition must not have its password sent elsewhere.
+    """
+
+    model_config = STRICT
+    title: ClassVar[str]
+    live: ClassVar[bool]
+    secrets: ClassVar[Mapping[str, Secret]]
+    belongs_to: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a type that leaves something unsaid.
+
+        Raises:
+            TypeError: it has no title, says not whether it is live, or forgets its secrets.
+        """
+        super().__pydantic_init_subclass__(**kwargs)
+        for name in ("title", "live", "secrets"):
+            if name not in cls.__dict__:
+                raise TypeError(f"{cls.__name__} must say its {name}")
+        unknown = (cls.secrets.keys() | set(cls.belongs_to)) - cls.model_fields.keys()
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no fields {', '.join(sorted(unknown))}")
+        forgotten = [name for name in cls.model_fields if _SOUNDS_SECRET.search(name) and name not in cls.secrets]
+        if forgotten:
+            raise TypeError(f"{cls.__name__} must name {', '.join(forgotten)} among its secrets")
+
+    @abstractmethod
+    def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        """A maker of fresh sources, one per attempt to connect."""
+
+    @property
+    @abstractmethod
+    def origin(self) -> str:
+        """What the source shows, in words that change with it: state of one camera means nothing for another.
+
+        Credentials, transport and time-outs may change without the camera being another.
+        """
+
+    def completed(self, known: Self | None, now_s: float) -> Self:
+        """With what a registration adds.
+
+        Args:
+            known: the definition that this one replaces, if that is of the same type.
+            now_s: moment of the registration, seconds since the epoch.
+        """
+        del known, now_s
+        return self
+
+    def for_probe(self) -> Self:
+        """As it is opened to be tried for a moment."""
+        return self
+
+    # -- secrets
+
+    def redacted(self) -> dict[str, Any]:
+        """As JSON without secrets, for answers."""
+        document = self.model_dump(mode="json")
+        for name, secret in self.secrets.items():
+            if document[name]:
+                document[name] = HIDDEN if secret is Secret.WHOLE else redact(document[name])
+        return document
+
+    def with_secrets_of(self, stored: SourceDefinition) -> Self:
+        """With the stored secrets where a client sent back the redacted ones that it was shown."""
+        if type(stored) is not type(self):
+            return self
+        known: dict[str, Any] = {}
+        for name, secret in self.secrets.items():
+            mine, theirs = getattr(self, name), getattr(stored, name)
+            if secret is Secret.CREDENTIALS and mine and HIDDEN in mine and same_but_redacted(mine, theirs):
+                known[name] = theirs
+        filled = self.model_copy(update=known)
+        if all(getattr(filled, name) == getattr(stored, name) for name in self.belongs_to):
+            whole = [name for name, secret in self.secrets.items() if secret is Secret.WHOLE]
+            known |= {name: getattr(stored, name) for name in whole if getattr(self, name) == HIDDEN}
+        return self.model_copy(update=known)
+
+    @property
+    def hides_a_secret(self) -> bool:
+        """Whether ``***`` stands where a secret should."""
+        return any(
+            getattr(self, name) == HIDDEN if secret is Secret.WHOLE else f"//{HIDDEN}@" in (getattr(self, name) or "")
+            for name, secret in self.secrets.items()
+        )

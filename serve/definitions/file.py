@@ -1,0 +1,58 @@
+"""Recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from pipelines.sources.base import Source, SourceLimits
+from pipelines.sources.file import FileSource
+from serve.definitions.base import SourceDefinition, form
+
+
+class FileDefinition(SourceDefinition):
+    """A recording on the reader's disk."""
+
+    title: ClassVar = "Recording"
+    live: ClassVar = False
+    secrets: ClassVar = {}
+
+    type: Literal["file"]
+    path: str = Field(
+        min_length=1,
+        max_length=4000,
+        title="Path",
+        description="On the machine of the reader, not on yours.",
+        json_schema_extra=form(placeholder="/recordings/monday.mp4", needed="The path of a video file is needed."),
+    )
+    realtime: bool = Field(
+        True, title="Play at the recording's own speed", description="Otherwise as fast as possible."
+    )
+    start_s: float | None = Field(
+        None,
+        title="Capture time of the first frame",
+        description="Seconds since the epoch; none: time of registration.",
+        json_schema_extra=form(hidden=True),
+    )
+
+    def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        del stream, limits
+        return lambda: FileSource(Path(self.path), start_s=self.start_s or 0.0, realtime=self.realtime)
+
+    @property
+    def origin(self) -> str:
+        return f"file {self.path} {self.start_s}"
+
+    def completed(self, known: Self | None, now_s: float) -> Self:
+        """The moment of registration is the recording's start: it must be the same after every restart."""
+        if self.start_s is not None:
+            return self
+        same = known is not None and known.path == self.path and known.start_s is not None
+        return self.model_copy(update={"start_s": known.start_s if known and same else float(int(now_s))})
+
+    def for_probe(self) -> Self:
+        """Its first frames, at once."""
+        return self.model_copy(update={"realtime": False})

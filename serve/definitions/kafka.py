@@ -1,0 +1,78 @@
+"""Cameras whose frames are messages of a Kafka topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.sources.base import Source, SourceLimits
+from pipelines.sources.kafka import KafkaLogin, KafkaSource
+from serve.definitions.base import Secret, SourceDefinition, form
+
+
+class KafkaDefinition(SourceDefinition):
+    """A camera whose frames are messages of a topic."""
+
+    title: ClassVar = "Kafka topic"
+    live: ClassVar = False
+    secrets: ClassVar = {"brokers": Secret.CREDENTIALS, "password": Secret.WHOLE}
+    belongs_to: ClassVar = ("brokers", "username", "mechanism", "tls")
+
+    type: Literal["kafka"]
+    brokers: str = Field(
+        min_length=1,
+        max_length=2000,
+        title="Brokers",
+        description="host:port, several separated by commas.",
+        json_schema_extra=form(placeholder="kafka.example:9092", needed="At least one broker is needed."),
+    )
+    topic: str = Field(
+        min_length=1,
+        max_length=249,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        title="Topic",
+        json_schema_extra=form(needed="A topic is needed."),
+    )
+    key: str | None = Field(
+        None,
+        max_length=1000,
+        title="Key",
+        description="Key of this camera's messages. Empty: all messages of the topic.",
+    )
+    start: Literal["latest", "earliest"] = Field(
+        "latest",
+        title="Begin the first time at",
+        json_schema_extra=form(
+            advanced=True, labels={"latest": "the newest message", "earliest": "the oldest message"}
+        ),
+    )
+    username: str | None = Field(None, max_length=500, title="User", json_schema_extra=form(advanced=True))
+    password: str | None = Field(
+        None,
+        max_length=500,
+        title="Password",
+        json_schema_extra={**form(advanced=True), "format": "password", "writeOnly": True},
+    )
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", title="Log-in", json_schema_extra=form(advanced=True)
+    )
+    tls: bool = Field(False, title="Encrypt the connection (TLS)", json_schema_extra=form(advanced=True))
+
+    def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        login = KafkaLogin(self.username, self.password, self.mechanism, self.tls)
+        return lambda: KafkaSource(
+            self.brokers,
+            self.topic,
+            self.key,
+            group=f"footfall-{stream}",
+            start=self.start,
+            login=login,
+            limits=limits,
+        )
+
+    @property
+    def origin(self) -> str:
+        # Brokers come and go while the topic stays the same.
+        return f"kafka {self.topic} {self.key}"

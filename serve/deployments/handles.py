@@ -1,0 +1,174 @@
+"""Ray Serve's handles as the plain protocols that the rest of the code knows; errors come back as what they were."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
+
+from analytics.geometry import Geometry
+from pipelines.errors import DetectorUnavailable, FootfallError
+from pipelines.types import Detections, ImageBatch
+from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
+from serve.control.preconditions import ANY, Precondition
+from serve.definitions.stream import StreamDefinition
+from serve.errors import NotReady
+from serve.streams.live_frame import LiveFrame
+
+INFERENCE_TIMEOUT_S = 30.0
+
+
+class HandleRegistryClient:
+    """The registry for the API; see `serve.api.registry_client.RegistryClient`.
+
+    Args:
+        handle: of the registry; calls go by value, they are small.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle.options(_by_reference=False)
+        self._watch = handle.options(method_name="watch", stream=True, _by_reference=False)
+
+    async def list_streams(self) -> list[StreamView]:
+        found: list[StreamView] = await self._call("list_streams")
+        return found
+
+    async def get_stream(self, stream: str) -> StreamView:
+        found: StreamView = await self._call("get_stream", stream)
+        return found
+
+    async def put_stream(
+        self, stream: str, wanted: StreamDefinition, geometry: Geometry | None, expected: Precondition = ANY
+    ) -> tuple[StreamView, bool]:
+        view, created = await self._call("put_stream", stream, wanted, geometry, expected)
+        return view, created
+
+    async def patch_stream(
+        self, stream: str, changes: Mapping[str, Any], geometry: Geometry | None, expected: Precondition = ANY
+    ) -> StreamView:
+        view: StreamView = await self._call("patch_stream", stream, changes, geometry, expected)
+        return view
+
+    async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
+        await self._call("delete_stream", stream, purge, expected)
+
+    async def put_geometry(
+        self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY
+    ) -> StreamView:
+        view: StreamView = await self._call("put_geometry", stream, geometry, version, expected)
+        return view
+
+    async def overview(self) -> Overview:
+        found: Overview = await self._call("overview")
+        return found
+
+    async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
+        calls = self._watch.remote(stream)
+        try:
+            async for frame in calls:
+                yield frame
+        except (RayError, RayServeException, FootfallError) as error:
+            raise _ours(error) from error
+        finally:
+            with suppress(Exception):
+                calls.cancel()  # ending the loop does not end the call
+
+    async def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return await getattr(self._handle, method).remote(*arguments)
+        except (RayError, RayServeException, FootfallError) as error:
+            raise _ours(error) from error
+
+
+def _ours(error: Exception) -> Exception:
+    """The error that the registry raised, out of its wrapping."""
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(cause, (RayError, RayServeException)):
+        return NotReady("the registry does not answer; it is restarting")
+    return cause if isinstance(cause, Exception) else NotReady("the registry does not answer")
+
+
+class HandleRegistryLink:
+    """The registry for a reader; see `serve.control.link.RegistryLink`.
+
+    Args:
+        handle: of the registry.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle.options(_by_reference=False)
+        # By value: then the registry's side is cancelled within 50 ms of this process's death.
+        self._session = handle.options(method_name="session", stream=True, _by_reference=False)
+
+    async def session(
+        self, reader: str, capacity: float, held: Mapping[str, int]
+    ) -> AsyncGenerator[DesiredState, None]:
+        calls = self._session.remote(reader, capacity, held)
+        try:
+            async for desired in calls:
+                yield desired
+        finally:
+            with suppress(Exception):
+                calls.cancel()
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
+        lost: list[str] = await self._handle.heartbeat.remote(heartbeat)
+        return lost
+
+    async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
+        await self._handle.handback.remote(reader, streams)
+
+    async def publish(self, stream: str, frame: LiveFrame) -> bool:
+        watched: bool = await self._handle.publish.remote(stream, frame)
+        return watched
+
+
+class HandleDetector:
+    """The detector replicas, as a reader's `pipelines.batching.collector.BatchDetector`.
+
+    A stack crosses once, by reference through Ray's shared memory: its cost is per call, not per frame.
+
+    Args:
+        handle: of the detector deployment.
+        input_size: (height, width), pixels.
+        in_flight: batches worth having under way.
+    """
+
+    def __init__(self, handle: Any, input_size: tuple[int, int], in_flight: int = 4) -> None:
+        self._handle = handle
+        self._input_size = input_size
+        self._in_flight = in_flight
+        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="remote-detector")
+
+    @staticmethod
+    async def connect(handle: Any) -> HandleDetector:
+        """Ask a replica for its input size. Raises whatever Ray raises while there is none."""
+        height, width = await handle.input_size.remote()
+        return HandleDetector(handle, (int(height), int(width)))
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        return self._input_size
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    def submit(self, batch: ImageBatch) -> Future[list[Detections]]:
+        return self._pool.submit(self._call, batch)
+
+    def _call(self, batch: ImageBatch) -> list[Detections]:
+        try:
+            found: list[Detections] = self._handle.detect.remote(batch).result(timeout_s=INFERENCE_TIMEOUT_S)
+        except FootfallError as error:
+            raise DetectorUnavailable(str(error)) from error
+        except (RayError, RayServeException, TimeoutError) as error:
+            raise DetectorUnavailable(f"no detector replica answers: {type(error).__name__}") from error
+        return found
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,48 @@
+"""How one stream is doing, as its reader tells the registry, and the registry tells everybody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.sources.supervisor import StreamState
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """How a stream is right now. Counters begin at zero with every session.
+
+    Attributes:
+        state: of its source.
+        since_s: when the state began, seconds since the epoch.
+        error: what is wrong, in plain words and without credentials; None while all is well.
+        error_code: the same for machines.
+        codec: short name; None before the first connection.
+        width: of a frame, pixels.
+        height: of a frame, pixels.
+        fps_in: decoded frames a second over the last seconds.
+        fps_processed: analysed frames a second.
+        frame_age_s: since the capture of the newest analysed frame; None before the first.
+        frames: decoded.
+        corrupt: of these, with missing parts.
+        reconnects: broken connections.
+        skipped: sampled frames that a newer one replaced.
+        spooled: checkpoints that wait on disk for the database.
+        rows_lost: checkpoints that neither database nor disk took.
+    """
+
+    state: StreamState
+    since_s: float
+    error: str | None = None
+    error_code: str | None = None
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps_in: float = 0.0
+    fps_processed: float = 0.0
+    frame_age_s: float | None = None
+    frames: int = 0
+    corrupt: int = 0
+    reconnects: int = 0
+    skipped: int = 0
+    spooled: int = 0
+    rows_lost: int = 0

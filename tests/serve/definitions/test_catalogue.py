@@ -1,0 +1,79 @@
+"""Source types: every one says all that it must, and a form can be made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from pipelines.sources.base import Source, SourceLimits
+from serve.definitions.base import Secret, SourceDefinition
+from serve.definitions.catalogue import SOURCES, source_types
+
+
+def declare(**parts: Any) -> type[SourceDefinition]:
+    """A new type of source, with these parts of its class."""
+
+    def opener(self: SourceDefinition, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        raise NotImplementedError
+
+    annotations = {"type": Literal["pigeon"], **parts.pop("fields", {})}
+    body = {
+        "__module__": __name__,
+        "__annotations__": annotations | dict.fromkeys(parts, ClassVar[Any]),
+        "opener": opener,
+        "origin": property(lambda self: "pigeon"),
+    }
+    return type("PigeonDefinition", (SourceDefinition,), body | parts)
+
+
+COMPLETE: dict[str, Any] = {"title": "Carrier pigeon", "live": True, "secrets": {}}
+
+
+def test_a_type_that_says_all_it_must_is_accepted() -> None:
+    assert declare(**COMPLETE).model_validate({"type": "pigeon"}).redacted() == {"type": "pigeon"}
+
+
+@pytest.mark.parametrize("part", ["title", "live", "secrets"])
+def test_a_type_that_leaves_something_unsaid_cannot_be_loaded(part: str) -> None:
+    with pytest.raises(TypeError, match=part):
+        declare(**{name: value for name, value in COMPLETE.items() if name != part})
+
+
+@pytest.mark.parametrize("field", ["password", "api_token", "client_secret", "passphrase", "private_key_file"])
+def test_a_field_that_sounds_like_a_secret_must_be_named_as_one(field: str) -> None:
+    with pytest.raises(TypeError, match=field):
+        declare(**COMPLETE, fields={field: str})
+    named = declare(**{**COMPLETE, "secrets": {field: Secret.WHOLE}}, fields={field: str})
+    assert named.model_validate({"type": "pigeon", field: "hunter2"}).redacted()[field] == "***"
+
+
+@pytest.mark.parametrize("parts", [{"secrets": {"colour": Secret.WHOLE}}, {"belongs_to": ("colour",)}])
+def test_a_secret_that_is_no_field_is_a_mistake(parts: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="colour"):
+        declare(**COMPLETE | parts)
+
+
+def test_cameras_come_first_and_every_type_is_there() -> None:
+    assert list(SOURCES) == ["rtsp", "simulator", "kafka", "file"]
+
+
+@pytest.mark.parametrize("kind", source_types(), ids=lambda kind: kind["type"])
+def test_every_field_has_what_a_form_needs(kind: dict[str, Any]) -> None:
+    assert kind["title"]
+    assert kind["description"]
+    schema = kind["schema"]
+    required = set(schema.get("required", ()))
+    for name, field in {**schema["properties"], **schema.get("$defs", {})}.items():
+        if name == "type" or "properties" in field or "$ref" in field:
+            continue
+        assert field["title"], name
+        assert name not in required or field["x-needed"], f"{name} can be left empty, and nobody says so"
+        assert set(field.get("x-labels", ())) <= set(field.get("enum", ())), name
+
+
+def test_the_bounds_of_the_scene_are_those_of_the_simulator() -> None:
+    scene = SOURCES["simulator"].model_json_schema()["$defs"]["SceneDefinition"]["properties"]
+    assert (scene["seconds"]["minimum"], scene["seconds"]["maximum"]) == (0.1, 600)
+    assert scene["width"]["multipleOf"] == 2
