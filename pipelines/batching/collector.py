@@ -272,12 +272,12 @@ class BatchCollector:
                 if not self._flights:
                     continue
                 flight = self._flights[0]
-            self._land(flight)
+            self._complete(flight)
             with self._changed:
                 self._flights.popleft()
                 self._changed.notify_all()
 
-    def _land(self, flight: _Flight) -> None:
+    def _complete(self, flight: _Flight) -> None:
         """Wait for a flight's results and feed the consumers; frames that may not be skipped are tried again."""
         while not self._stop.is_set():
             try:

@@ -1,1 +1,1 @@
-"""From a batch of letterboxed images to boxes: the detector, its output layouts, non-maximum suppression."""
+"""From a batch of letterboxed images to boxes: the detector, decoders of its outputs, non-maximum suppression."""

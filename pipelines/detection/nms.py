@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines.boxes import pairwise_iou
 from pipelines.types import BoolArray, Detections, Float32Array, Int32Array
 
 
@@ -59,24 +60,3 @@ def greedy_keep(boxes: Float32Array, classes: Int32Array, iou_threshold: float) 
         if keep[i]:
             keep[i + 1 :] &= ~rivals[i, i + 1 :]
     return keep
-
-
-def pairwise_iou(a: Float32Array, b: Float32Array) -> Float32Array:
-    """Intersection over union of every box of `a` with every box of `b`.
-
-    Args:
-        a: ``[N, 4]``, x1, y1, x2, y2.
-        b: ``[M, 4]``.
-
-    Returns:
-        ``[N, M]``, in [0, 1]; 0 where both boxes are empty.
-    """
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
-    union = _areas(a)[:, None] + _areas(b)[None, :] - shared
-    return np.asarray(shared / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
-
-
-def _areas(boxes: Float32Array) -> Float32Array:
-    return np.asarray(np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1), np.float32)

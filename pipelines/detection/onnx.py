@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from pipelines.detection.layouts import TensorInfo, read_input, read_layout
 from pipelines.detection.nms import suppress
+from pipelines.detection.output_decoders import TensorInfo, find_decoder, read_input
 from pipelines.errors import DetectorUnavailable, ModelInvalid, ModelNotFound
 from pipelines.types import Detections, ImageBatch
 
@@ -46,7 +46,7 @@ class OnnxDetector:
         """Load a model. Blocks for some tenths of a second on a CPU, for seconds on a GPU.
 
         Args:
-            path: of the ONNX file; see `pipelines.detection.layouts` for what it must look like.
+            path: of the ONNX file; see `pipelines.detection.output_decoders` for what it must look like.
             threads: for one inference on the CPU. One a replica is fastest where all cores are busy.
             providers: ONNX Runtime's execution providers, best first; None takes CUDA if it works here, else the CPU.
             score_floor: boxes with a lower score are dropped, in [0, 1].
@@ -65,9 +65,9 @@ class OnnxDetector:
         self._session: onnxruntime.InferenceSession | None = _open_session(self.path, threads, providers)
         self.provider: str = self._session.get_providers()[0]
         self.input_name, self._input_size = read_input(_tensors(self._session.get_inputs()))
-        self._layout = read_layout(_tensors(self._session.get_outputs()))
+        self._decoder = find_decoder(_tensors(self._session.get_outputs()))
         metadata = self._session.get_modelmeta().custom_metadata_map
-        self._classes = _class_names(classes, metadata, self._layout.class_count)
+        self._classes = _class_names(classes, metadata, self._decoder.class_count)
         self._kept: slice = slice(None)
         if target_class is not None:
             self._kept = _slice_of(target_class, self._classes, self.path)
@@ -94,10 +94,10 @@ class OnnxDetector:
             return []
         try:
             feed = {self.input_name: np.ascontiguousarray(batch)}
-            outputs = session.run(list(self._layout.output_names), feed)
+            outputs = session.run(list(self._decoder.output_names), feed)
         except Exception as error:  # ONNX Runtime's exceptions have no common root but this
             raise DetectorUnavailable(f"inference with {self.path.name} failed: {error}") from error
-        boxes, scores = self._layout.decode(outputs)
+        boxes, scores = self._decoder.decode(outputs)
         return [
             suppress(found, score[:, self._kept], score_floor=self._score_floor, iou_threshold=self._nms_iou)
             for found, score in zip(boxes, scores, strict=True)

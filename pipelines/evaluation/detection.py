@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.boxes import covered_shares, pairwise_iou
 from pipelines.detection.base import Detector
-from pipelines.detection.nms import pairwise_iou
 from pipelines.evaluation.images import letterbox
-from pipelines.types import BoolArray, Detections, Float32Array, Float64Array, Image
+from pipelines.types import BoolArray, Detections, Float32Array, Image
 
 RECALLS = np.linspace(0, 1, 101)
 
@@ -119,7 +119,7 @@ def match(detections: Detections, people: Float32Array, ignored: Float32Array, i
         iou: least overlap.
     """
     overlaps = pairwise_iou(detections.boxes, people)
-    in_ignored = covered_share(detections.boxes, ignored).max(axis=1, initial=0) >= iou
+    in_ignored = covered_shares(detections.boxes, ignored).max(axis=1, initial=0) >= iou
     free = np.ones(len(people), np.bool_)
     right = np.zeros(len(detections), np.bool_)
     for i, row in enumerate(overlaps):
@@ -130,15 +130,6 @@ def match(detections: Detections, people: Float32Array, ignored: Float32Array, i
             right[i] = True
     counted = right | ~in_ignored
     return Matches(detections.scores[counted], right[counted])
-
-
-def covered_share(boxes: Float32Array, regions: Float32Array) -> Float64Array:
-    """Share of each box's area that lies in each region, ``[N, M]``."""
-    top_left = np.maximum(boxes[:, None, :2], regions[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
-    area = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
-    return np.asarray(shared / np.maximum(area, 1e-9)[:, None], np.float64)
 
 
 def average_precision(matches: Sequence[Matches], people: int) -> float:

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from pipelines.boxes import pairwise_iou
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -114,11 +116,11 @@ def _frames(truth: TrackTable, result: TrackTable) -> Iterator[_FramePair]:
 
 def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
     """IoU of x, y, w, h boxes, ``[N, M]``."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
-    intersection = np.prod(np.clip(high - low, 0, None), axis=-1)
-    union = np.prod(a[:, 2:], axis=1)[:, None] + np.prod(b[:, 2:], axis=1)[None] - intersection
-    return np.asarray(intersection / np.maximum(union, 1e-9))
+    return pairwise_iou(_corners(a), _corners(b))
+
+
+def _corners(boxes: FloatArray) -> FloatArray:
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
 def _match(similarity: FloatArray, threshold: float) -> tuple[IntArray, IntArray]:

@@ -15,17 +15,17 @@ class CaptureClock:
     """Turns a live camera's timestamps into seconds since the epoch.
 
     A camera's own clock (RTCP sender reports) gives the true moment of capture, unless nobody ever set it: a clock that
-    is further than ``max_skew_s`` from ours is ignored. Without it, stream timestamps are tied to arrival times: the
-    steadiest tie is the smallest delay seen, because networks only ever add delay.
+    is further than ``max_skew_s`` from ours is ignored. Without it, the stream's clock is compared with
+    arrival times: its steadiest offset is the smallest one seen, because networks only ever add delay.
 
     Attributes:
         max_skew_s: largest credible distance between the camera's clock and ours; once believed, half as much again.
-        max_drift_s: a tie that is off by more than this is made anew (the camera restarted its timestamps).
+        max_drift_s: an offset that is off by more than this is made anew (the camera restarted its timestamps).
     """
 
     max_skew_s: float = 10.0
     max_drift_s: float = 3.0
-    _tie_s: float | None = None
+    _clock_offset_s: float | None = None
     _trusted: bool = False
 
     def stamp(self, stream_s: float | None, arrival_s: float, sender_start_s: float | None = None) -> float:
@@ -44,12 +44,13 @@ class CaptureClock:
             self._trusted = abs(sender_start_s + stream_s - arrival_s) <= limit_s
             if self._trusted:
                 return sender_start_s + stream_s
-        tie = arrival_s - stream_s
-        if self._tie_s is None or abs(tie - self._tie_s) > self.max_drift_s or tie < self._tie_s:
-            self._tie_s = tie
+        offset_s, known_s = arrival_s - stream_s, self._clock_offset_s
+        if known_s is None or abs(offset_s - known_s) > self.max_drift_s or offset_s < known_s:
+            known_s = offset_s
         else:
-            self._tie_s += 1e-4 * (tie - self._tie_s)  # follow a drifting crystal, not a jittering network
-        return self._tie_s + stream_s
+            known_s += 1e-4 * (offset_s - known_s)  # follow a drifting crystal, not a jittering network
+        self._clock_offset_s = known_s
+        return known_s + stream_s
 
 
 @dataclass(slots=True)
@@ -124,6 +125,23 @@ class FrameSampler:
         self._due_s = state["due_s"]
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a `Timeline` made of a source frame.
+
+    Attributes:
+        index: its number, from 0.
+        time_s: its time, never smaller than that of the frame before.
+        stepped: the clock made a step right before it.
+        sampled: whether it is to be analysed.
+    """
+
+    index: int
+    time_s: float
+    stepped: bool
+    sampled: bool
+
+
 @dataclass(slots=True)
 class Timeline:
     """Clock, sampler and frame counter of one stream: what decides which frames are analysed, and as of when.
@@ -139,6 +157,12 @@ class Timeline:
     @staticmethod
     def of(analysis_fps: float | None, max_gap_s: float = 2.0) -> Timeline:
         return Timeline(StreamClock(max_gap_s), FrameSampler(analysis_fps))
+
+    def admit(self, raw_time_s: float) -> Admission:
+        """Number a source frame, give it its time, and decide whether it is analysed."""
+        time_s, stepped = self.clock.stamp(raw_time_s)
+        index, self.index = self.index, self.index + 1
+        return Admission(index, time_s, stepped, self.sampler.take(time_s))
 
     def snapshot(self) -> dict[str, Any]:
         return {"clock": self.clock.snapshot(), "sampler": self.sampler.snapshot(), "index": self.index}

@@ -202,17 +202,15 @@ class SourceSupervisor:
         self, picture: av.VideoFrame, raw_time_s: float, position: Position | None, stop: threading.Event
     ) -> None:
         timeline = self._timeline
-        time_s, stepped = timeline.clock.stamp(raw_time_s)
-        index = timeline.index
-        timeline.index += 1
-        self._gap = self._gap or stepped
+        admitted = timeline.admit(raw_time_s)
+        self._gap = self._gap or admitted.stepped
         self._position = position
-        if not timeline.sampler.take(time_s):
+        if not admitted.sampled:
             return
         resume: dict[str, Any] | None = None
         if position is not None:
             resume = {"position": position, "timeline": timeline.snapshot()}
-        self._sink.offer(picture, FrameStamp(index, time_s, self._gap, resume), stop)
+        self._sink.offer(picture, FrameStamp(admitted.index, admitted.time_s, self._gap, resume), stop)
         self._gap = False
 
     def _enter(self, state: StreamState, error: FootfallError | None) -> None:

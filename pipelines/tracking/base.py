@@ -16,14 +16,14 @@ class Tracker(Protocol):
     ``restore``.
     """
 
-    def update(self, detections: Detections, time_s: float, *, gap: bool = False) -> Tracks:
+    def update(self, detections: Detections, time_s: float, *, discontinuity: bool = False) -> Tracks:
         """Take one frame.
 
         Args:
             detections: in source pixels, scores unfiltered: a tracker has thresholds of its own.
             time_s: capture time, not smaller than the one before.
-            gap: the stream was interrupted before this frame; if no time seems to have passed, the clock was set back,
-                and nobody can be assumed to have stayed in place.
+            discontinuity: the stream was interrupted before this frame; if no time seems to have passed, the clock was
+                set back, and nobody can be assumed to have stayed in place.
 
         Returns:
             The confirmed tracks that were observed in this frame.

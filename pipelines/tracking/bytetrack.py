@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.boxes import grown, pairwise_iou
 from pipelines.tracking.kalman import BoxStates, MotionModel
-from pipelines.tracking.matching import assign, iou_matrix, widen
+from pipelines.tracking.matching import assign
 from pipelines.types import BoolArray, Detections, Float32Array, Float64Array, Int64Array, Tracks
 
 FORMAT = "bytetrack-1"
@@ -68,12 +69,12 @@ class ByteTracker:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def update(self, detections: Detections, time_s: float, *, gap: bool = False) -> Tracks:
+    def update(self, detections: Detections, time_s: float, *, discontinuity: bool = False) -> Tracks:
         first_frame = self._time_s is None
         interval_s = 0.0 if self._time_s is None else max(time_s - self._time_s, 0.0)
         self._time_s = time_s
         # A gap of no length is a clock that was set back: how long it really took, nobody knows.
-        gone = self._give_up(time_s, everybody=gap and interval_s <= 0.0)
+        gone = self._give_up(time_s, everybody=discontinuity and interval_s <= 0.0)
         self._states.predict(interval_s, self._settings.motion)
 
         rows, columns = self._associate(detections)
@@ -94,9 +95,11 @@ class ByteTracker:
     def _associate(self, detections: Detections) -> tuple[Int64Array, Int64Array]:
         """Pairs of track rows and detection columns over the stages; nothing is changed."""
         settings, scores = self._settings, detections.scores
-        overlap = iou_matrix(
-            widen(self._states.boxes(), settings.widening),
-            widen(detections.boxes.astype(np.float64), settings.widening),
+        # Overlaps of grown boxes still tell neighbours apart when people have moved further than their own width
+        # between two frames (Yang et al.: Hard to Track Objects with Irregular Motions and Similar Appearances, 2023).
+        overlap = pairwise_iou(
+            grown(self._states.boxes(), settings.widening),
+            grown(detections.boxes.astype(np.float64), settings.widening),
         )
         confirmed = self._confirmed()
         high = scores >= settings.high_score

@@ -75,7 +75,7 @@ class StreamProcessor:
             if self._geometry is not None:
                 self._observer.use_geometry(self._geometry)
                 self._geometry = None
-            tracks = self._tracker.update(detections, frame.stamp.time_s, gap=frame.stamp.gap)
+            tracks = self._tracker.update(detections, frame.stamp.time_s, discontinuity=frame.stamp.gap)
             outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
             self._newest = frame.stamp
         self._meter.tick(self._clock())

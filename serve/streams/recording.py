@@ -142,14 +142,14 @@ class _Run:
             mailbox = collector.add("recording", processor, live=False, capacity=16)
             collector.start()
             for frame in source.frames(self._failed):
-                time_s, gap = timeline.clock.stamp(frame.raw_time_s)
-                index, timeline.index = timeline.index, timeline.index + 1
+                admitted = timeline.admit(frame.raw_time_s)
                 if self._picture is None:
                     self._picture = frame.picture
-                if timeline.sampler.take(time_s):
-                    mailbox.offer(frame.picture, FrameStamp(index, time_s, gap), self._failed)
+                if admitted.sampled:
+                    stamp = FrameStamp(admitted.index, admitted.time_s, admitted.stepped)
+                    mailbox.offer(frame.picture, stamp, self._failed)
                 if self._progress is not None:
-                    self._progress(index + 1, self._source_frames)
+                    self._progress(admitted.index + 1, self._source_frames)
             mailbox.close()
             while not self._failed.is_set() and not mailbox.wait_empty(timeout_s=0.2):
                 pass

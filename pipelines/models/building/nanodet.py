@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from pipelines.detection.layouts import STRIDE
+from pipelines.detection.output_decoders import STRIDE
 from pipelines.errors import ModelInvalid
 from pipelines.models.building.graph import Convolution, FeatureMap, GraphWriter, tensor
 from pipelines.models.building.tfjs import GraphModel

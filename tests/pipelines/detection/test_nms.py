@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from pipelines.detection.nms import pairwise_iou, suppress
+from pipelines.boxes import pairwise_iou
+from pipelines.detection.nms import suppress
 from pipelines.types import Float32Array
 
 

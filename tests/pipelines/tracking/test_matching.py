@@ -5,22 +5,23 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipelines.tracking.matching import assign, iou_matrix, widen
+from pipelines.boxes import grown, pairwise_iou
+from pipelines.tracking.matching import assign
 
 
 def test_overlaps_of_boxes_worked_out_by_hand() -> None:
     a = np.array([[0, 0, 10, 10], [0, 0, 2, 2]], np.float64)
     b = np.array([[5, 0, 15, 10], [0, 0, 10, 10], [20, 20, 30, 30], [10, 0, 20, 10]], np.float64)
-    assert iou_matrix(a, b) == pytest.approx(np.array([[1 / 3, 1, 0, 0], [0, 0.04, 0, 0]]))
+    assert pairwise_iou(a, b) == pytest.approx(np.array([[1 / 3, 1, 0, 0], [0, 0.04, 0, 0]]))
 
 
 def test_no_boxes_have_no_overlaps() -> None:
-    assert iou_matrix(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)
-    assert iou_matrix(np.zeros((1, 4)), np.zeros((1, 4))).tolist() == [[0.0]]
+    assert pairwise_iou(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)
+    assert pairwise_iou(np.zeros((1, 4)), np.zeros((1, 4))).tolist() == [[0.0]]
 
 
 def test_widening_grows_each_side_by_a_share_of_the_box() -> None:
-    assert widen(np.array([[10, 20, 20, 60]], np.float64), 0.5).tolist() == [[5, 0, 25, 80]]
+    assert grown(np.array([[10, 20, 20, 60]], np.float64), 0.5).tolist() == [[5, 0, 25, 80]]
 
 
 def test_pairs_are_one_to_one_and_best_in_total() -> None:

@@ -85,7 +85,7 @@ def test_only_observed_boxes_are_handed_out(tracker: Tracker) -> None:
 def test_ids_are_positive_unique_in_a_frame_and_never_used_again(tracker: Tracker) -> None:
     gone: set[int] = set()
     for frame in range(600):
-        tracks = tracker.update(street(frame), frame * 0.1, gap=frame % 97 == 0)
+        tracks = tracker.update(street(frame), frame * 0.1, discontinuity=frame % 97 == 0)
         ids = tracks.ids.tolist()
         assert min(ids, default=1) > 0
         assert len(set(ids)) == len(ids)
@@ -149,8 +149,8 @@ def test_a_foreign_state_is_refused(tracker: Tracker, state: dict[str, object]) 
 def test_a_short_gap_keeps_ids_and_a_long_one_does_not(tracker: Tracker) -> None:
     for frame in range(10):
         tracker.update(found((100, 300)), frame * 0.1)
-    assert tracker.update(found((102, 300)), 1.9, gap=True).ids.tolist() == [1]
-    after = tracker.update(found((102, 300)), 60.0, gap=True)
+    assert tracker.update(found((102, 300)), 1.9, discontinuity=True).ids.tolist() == [1]
+    after = tracker.update(found((102, 300)), 60.0, discontinuity=True)
     assert after.gone.tolist() == [1]
     assert 1 not in after.ids
     assert tracker.update(found((102, 300)), 60.1).ids.tolist() == [2]

@@ -1,7 +1,7 @@
 """What a model takes and gives, recognised from the names, shapes and types of its inputs and outputs.
 
 This is the only place that knows how the outputs of a model become boxes and scores. A further kind of model is a
-further class with the methods of `Layout` and a line in `LAYOUTS`.
+further class with the methods of `OutputDecoder` and a line in `OUTPUT_DECODERS`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TensorInfo:
         return f"{self.name}: {self.dtype} [{sizes}]"
 
 
-class Layout(Protocol):
+class OutputDecoder(Protocol):
     """How the outputs of one kind of model become boxes and scores."""
 
     @property
@@ -58,7 +58,7 @@ class Layout(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedLayout:
+class DecodedOutputs:
     """The model decodes by itself, as those from our builder do: ``boxes [N, A, 4]``, ``scores [N, A, K]``."""
 
     class_count: int | None
@@ -67,8 +67,8 @@ class DecodedLayout:
     needs = "outputs 'boxes: float32 [N, A, 4]' (x1, y1, x2, y2 in input pixels) and 'scores: float32 [N, A, K]'"
 
     @classmethod
-    def recognise(cls, outputs: Mapping[str, TensorInfo]) -> DecodedLayout | None:
-        """The layout, if these outputs have it, else None."""
+    def recognise(cls, outputs: Mapping[str, TensorInfo]) -> DecodedOutputs | None:
+        """The decoder, if these outputs have it, else None."""
         boxes, scores = outputs.get("boxes"), outputs.get("scores")
         if boxes is None or scores is None:
             return None
@@ -86,22 +86,22 @@ class DecodedLayout:
         return np.asarray(boxes, np.float32), np.asarray(scores, np.float32)
 
 
-LAYOUTS = (DecodedLayout,)
-"""Every known layout; the first that recognises a model's outputs decodes them."""
+OUTPUT_DECODERS = (DecodedOutputs,)
+"""Every decoder; the first that recognises a model's outputs decodes them."""
 
 
-def read_layout(outputs: Sequence[TensorInfo]) -> Layout:
+def find_decoder(outputs: Sequence[TensorInfo]) -> OutputDecoder:
     """Find out how a model's outputs are to be read.
 
     Raises:
-        ModelInvalid: no known layout has such outputs; the message names what was found and what is needed.
+        ModelInvalid: no decoder knows such outputs; the message names what was found and what is needed.
     """
     by_name = {output.name: output for output in outputs}
-    for layout in LAYOUTS:
-        found = layout.recognise(by_name)
+    for decoder in OUTPUT_DECODERS:
+        found = decoder.recognise(by_name)
         if found is not None:
             return found
-    needed = ", or ".join(layout.needs for layout in LAYOUTS)
+    needed = ", or ".join(decoder.needs for decoder in OUTPUT_DECODERS)
     raise ModelInvalid(f"the model's outputs are not understood: it has {_listing(outputs)}; needed are {needed}")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.detection.layouts import TensorInfo, read_input, read_layout
+from pipelines.detection.output_decoders import TensorInfo, find_decoder, read_input
 from pipelines.errors import ModelInvalid
 
 BOXES = TensorInfo("boxes", "float32", ("batch", 2730, 4))
@@ -50,16 +50,16 @@ def test_a_second_input_is_refused() -> None:
 
 
 def test_decoded_boxes_and_scores_are_recognised_in_any_order() -> None:
-    layout = read_layout([SCORES, BOXES])
-    assert layout.output_names == ("boxes", "scores")
-    assert layout.class_count == 1
-    boxes, scores = layout.decode([np.zeros((2, 5, 4), np.float32), np.ones((2, 5, 1), np.float32)])
+    decoder = find_decoder([SCORES, BOXES])
+    assert decoder.output_names == ("boxes", "scores")
+    assert decoder.class_count == 1
+    boxes, scores = decoder.decode([np.zeros((2, 5, 4), np.float32), np.ones((2, 5, 1), np.float32)])
     assert boxes.shape == (2, 5, 4)
     assert scores.shape == (2, 5, 1)
 
 
 def test_an_open_number_of_classes_is_not_guessed() -> None:
-    assert read_layout([BOXES, TensorInfo("scores", "float32", ("N", 2730, "K"))]).class_count is None
+    assert find_decoder([BOXES, TensorInfo("scores", "float32", ("N", 2730, "K"))]).class_count is None
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,6 @@ def test_an_open_number_of_classes_is_not_guessed() -> None:
 )
 def test_other_outputs_are_refused_saying_what_was_found_and_what_is_needed(outputs: list[TensorInfo]) -> None:
     with pytest.raises(ModelInvalid) as caught:
-        read_layout(outputs)
+        find_decoder(outputs)
     assert all(str(output) in str(caught.value) for output in outputs)
     assert "needed are outputs 'boxes: float32 [N, A, 4]'" in str(caught.value)
