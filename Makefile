@@ -38,8 +38,9 @@ format: .venv/.dev ## Bring the code into shape
 bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
 
-docs: .venv/.run ## Write the generated parts of docs/
+docs: .venv/.dev ## Write what is generated: settings, OpenAPI document, the client's types
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md
+	scripts/write-api-documents
 
 clean: ## Remove what the targets made
 	rm -rf .venv .venv-bench .test-cache serve/web/node_modules serve/web/static/vendor

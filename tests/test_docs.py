@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,16 @@ def test_links_inside_the_repository_lead_somewhere(document: Path) -> None:
 def test_make_targets_of_the_readme_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
+
+
+@pytest.fixture(scope="module")
+def api_documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The OpenAPI document and the client's types, written anew."""
+    folder = tmp_path_factory.mktemp("documents")
+    subprocess.run([ROOT / "scripts" / "write-api-documents", folder], check=True, capture_output=True, timeout=60)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["docs/openapi.json", "footfall/types.py"])
+def test_what_is_made_from_the_api_is_what_the_api_says(api_documents: Path, name: str) -> None:
+    assert (ROOT / name).read_text() == (api_documents / name).read_text(), "run `make docs`"
