@@ -1,12 +1,14 @@
 /** The shell: which view is shown, how the service is as a whole, and what has changed. */
 
-import { cameraView } from "./camera.js";
-import { camerasView } from "./cameras.js";
-import { announce, el, setText } from "./dom.js";
-import { editorView } from "./editor.js";
-import { addView, settingsView } from "./register.js";
-import { sentence, stateWord, title } from "./status.js";
-import { start, streams, subscribe } from "./streams.js";
+import { useTokenPrompt } from "./lib/api.js";
+import { announce, el, setText } from "./lib/dom.js";
+import { sentence, stateWord, title } from "./lib/status.js";
+import { start, streams, subscribe } from "./lib/streams.js";
+import { cameraView } from "./views/camera.js";
+import { camerasView } from "./views/cameras.js";
+import { editorView } from "./views/editor.js";
+import { addView, settingsView } from "./views/register.js";
+import { askToken } from "./widgets/dialogs.js";
 
 const ROUTES = [
   [/^\/?$/, camerasView],
@@ -94,6 +96,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+useTokenPrompt(askToken);
 subscribe(summarise);
 show();
 start();

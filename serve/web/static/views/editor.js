@@ -1,10 +1,13 @@
 /** Lines and zones of one camera: drawn on a snapshot, named, saved with their version. */
 
-import { call, streamPath } from "./api.js";
-import { announce, el, field, setFieldError, setText } from "./dom.js";
-import { Drawing } from "./drawing.js";
-import { History, crossesItself, documentOf, freeName, shapesOf } from "./geometry.js";
-import { sentence, stateWord, title } from "./status.js";
+import { call, streamPath } from "../lib/api.js";
+import { announce, el, setText } from "../lib/dom.js";
+import { crossesItself } from "../lib/geometry.js";
+import { History } from "../lib/history.js";
+import { documentOf, freeName, shapesOf } from "../lib/shapes.js";
+import { sentence, stateWord, title } from "../lib/status.js";
+import { Drawing } from "../widgets/drawing.js";
+import { field, setFieldError } from "../widgets/fields.js";
 
 export function editorView(host, { id }) {
   const view = new Editor(id);

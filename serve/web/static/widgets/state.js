@@ -1,34 +1,8 @@
-/** How a stream is, in words: badge, reason, figures. */
+/** How a stream is, at a glance: a badge and figures. */
 
-import { el, setText } from "./dom.js";
-import { amount, duration, moment } from "./times.js";
-
-export const STATE_WORDS = {
-  starting: "Starting",
-  running: "Running",
-  reconnecting: "Reconnecting",
-  stopped: "Stopped",
-  failed: "Failed",
-};
-
-export function title(view) {
-  return view.name || view.id;
-}
-
-export function stateWord(view) {
-  return STATE_WORDS[view.state] ?? view.state;
-}
-
-/** Since when, as a moment and as a length. */
-export function since(view) {
-  const ms = Date.parse(view.since);
-  return Number.isFinite(ms) ? `since ${moment(ms)} (${duration((Date.now() - ms) / 1000)})` : "";
-}
-
-/** First letter large, unless it begins an address: the API's reasons are written to follow a colon. */
-export function sentence(text) {
-  return /^\p{Ll}+[\s,]/u.test(text ?? "") ? text[0].toUpperCase() + text.slice(1) : (text ?? "");
-}
+import { el, setText } from "../lib/dom.js";
+import { since, stateWord } from "../lib/status.js";
+import { amount, duration } from "../lib/times.js";
 
 export class Badge {
   element = el("span", { class: "badge" });

@@ -1,9 +1,10 @@
 /** All cameras: live pictures, how they are, and which of them need somebody. */
 
-import { el, setText } from "./dom.js";
-import { LivePicture } from "./live.js";
-import { Badge, Figures, title } from "./status.js";
-import { streams, subscribe } from "./streams.js";
+import { el, setText } from "../lib/dom.js";
+import { title } from "../lib/status.js";
+import { streams, subscribe } from "../lib/streams.js";
+import { LivePicture } from "../widgets/live.js";
+import { Badge, Figures } from "../widgets/state.js";
 
 const MANY = 7;
 

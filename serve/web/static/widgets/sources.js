@@ -1,6 +1,7 @@
 /** The fields of each kind of source, and the part of the API's document that they make. */
 
-import { el, field, select } from "./dom.js";
+import { el } from "../lib/dom.js";
+import { field, select } from "./fields.js";
 
 export const SOURCES = [
   ["rtsp", "RTSP camera"],

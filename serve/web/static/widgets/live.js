@@ -1,11 +1,11 @@
 /** The live picture of one stream: frames, boxes, or the reason why there are none. */
 
-import { liveAddress } from "./api.js";
-import { el, setText } from "./dom.js";
+import { liveAddress } from "../lib/api.js";
+import { el, setText } from "../lib/dom.js";
+import { ReconnectingSocket } from "../lib/socket.js";
+import { sentence, since, stateWord, title } from "../lib/status.js";
+import { duration } from "../lib/times.js";
 import { drawBoxes, drawGeometry } from "./overlay.js";
-import { ReconnectingSocket } from "./socket.js";
-import { sentence, since, stateWord, title } from "./status.js";
-import { duration } from "./times.js";
 
 const FLASH_MS = 900;
 const OLD_S = 5;

@@ -1,25 +1,12 @@
 /** Buckets over time, drawn by uPlot: what was not seen is hatched, never a zero. */
 
-import { el, setText } from "./dom.js";
-import { clock, day, isoDay, span } from "./times.js";
+import { el, setText } from "../lib/dom.js";
+import { amountRange, inTime } from "../lib/timeline.js";
+import { clock, day, isoDay, span } from "../lib/times.js";
 
 const HEIGHT_PX = 190;
 const STRIP_PX = 5;
 const DAY_S = 86_400;
-let loading = null;
-
-/** uPlot, or null where it is not installed. */
-export function loadUPlot() {
-  loading ??= new Promise((resolve) => {
-    const style = el("link", { rel: "stylesheet", href: "static/vendor/uPlot.min.css" });
-    const script = el("script", { src: "static/vendor/uPlot.iife.min.js" });
-    script.onload = () => resolve(window.uPlot ?? null);
-    script.onerror = () => resolve(null);
-    document.head.append(style, script);
-  });
-  return loading;
-}
-
 function themed(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -286,39 +273,6 @@ export class BucketChart {
     const when = span(this.#data.starts[index] * 1000, this.#data.ends[index] * 1000, this.#zone);
     setText(this.#readout, `${when}: ${values.join(", ")}, ${Math.round(bucket.coverage * 100)} % seen`);
   }
-}
-
-/** Zero is always there; a little air above and below. */
-function amountRange(low, high) {
-  const top = Math.max(high ?? 0, 0);
-  const bottom = Math.min(low ?? 0, 0);
-  if (top === 0 && bottom === 0) return [0, 1];
-  return [bottom * 1.3, Math.max(top * 1.12, bottom === 0 ? 1 : 0)];
-}
-
-/** Columns for uPlot; where buckets are missing, one empty column each. */
-function inTime(report) {
-  const seconds = (text) => Date.parse(text) / 1000;
-  const [start, end] = [seconds(report.start), seconds(report.end)];
-  const made = { start, end, starts: [], ends: [], buckets: [], gaps: [] };
-  const gap = (from, to) => {
-    if (to <= from) return;
-    made.gaps.push([from, to]);
-    made.starts.push(from);
-    made.ends.push(to);
-    made.buckets.push(null);
-  };
-  let reached = start;
-  for (const bucket of report.buckets) {
-    const [from, to] = [seconds(bucket.start), seconds(bucket.end)];
-    gap(reached, from);
-    made.starts.push(from);
-    made.ends.push(to);
-    made.buckets.push(bucket);
-    reached = to;
-  }
-  gap(reached, end);
-  return made;
 }
 
 function hatch(context, colour) {

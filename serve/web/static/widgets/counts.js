@@ -1,14 +1,16 @@
 /** Counts of one camera over a window: totals, charts, a table, files. */
 
-import { call, download, streamPath } from "./api.js";
-import { BucketChart, loadUPlot } from "./charts.js";
-import { el, setText } from "./dom.js";
-import { Refresher } from "./refresher.js";
-import { sentence } from "./status.js";
-import { amount, duration, percent, span } from "./times.js";
+import { call, download, streamPath } from "../lib/api.js";
+import { el, setText } from "../lib/dom.js";
+import { Refresher } from "../lib/refresher.js";
+import { sentence } from "../lib/status.js";
+import { amount, percent, span } from "../lib/times.js";
+import { BucketChart } from "./charts.js";
+import { countsTable } from "./table.js";
+import { lineTile, tile, zoneTile } from "./tiles.js";
+import { loadUPlot } from "./uplot.js";
 
 const REFRESH_MS = 5000;
-const MAX_ROWS = 300;
 
 export class Counts {
   #id;
@@ -207,108 +209,10 @@ export class Counts {
     if (!this.#table.open || !this.#report) return;
     const lines = this.#named("lines");
     const zones = this.#named("zones");
-    const heads = [
-      "From – to",
-      "Seen",
-      ...lines.flatMap((line) => [
-        `${line.label}: ${line.in_name || "in"}`,
-        `${line.label}: ${line.out_name || "out"}`,
-      ]),
-      ...zones.flatMap((zone) => [`${zone.label}: on average`, `${zone.label}: at most`, `${zone.label}: entries`]),
-      "People on average",
-    ];
-    const buckets = this.#report.buckets.slice(-MAX_ROWS).reverse();
-    const cells = (bucket) => [
-      percent(bucket.coverage),
-      ...lines.flatMap(({ id }) => [bucket.lines[id]?.in, bucket.lines[id]?.out].map(amount)),
-      ...zones.flatMap(({ id }) =>
-        [bucket.zones[id]?.mean, bucket.zones[id]?.peak, bucket.zones[id]?.entries].map(amount),
-      ),
-      amount(bucket.people.mean),
-    ];
-    const left = this.#report.buckets.length - buckets.length;
-    this.#rows.replaceChildren(
-      el(
-        "table",
-        null,
-        el("caption", { class: "unseen" }, "Counts by bucket, newest first; a bucket that was not seen is missing"),
-        el(
-          "thead",
-          null,
-          el(
-            "tr",
-            null,
-            heads.map((text) => el("th", { scope: "col" }, text)),
-          ),
-        ),
-        el(
-          "tbody",
-          null,
-          buckets.map((bucket) =>
-            el(
-              "tr",
-              null,
-              el("th", { scope: "row" }, span(Date.parse(bucket.start), Date.parse(bucket.end), this.#period.zone)),
-              cells(bucket).map((text) => el("td", null, text)),
-            ),
-          ),
-        ),
-      ),
-      ...(left ? [el("p", { class: "hint" }, `${left} older buckets are in the files.`)] : []),
-    );
+    this.#rows.replaceChildren(...countsTable(this.#report, lines, zones, this.#period.zone));
   }
 }
 
 function series(label, colour, kind, value) {
   return { label, colour, kind, value, text: amount };
-}
-
-function tile(heading, number, unit, details, kind) {
-  return el(
-    "article",
-    { class: "tile", dataset: { kind } },
-    el("h3", null, heading),
-    el("p", { class: "tile-number" }, number, el("small", null, unit)),
-    el(
-      "dl",
-      null,
-      details.map(([label, value]) => el("div", null, el("dt", null, label), el("dd", null, value))),
-    ),
-  );
-}
-
-function lineTile(line, total) {
-  const pair = (name, value, kind) =>
-    el("p", { class: "tile-number", dataset: { kind } }, amount(value), el("small", null, name));
-  return el(
-    "article",
-    { class: "tile", dataset: { kind: "line", line: line.id } },
-    el("h3", null, line.label),
-    el(
-      "div",
-      { class: "tile-pair" },
-      pair(line.in_name || "in", total?.in, "in"),
-      pair(line.out_name || "out", total?.out, "out"),
-    ),
-    el(
-      "dl",
-      null,
-      el("div", null, el("dt", null, "difference"), el("dd", null, total ? signed(total.in - total.out) : "–")),
-    ),
-  );
-}
-
-function signed(value) {
-  return value > 0 ? `+${amount(value)}` : amount(value).replace("-", "−");
-}
-
-function zoneTile(zone, total) {
-  const stay = (seconds) => (seconds === null || seconds === undefined ? "–" : duration(seconds));
-  const details = [
-    ["at most", amount(total?.peak)],
-    ["entries", amount(total?.entries)],
-    ["half stay over", stay(total?.dwell_p50_s)],
-    ["1 in 10 over", stay(total?.dwell_p90_s)],
-  ];
-  return tile(zone.label, amount(total?.mean), "on average", details, "zone");
 }

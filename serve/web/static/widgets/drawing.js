@@ -1,7 +1,8 @@
 /** The drawing surface of the editor: shapes over a snapshot, made and moved by mouse, finger or keys. */
 
-import { el, setText, svg } from "./dom.js";
-import { centre, clamp, inArrow, pointsOf, withPoints } from "./geometry.js";
+import { el, setText, svg } from "../lib/dom.js";
+import { centre, clamp, inArrow, shifted } from "../lib/geometry.js";
+import { pointsOf, withPoints } from "../lib/shapes.js";
 
 const CLOSE_PX = 12;
 const DRAG_PX = 8;
@@ -347,18 +348,4 @@ export class Drawing {
       svg("path", { class: "cursor", d: `M${cursor[0] - 9},${cursor[1]} h18 M${cursor[0]},${cursor[1] - 9} v18` }),
     );
   }
-}
-
-/** Points moved together, as far as the picture goes. */
-function shifted(points, [dx, dy]) {
-  const limit = (values, by) => Math.min(Math.max(by, -Math.min(...values)), 1 - Math.max(...values));
-  const x = limit(
-    points.map((p) => p[0]),
-    dx,
-  );
-  const y = limit(
-    points.map((p) => p[1]),
-    dy,
-  );
-  return points.map((p) => clamp([p[0] + x, p[1] + y]));
 }

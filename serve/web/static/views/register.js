@@ -1,12 +1,13 @@
 /** Registering a camera, or changing one: tried first, saved afterwards. */
 
-import { call, streamPath } from "./api.js";
-import { announce, choice, el, field, setFieldError, setText } from "./dom.js";
-import { slug } from "./geometry.js";
-import { SOURCES, sourceForm } from "./sources.js";
-import { sentence, title } from "./status.js";
-import { find, refresh, streams } from "./streams.js";
-import { amount } from "./times.js";
+import { call, streamPath } from "../lib/api.js";
+import { announce, el, setText } from "../lib/dom.js";
+import { slug } from "../lib/names.js";
+import { sentence, title } from "../lib/status.js";
+import { find, refresh, streams } from "../lib/streams.js";
+import { choice, field, setFieldError } from "../widgets/fields.js";
+import { found, notice, refused } from "../widgets/probe.js";
+import { SOURCES, sourceForm } from "../widgets/sources.js";
 
 export function addView(host, { query }) {
   const form = new CameraForm(null, query.get("type") ?? "rtsp");
@@ -268,41 +269,4 @@ class CameraForm {
     }
     this.element.querySelector("[aria-invalid]")?.focus();
   }
-}
-
-function notice(heading, text, state = null) {
-  const words = el("div", { class: "picture-notice" }, el("strong", null, heading), el("span", null, text));
-  return el("div", { class: "picture vacant", dataset: state ? { state } : {} }, words);
-}
-
-function found(result) {
-  const picture = el("div", { class: "picture" }, el("img", { src: result.snapshot, alt: "Snapshot of the camera" }));
-  picture.style.aspectRatio = `${result.width} / ${result.height}`;
-  const fact = (label, value) => el("div", null, el("dt", null, label), el("dd", null, value));
-  const declared = result.declared_fps ? `, ${amount(result.declared_fps)} declared` : "";
-  return [
-    picture,
-    el("p", { class: "verdict good" }, "It works."),
-    el(
-      "dl",
-      { class: "figures" },
-      fact("Codec", result.codec ?? "–"),
-      fact("Size", `${result.width} × ${result.height}`),
-      fact(
-        "Frames a second",
-        result.measured_fps ? `${amount(result.measured_fps)} measured${declared}` : "too few to tell",
-      ),
-    ),
-  ];
-}
-
-function refused(reason) {
-  return [
-    notice("It does not work", `${sentence(reason)}.`, "failed"),
-    el(
-      "p",
-      { class: "hint" },
-      "You may save it all the same: the service keeps trying and starts when the camera answers.",
-    ),
-  ];
 }

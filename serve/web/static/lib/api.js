@@ -1,11 +1,15 @@
 /** Calls to the REST API: the token, problems in plain words, addresses. */
 
-import { askToken } from "./dialogs.js";
-
 const ROOT = new URL("api/v1/", document.baseURI);
 const TOKEN = "footfall-token";
 const TIMEOUT_MS = 60_000;
 let asking = null;
+let askToken = () => Promise.reject(new Error("nobody asks for the token"));
+
+/** ``prompt`` asks somebody for the token; it is told whether one was refused before. A library draws no dialogs. */
+export function useTokenPrompt(prompt) {
+  askToken = prompt;
+}
 
 /** An RFC 9457 problem; status 0 if there was no answer at all. */
 export class Problem extends Error {
@@ -74,10 +78,10 @@ export function liveAddress(id) {
 
 /** Hand a report to the browser as a file. */
 export async function download(path, query, name) {
-  const address = URL.createObjectURL(await call("GET", path, { query, as: "blob" }));
+  const blobUrl = URL.createObjectURL(await call("GET", path, { query, as: "blob" }));
   const link = document.createElement("a");
-  link.href = address;
+  link.href = blobUrl;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  setTimeout(() => URL.revokeObjectURL(blobUrl), 60_000);
 }

@@ -1,6 +1,6 @@
 /** Boxes, lines and zones on a canvas; lengths are CSS pixels, places are shares of the picture. */
 
-import { inArrow } from "./geometry.js";
+import { inArrow } from "../lib/geometry.js";
 
 const INK = "rgba(8, 16, 18, 0.72)";
 const LINE = "#7ee8d8";

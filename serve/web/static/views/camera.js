@@ -1,14 +1,15 @@
 /** One camera: live, its heatmap, its counts, and what can be done with it. */
 
-import { call, streamPath } from "./api.js";
-import { Counts } from "./counts.js";
-import { confirm } from "./dialogs.js";
-import { announce, el, setText } from "./dom.js";
-import { Heatmap } from "./heatmap.js";
-import { LivePicture } from "./live.js";
-import { Period } from "./period.js";
-import { Badge, Figures, sentence, since, title } from "./status.js";
-import { find, refresh, streams, subscribe } from "./streams.js";
+import { call, streamPath } from "../lib/api.js";
+import { announce, el, setText } from "../lib/dom.js";
+import { sentence, since, title } from "../lib/status.js";
+import { find, refresh, streams, subscribe } from "../lib/streams.js";
+import { Counts } from "../widgets/counts.js";
+import { confirm } from "../widgets/dialogs.js";
+import { Heatmap } from "../widgets/heatmap.js";
+import { LivePicture } from "../widgets/live.js";
+import { Period } from "../widgets/period.js";
+import { Badge, Figures } from "../widgets/state.js";
 
 export function cameraView(host, { id, path, query }) {
   const view = new CameraPage(id, path, query);

@@ -1,10 +1,11 @@
 /** Where people stood in a window, over a snapshot. */
 
-import { call, download, streamPath } from "./api.js";
-import { choice, el, setText } from "./dom.js";
-import { Refresher } from "./refresher.js";
-import { sentence } from "./status.js";
-import { amount, duration, percent, span } from "./times.js";
+import { call, download, streamPath } from "../lib/api.js";
+import { el, setText } from "../lib/dom.js";
+import { Refresher } from "../lib/refresher.js";
+import { sentence } from "../lib/status.js";
+import { amount, duration, percent, span } from "../lib/times.js";
+import { choice } from "./fields.js";
 
 const REFRESH_MS = 15_000;
 

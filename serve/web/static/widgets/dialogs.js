@@ -1,6 +1,7 @@
 /** Questions that must be answered before anything goes on. */
 
-import { el, field } from "./dom.js";
+import { el } from "../lib/dom.js";
+import { field } from "./fields.js";
 
 function show(dialog) {
   document.body.append(dialog);
