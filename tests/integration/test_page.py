@@ -17,6 +17,7 @@ from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.api.page import STATIC
 from serve.launch.service import Service, client
 from serve.settings import Settings
+from tests.conftest import ROOT
 from tests.integration.conftest import view_of, wait_frames
 from tests.waiting import wait_until
 
@@ -31,6 +32,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SOURCE_TYPES = json.loads((ROOT / "tests" / "web" / "source-types.json").read_text())
 CHARTS = (STATIC / "vendor" / "uPlot.iife.min.js").is_file()
 Shoot = Callable[[str], None]
 
@@ -83,6 +85,7 @@ def page(browser: Browser, service: Service, complaints: Complaints) -> Iterator
     )
     context.set_default_timeout(20_000)
     tab = context.new_page()
+    tab.route("**/api/v1/source-types", lambda route: route.fulfill(json=SOURCE_TYPES))  # until the service has them
     complaints.listen(tab)
     yield tab
     context.close()

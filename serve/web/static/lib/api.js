@@ -1,33 +1,83 @@
 /** Calls to the REST API: the token, problems in plain words, addresses. */
 
-const ROOT = new URL("api/v1/", document.baseURI);
+/** @import { AnyOptions, Answer, Method, Options, Path } from "../../types/call.js" */
+
 const TOKEN = "footfall-token";
 const TIMEOUT_MS = 60_000;
+/** @type {Promise<string> | null} */
 let asking = null;
+/** @type {(wrong: boolean) => Promise<string>} */
 let askToken = () => Promise.reject(new Error("nobody asks for the token"));
 
-/** ``prompt`` asks somebody for the token; it is told whether one was refused before. A library draws no dialogs. */
+/**
+ * Say who asks for the token: a library draws no dialogs.
+ *
+ * @param {(wrong: boolean) => Promise<string>} prompt is told whether one was refused before
+ */
 export function useTokenPrompt(prompt) {
   askToken = prompt;
 }
 
 /** An RFC 9457 problem; status 0 if there was no answer at all. */
 export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {{ type?: string, title?: string, detail?: string, errors?: { field: string, message: string }[] | null }} body
+   */
   constructor(status, body) {
     super(body.detail || body.title || "The service gave an answer that cannot be read.");
     this.status = status;
-    this.code = String(body.type ?? "")
-      .split(":")
-      .pop();
+    this.code = (body.type ?? "").split(":").pop();
     this.errors = body.errors ?? [];
   }
 }
 
-/** Call the API; ``as`` says what the answer is made into: json, blob or nothing. */
-export async function call(method, path, { query, body, as = "json", signal } = {}) {
+/**
+ * What went wrong, if it is something to tell; a mistake of ours goes on as it is.
+ *
+ * @param {unknown} error
+ */
+export function problemOf(error) {
+  if (error instanceof Problem) return error;
+  throw error;
+}
+
+/**
+ * Call the API; the types of all that goes in and comes out are those of its OpenAPI document.
+ *
+ * @template {Method} M
+ * @template {Path<M>} P
+ * @param {M} method
+ * @param {P} path
+ * @param {Options<M, P>} options
+ * @returns {Promise<Answer<M, P>>}
+ */
+export async function call(method, path, options) {
+  const answer = await send(method, path, options);
+  // That an answer is what the document says is the service's promise, which its own tests keep.
+  return /** @type {Answer<M, P>} */ (answer.status === 204 ? null : await answer.json());
+}
+
+/**
+ * The same for what is no JSON.
+ *
+ * @template {Path<"get">} P
+ * @param {P} path
+ * @param {Options<"get", P>} options
+ */
+export async function fetchBlob(path, options) {
+  return (await send("get", path, options)).blob();
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {AnyOptions} options
+ */
+async function send(method, path, options) {
   for (;;) {
     const token = sessionStorage.getItem(TOKEN);
-    const answer = await ask(method, address(path, query), body, token, signal);
+    const answer = await ask(method, addressOf(path, options), options, token);
     if (answer.status === 401) {
       // Many calls may learn of it at once; the question is put once.
       asking ??= askToken(token !== null).finally(() => (asking = null));
@@ -35,22 +85,28 @@ export async function call(method, path, { query, body, as = "json", signal } = 
       continue;
     }
     if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({ title: answer.statusText })));
-    if (as === "blob") return answer.blob();
-    return answer.status === 204 ? null : answer.json();
+    return answer;
   }
 }
 
-async function ask(method, url, body, token, signal) {
+/**
+ * @param {string} method
+ * @param {URL} url
+ * @param {AnyOptions} options
+ * @param {string | null} token
+ */
+async function ask(method, url, { body, signal }, token) {
+  /** @type {Record<string, string>} */
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const limits = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
   try {
     return await fetch(url, {
-      method,
+      method: method.toUpperCase(),
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.any ? AbortSignal.any(limits) : signal,
+      signal: AbortSignal.any(limits),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -58,30 +114,43 @@ async function ask(method, url, body, token, signal) {
   }
 }
 
-function address(path, query) {
-  const url = new URL(path, ROOT);
-  for (const [key, value] of Object.entries(query ?? {}))
-    if (value !== null && value !== undefined) url.searchParams.set(key, value);
+/**
+ * Relative to the page: the service may stand below a prefix of somebody's proxy.
+ *
+ * @param {string} path with {names} in it, as in the OpenAPI document
+ * @param {AnyOptions} options
+ */
+function addressOf(path, { path: parts = {}, query = {} }) {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(parts[name]));
+  const url = new URL(filled.slice(1), document.baseURI);
+  for (const [key, value] of Object.entries(query))
+    if (value !== null && value !== undefined) url.searchParams.set(key, String(value));
   return url;
 }
 
-export function streamPath(id, rest = "") {
-  return `streams/${encodeURIComponent(id)}${rest}`;
-}
-
-/** Where the live frames of a stream come from; a WebSocket cannot carry the token in a header. */
-export function liveAddress(id) {
-  const url = address(streamPath(id, "/tracks"), { picture: true, token: sessionStorage.getItem(TOKEN) });
+/**
+ * Where the live frames of a stream come from; a WebSocket cannot carry the token in a header.
+ *
+ * @param {string} stream
+ */
+export function liveAddress(stream) {
+  const query = { picture: true, token: sessionStorage.getItem(TOKEN) };
+  const url = addressOf("/api/v1/streams/{stream}/tracks", { path: { stream }, query });
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
 
-/** Hand a report to the browser as a file. */
-export async function download(path, query, name) {
-  const blobUrl = URL.createObjectURL(await call("GET", path, { query, as: "blob" }));
+/**
+ * Hand a file to the browser.
+ *
+ * @param {Blob} blob
+ * @param {string} filename
+ */
+export function download(blob, filename) {
+  const address = URL.createObjectURL(blob);
   const link = document.createElement("a");
-  link.href = blobUrl;
-  link.download = name;
+  link.href = address;
+  link.download = filename;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(blobUrl), 60_000);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -1,11 +1,19 @@
 /** Undo and redo over a value. */
 
-/** What was, what is, and what was undone. */
+/**
+ * What was, what is, and what was undone.
+ *
+ * @template Value
+ */
 export class History {
+  /** @type {Value[]} */
   #past = [];
+  /** @type {Value[]} */
   #future = [];
+  /** @type {string | null} */
   #reason = null;
 
+  /** @param {Value} value */
   constructor(value) {
     this.value = value;
     this.saved = value;
@@ -23,7 +31,10 @@ export class History {
     return this.#future.length > 0;
   }
 
-  /** Changes with the same ``reason`` in a row, such as the steps of one drag, are undone at once. */
+  /**
+   * @param {Value} value
+   * @param {string | null} reason changes with the same one in a row, such as the steps of one drag, are undone at once
+   */
   commit(value, reason = null) {
     if (reason === null || reason !== this.#reason) this.#past.push(this.value);
     this.#reason = reason;
@@ -37,16 +48,18 @@ export class History {
   }
 
   undo() {
-    if (!this.canUndo) return;
+    const before = this.#past.pop();
+    if (before === undefined) return;
     this.#future.push(this.value);
-    this.value = this.#past.pop();
+    this.value = before;
     this.settle();
   }
 
   redo() {
-    if (!this.canRedo) return;
+    const after = this.#future.pop();
+    if (after === undefined) return;
     this.#past.push(this.value);
-    this.value = this.#future.pop();
+    this.value = after;
     this.settle();
   }
 }

@@ -1,5 +1,9 @@
 /** Ids made of what people call things. */
 
+/**
+ * @param {string} wanted
+ * @param {Set<string>} taken
+ */
 export function freeId(wanted, taken) {
   if (!taken.has(wanted)) return wanted;
   for (let number = 2; ; number += 1) {
@@ -8,7 +12,11 @@ export function freeId(wanted, taken) {
   }
 }
 
-/** An id that the API takes, made of a name. */
+/**
+ * An id that the API takes, made of a name.
+ *
+ * @param {string} name
+ */
 export function slug(name) {
   return name
     .normalize("NFKD")

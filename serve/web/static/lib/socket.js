@@ -6,11 +6,16 @@ const LONGEST_MS = 15_000;
 export class ReconnectingSocket {
   #address;
   #onmessage;
+  /** @type {WebSocket | null} */
   #socket = null;
+  /** @type {ReturnType<typeof setTimeout> | null} */
   #timer = null;
   #delay = FIRST_MS;
 
-  /** ``address`` is called for every attempt; ``onmessage`` gets text and blobs. */
+  /**
+   * @param {() => URL} address is called for every attempt
+   * @param {(data: string | Blob) => void} onmessage
+   */
   constructor(address, onmessage) {
     this.#address = address;
     this.#onmessage = onmessage;
@@ -25,7 +30,7 @@ export class ReconnectingSocket {
   }
 
   close() {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const socket = this.#socket;
     this.#socket = null;

@@ -1,24 +1,35 @@
 /** The list of streams, asked for every two seconds while somebody looks. */
 
-import { call } from "./api.js";
+/** @import { StreamView } from "../../types/documents.js" */
+/** @import { Problem } from "./api.js" */
+
+import { call, problemOf } from "./api.js";
 
 const INTERVAL_MS = 2000;
+/** @type {Set<() => void>} */
 const listeners = new Set();
-let timer = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+/** @type {Promise<void> | null} */
 let running = null;
 
 export const streams = {
   /** Views as the API has them; null before the first answer. */
-  list: null,
+  list: /** @type {StreamView[] | null} */ (null),
   /** The problem of the last call, null if it went well. */
-  problem: null,
+  problem: /** @type {Problem | null} */ (null),
 };
 
-export function find(id) {
+/** @param {string} id */
+export function findStream(id) {
   return streams.list?.find((view) => view.id === id) ?? null;
 }
 
-/** ``listener`` is called now, if there is something to tell, and after every answer; returns how to end that. */
+/**
+ * ``listener`` is called now, if there is something to tell, and after every answer; returns how to end that.
+ *
+ * @param {() => void} listener
+ */
 export function subscribe(listener) {
   listeners.add(listener);
   if (streams.list || streams.problem) listener();
@@ -34,10 +45,10 @@ export function refresh() {
 async function load() {
   clearTimeout(timer);
   try {
-    streams.list = await call("GET", "streams");
+    streams.list = await call("get", "/api/v1/streams", {});
     streams.problem = null;
-  } catch (problem) {
-    streams.problem = problem;
+  } catch (error) {
+    streams.problem = problemOf(error);
   }
   for (const listener of [...listeners]) listener();
   schedule();

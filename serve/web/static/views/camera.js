@@ -1,9 +1,12 @@
 /** One camera: live, its heatmap, its counts, and what can be done with it. */
 
-import { call, streamPath } from "../lib/api.js";
+/** @import { StreamView } from "../../types/documents.js" */
+/** @import { MakeView } from "../../types/views.js" */
+
+import { call, problemOf } from "../lib/api.js";
 import { announce, el, setText } from "../lib/dom.js";
 import { sentence, since, title } from "../lib/status.js";
-import { find, refresh, streams, subscribe } from "../lib/streams.js";
+import { findStream, refresh, streams, subscribe } from "../lib/streams.js";
 import { Counts } from "../widgets/counts.js";
 import { confirm } from "../widgets/dialogs.js";
 import { Heatmap } from "../widgets/heatmap.js";
@@ -11,12 +14,15 @@ import { LivePicture } from "../widgets/live.js";
 import { Period } from "../widgets/period.js";
 import { Badge, Figures } from "../widgets/state.js";
 
+const PATH = "/api/v1/streams/{stream}";
+
+/** @type {MakeView} */
 export function cameraView(host, { id, path, query }) {
   const view = new CameraPage(id, path, query);
   host.append(view.element);
   const leave = subscribe(() => view.update());
   return {
-    title: title(find(id) ?? { id, name: "" }),
+    title: title(findStream(id) ?? { id, name: "" }),
     destroy() {
       leave();
       view.destroy();
@@ -28,6 +34,7 @@ class CameraPage {
   #id;
   #path;
   #started = false;
+  /** @type {StreamView | null} */
   #view = null;
   #name = el("h1", { tabindex: "-1" });
   #place = el("p", { class: "muted" });
@@ -39,6 +46,11 @@ class CameraPage {
   #body = el("div", { class: "camera-body" });
   #toggle = el("button", { type: "button", class: "button", onclick: () => this.#switch() }, "Stop");
 
+  /**
+   * @param {string} id
+   * @param {string} path of this view, in the page's address
+   * @param {URLSearchParams} query
+   */
   constructor(id, path, query) {
     this.#id = id;
     this.#path = path;
@@ -103,7 +115,7 @@ class CameraPage {
 
   /** The newest word on this camera, with the list of all. */
   update() {
-    const view = find(this.#id);
+    const view = findStream(this.#id);
     if (!view) {
       if (streams.list) this.#gone();
       return;
@@ -151,13 +163,14 @@ class CameraPage {
 
   // -- what can be done
 
+  /** @param {() => Promise<void>} work */
   async #try(work) {
     this.#message.hidden = true;
     try {
       await work();
-    } catch (problem) {
+    } catch (error) {
       this.#message.hidden = false;
-      this.#message.replaceChildren(el("p", null, sentence(problem.message)));
+      this.#message.replaceChildren(el("p", null, sentence(problemOf(error).message)));
     }
   }
 
@@ -174,7 +187,7 @@ class CameraPage {
     if (!sure) return;
     this.#toggle.disabled = true;
     await this.#try(async () => {
-      await call("PATCH", streamPath(this.#id), { body: { enabled: !view.enabled } });
+      await call("patch", PATH, { path: { stream: this.#id }, body: { enabled: !view.enabled } });
       await refresh();
     });
     this.#toggle.disabled = false;
@@ -194,7 +207,7 @@ class CameraPage {
     });
     if (purge === null) return;
     await this.#try(async () => {
-      await call("DELETE", streamPath(this.#id), { query: { purge } });
+      await call("delete", PATH, { path: { stream: this.#id }, query: { purge } });
       announce(`${title(view)} is deleted.`);
       location.hash = "#/";
       await refresh();

@@ -1,5 +1,8 @@
 /** All cameras: live pictures, how they are, and which of them need somebody. */
 
+/** @import { StreamView } from "../../types/documents.js" */
+/** @import { MakeView } from "../../types/views.js" */
+
 import { el, setText } from "../lib/dom.js";
 import { title } from "../lib/status.js";
 import { streams, subscribe } from "../lib/streams.js";
@@ -15,6 +18,7 @@ class Card {
   #name = el("a");
   #site = el("p", { class: "card-site" });
 
+  /** @param {string} id */
   constructor(id) {
     this.#picture = new LivePicture(id);
     this.#name.href = `#/cameras/${encodeURIComponent(id)}`;
@@ -32,6 +36,7 @@ class Card {
     );
   }
 
+  /** @param {StreamView} view */
   update(view) {
     setText(this.#name, title(view));
     setText(this.#site, [view.site, view.name && view.name !== view.id ? view.id : ""].filter(Boolean).join(" · "));
@@ -68,7 +73,9 @@ function empty() {
   );
 }
 
+/** @type {MakeView} */
 export function camerasView(host) {
+  /** @type {Map<string, Card>} */
   const cards = new Map();
   const grid = el("ul", { class: "grid" });
   const search = el("input", { type: "search", placeholder: "Name, site or id", "aria-label": "Find a camera" });
@@ -91,6 +98,7 @@ export function camerasView(host) {
   const loading = el("p", { class: "muted", role: "status" }, "Asking the service for its cameras…");
   host.append(loading);
 
+  /** @param {StreamView} view */
   function matches(view) {
     const words = search.value.trim().toLowerCase();
     const text = `${view.name} ${view.site} ${view.id}`.toLowerCase();

@@ -1,14 +1,20 @@
 /** Lines and zones of one camera: drawn on a snapshot, named, saved with their version. */
 
-import { call, streamPath } from "../lib/api.js";
+/** @import { Geometry, Point, Shape, StreamView } from "../../types/documents.js" */
+/** @import { MakeView } from "../../types/views.js" */
+/** @import { Problem } from "../lib/api.js" */
+/** @import { Change } from "../widgets/shape-panel.js" */
+
+import { call, fetchBlob, problemOf } from "../lib/api.js";
 import { announce, el, setText } from "../lib/dom.js";
 import { crossesItself } from "../lib/geometry.js";
 import { History } from "../lib/history.js";
-import { documentOf, freeName, shapesOf } from "../lib/shapes.js";
+import { documentOf, freeName, nameOf, shapesOf } from "../lib/shapes.js";
 import { sentence, stateWord, title } from "../lib/status.js";
 import { Drawing } from "../widgets/drawing.js";
-import { field, setFieldError } from "../widgets/fields.js";
+import { ShapePanel } from "../widgets/shape-panel.js";
 
+/** @type {MakeView} */
 export function editorView(host, { id }) {
   const view = new Editor(id);
   host.append(view.element);
@@ -21,13 +27,20 @@ export function editorView(host, { id }) {
 }
 
 class Editor {
-  history = new History([]);
+  history = new History(/** @type {Shape[]} */ ([]));
   #id;
+  /** @type {number | null} */
   #version = null;
+  /** @type {number[][] | null} */
   #homography = null;
+  /** @type {string | null} */
   #selected = null;
   #made = 0;
+  /** @type {StreamView | null} */
+  #view = null;
+  /** @type {string | null} */
   #snapshot = null;
+  /** @type {Map<string, ShapePanel>} */
   #panels = new Map();
   #heading = el("h1", { tabindex: "-1" }, "Lines and zones");
   #message = el("div", { class: "message", role: "alert", hidden: true });
@@ -61,14 +74,16 @@ class Editor {
     removed: (key) => this.#remove(key),
     toolChanged: () => this.#showTools(),
   });
+  /** @param {KeyboardEvent} event */
   #onkey = (event) => {
-    const typing = event.target.matches?.("input, textarea, select");
+    const typing = event.target instanceof Element && event.target.matches("input, select");
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
       event.preventDefault();
       this.#step(event.shiftKey ? "redo" : "undo");
     }
   };
 
+  /** @param {string} id */
   constructor(id) {
     this.#id = id;
     this.element = el(
@@ -121,38 +136,41 @@ class Editor {
   /** Take the camera as it is now; what is drawn here is replaced. */
   async load() {
     try {
-      const view = await call("GET", streamPath(this.#id));
-      this.view = view;
+      const view = await call("get", "/api/v1/streams/{stream}", { path: { stream: this.#id } });
+      this.#view = view;
       setText(this.#heading, `Lines and zones: ${title(view)}`);
       this.#take(view.geometry);
       this.#say(null);
       await this.#loadSnapshot();
-    } catch (problem) {
-      this.#say(sentence(problem.message));
+    } catch (error) {
+      this.#say(sentence(problemOf(error).message));
     }
   }
 
   async #loadSnapshot() {
-    if (this.view.state !== "running") {
-      const reason = this.view.error ? `: ${this.view.error}` : "";
+    const view = this.#view;
+    if (!view) return;
+    if (view.state !== "running") {
+      const reason = view.error ? `: ${view.error}` : "";
       this.#drawing.showReason(
-        `No snapshot, because the camera is not running (${stateWord(this.view).toLowerCase()}${reason}).`,
+        `No snapshot, because the camera is not running (${stateWord(view).toLowerCase()}${reason}).`,
       );
       return;
     }
     this.#renew.disabled = true;
     try {
-      const blob = await call("GET", streamPath(this.#id, "/snapshot.jpg"), { as: "blob" });
+      const blob = await fetchBlob("/api/v1/streams/{stream}/snapshot.jpg", { path: { stream: this.#id } });
       if (this.#snapshot) URL.revokeObjectURL(this.#snapshot);
       this.#snapshot = URL.createObjectURL(blob);
-      this.#drawing.showSnapshot(this.#snapshot, this.view);
-    } catch (problem) {
-      this.#drawing.showReason(sentence(problem.message));
+      this.#drawing.showSnapshot(this.#snapshot, view);
+    } catch (error) {
+      this.#drawing.showReason(sentence(problemOf(error).message));
     } finally {
       this.#renew.disabled = false;
     }
   }
 
+  /** @param {Geometry} geometry */
   #take(geometry) {
     this.#version = geometry.version;
     this.#homography = geometry.homography;
@@ -161,6 +179,10 @@ class Editor {
     this.#render();
   }
 
+  /**
+   * @param {string | null} text
+   * @param {HTMLElement[]} actions
+   */
   #say(text, ...actions) {
     this.#message.hidden = !text;
     this.#message.replaceChildren(...(text ? [el("p", null, text), ...actions] : []));
@@ -168,24 +190,34 @@ class Editor {
 
   // -- changes
 
+  /** @param {Shape["kind"]} tool */
   #toggle(tool) {
     this.#drawing.take(this.#drawing.tool === tool ? null : tool);
   }
 
+  /**
+   * @param {Shape["kind"]} kind
+   * @param {Point[]} points
+   */
   #add(kind, points) {
     this.#made += 1;
-    const shape = { kind, key: `new/${this.#made}`, name: freeName(kind, this.history.value) };
-    if (kind === "line") Object.assign(shape, { a: points[0], b: points[1], in_name: "in", out_name: "out" });
-    else Object.assign(shape, { polygon: points, dwell_min_s: 3 });
+    const common = { key: `new/${this.#made}`, name: freeName(kind, this.history.value) };
+    /** @type {Shape} */
+    const shape =
+      kind === "line"
+        ? { ...common, kind, a: points[0], b: points[1], in_name: "in", out_name: "out" }
+        : { ...common, kind, polygon: points, dwell_min_s: 3 };
     this.history.commit([...this.history.value, shape]);
     this.#selected = shape.key;
     this.#render();
-    const name = this.#panels.get(shape.key).element.querySelector("input");
-    name.focus({ preventScroll: true });
-    name.select();
+    this.#panels.get(shape.key)?.focusName();
     announce(`${shape.name} is drawn.`);
   }
 
+  /**
+   * @param {Shape} shape
+   * @param {string | null} reason
+   */
   #change(shape, reason) {
     this.history.commit(
       this.history.value.map((one) => (one.key === shape.key ? shape : one)),
@@ -194,11 +226,22 @@ class Editor {
     this.#render();
   }
 
+  /**
+   * @param {string} key
+   * @param {Change} change
+   */
   #edit(key, change) {
     const shape = this.history.value.find((one) => one.key === key);
-    this.#change({ ...shape, ...change }, `edit/${key}/${Object.keys(change)}`);
+    if (shape) this.#change({ ...shape, ...change }, `edit/${key}/${Object.keys(change)}`);
   }
 
+  /** @param {string} key */
+  #turn(key) {
+    const line = this.history.value.find((one) => one.key === key);
+    if (line?.kind === "line") this.#change({ ...line, a: line.b, b: line.a }, null);
+  }
+
+  /** @param {string} key */
   #remove(key) {
     this.history.commit(this.history.value.filter((one) => one.key !== key));
     if (this.#selected === key) this.#selected = null;
@@ -206,11 +249,13 @@ class Editor {
     this.#line.focus();
   }
 
+  /** @param {string | null} key */
   #select(key) {
     this.#selected = key;
     this.#render();
   }
 
+  /** @param {"undo" | "redo"} direction */
   #step(direction) {
     if (direction === "undo" && this.#drawing.undoPoint()) return;
     this.history[direction]();
@@ -221,19 +266,21 @@ class Editor {
     const bent = this.history.value.find((shape) => shape.kind === "zone" && crossesItself(shape.polygon));
     if (bent) {
       this.#select(bent.key);
-      this.#say(`The sides of ${bent.name || bent.id} cross each other. Move its corners until they do not.`);
+      this.#say(`The sides of ${nameOf(bent)} cross each other. Move its corners until they do not.`);
       return;
     }
     this.#save.disabled = true;
     try {
-      const saved = await call("PUT", streamPath(this.#id, "/geometry"), {
+      const saved = await call("put", "/api/v1/streams/{stream}/geometry", {
+        path: { stream: this.#id },
         body: documentOf(this.history.value, this.#homography, version),
       });
       this.#take(saved);
       this.#say(null);
       announce("Saved. Counting goes on with it from the next frame.");
       setText(this.#save, "Saved");
-    } catch (problem) {
+    } catch (error) {
+      const problem = problemOf(error);
       if (problem.status === 409) this.#conflict();
       else this.#explain(problem);
     } finally {
@@ -249,12 +296,16 @@ class Editor {
     );
   }
 
-  /** The API names parts by their place, such as zones[0].polygon; people know them by name. */
+  /**
+   * The API names parts by their place, such as zones[0].polygon; people know them by name.
+   *
+   * @param {Problem} problem
+   */
   #explain(problem) {
     const found = /^(line|zone)s\[(\d+)\]/.exec(problem.message);
     const shape = found && this.history.value.filter((one) => one.kind === found[1])[Number(found[2])];
     if (shape) this.#select(shape.key);
-    const text = shape ? problem.message.replace(found[0], shape.name || shape.id) : problem.message;
+    const text = shape ? problem.message.replace(found[0], nameOf(shape)) : problem.message;
     this.#say(`Not saved: ${text}`);
   }
 
@@ -271,7 +322,7 @@ class Editor {
       }
     shapes.forEach((shape, place) => {
       let panel = this.#panels.get(shape.key);
-      if (!panel) this.#panels.set(shape.key, (panel = this.#panel(shape)));
+      if (!panel) this.#panels.set(shape.key, (panel = this.#panel(shape.key, shape.kind)));
       if (this.#list.children[place] !== panel.element)
         this.#list.insertBefore(panel.element, this.#list.children[place] ?? null);
       panel.update(shape, shape.key === this.#selected);
@@ -280,108 +331,27 @@ class Editor {
   }
 
   #showTools() {
-    const tool = this.#drawing?.tool ?? null;
+    const tool = this.#drawing.tool;
     this.#line.setAttribute("aria-pressed", String(tool === "line"));
     this.#zone.setAttribute("aria-pressed", String(tool === "zone"));
-    this.#finish.hidden = !this.#drawing?.canFinish;
+    this.#finish.hidden = !this.#drawing.canFinish;
     this.#undo.disabled = !this.history.canUndo && tool === null;
     this.#redo.disabled = !this.history.canRedo;
     this.#save.disabled = !this.history.changed;
     if (this.history.changed) setText(this.#save, "Save");
   }
 
-  #panel(shape) {
-    return shape.kind === "line" ? this.#linePanel(shape.key) : this.#zonePanel(shape.key);
-  }
-
-  #input(key, property, props) {
-    return el("input", {
-      maxlength: "200",
-      ...props,
-      onfocus: () => this.#selected !== key && this.#select(key),
-      oninput: (event) => this.#edit(key, { [property]: event.target.value }),
-      onchange: () => this.history.settle(),
+  /**
+   * @param {string} key
+   * @param {Shape["kind"]} kind
+   */
+  #panel(key, kind) {
+    return new ShapePanel(kind, {
+      edited: (change) => this.#edit(key, change),
+      settled: () => this.history.settle(),
+      selected: () => this.#selected !== key && this.#select(key),
+      turned: () => this.#turn(key),
+      removed: () => this.#remove(key),
     });
   }
-
-  #linePanel(key) {
-    const name = this.#input(key, "name");
-    const inward = this.#input(key, "in_name");
-    const outward = this.#input(key, "out_name");
-    const swap = el(
-      "button",
-      {
-        type: "button",
-        class: "button quiet",
-        onclick: () => {
-          const line = this.history.value.find((one) => one.key === key);
-          this.#change({ ...line, a: line.b, b: line.a }, null);
-        },
-      },
-      "Turn the arrow",
-    );
-    const fields = [
-      field("Name", name),
-      el("div", { class: "pair" }, field("With the arrow", inward), field("Against it", outward)),
-    ];
-    return this.#frame(key, "Line", fields, [swap], (line) => {
-      show(name, line.name);
-      show(inward, line.in_name);
-      show(outward, line.out_name);
-    });
-  }
-
-  #zonePanel(key) {
-    const name = this.#input(key, "name");
-    const dwell = el("input", {
-      type: "number",
-      min: "0",
-      max: "3600",
-      step: "0.5",
-      required: true,
-      onchange: () => this.history.settle(),
-      oninput: () => {
-        const valid = dwell.checkValidity();
-        setFieldError(box, valid ? null : "0 to 3600 seconds, in steps of half a second.");
-        if (valid) this.#edit(key, { dwell_min_s: dwell.valueAsNumber });
-      },
-    });
-    const box = field("A stay counts after (seconds)", dwell);
-    return this.#frame(key, "Zone", [field("Name", name), box], [], (zone) => {
-      show(name, zone.name);
-      show(dwell, String(zone.dwell_min_s));
-    });
-  }
-
-  #frame(key, word, fields, actions, fill) {
-    const id = el("span", { class: "muted" });
-    const remove = el(
-      "button",
-      { type: "button", class: "button quiet danger-text", onclick: () => this.#remove(key) },
-      "Delete",
-    );
-    const element = el(
-      "li",
-      {
-        class: "shape-panel",
-        dataset: { kind: word.toLowerCase() },
-        onclick: () => this.#selected !== key && this.#select(key),
-      },
-      el("div", { class: "shape-head" }, el("span", { class: "shape-kind" }, word), id),
-      fields,
-      el("div", { class: "actions" }, actions, remove),
-    );
-    const update = (shape, active) => {
-      element.classList.toggle("active", active);
-      setText(id, shape.id ? `in reports: ${shape.id}` : "new");
-      remove.setAttribute("aria-label", `Delete ${shape.name || shape.id}`);
-      fill(shape);
-    };
-    return { element, update };
-  }
-}
-
-/** The field that is being typed in keeps what was typed. */
-function show(input, value) {
-  if (input.value !== value && (input !== document.activeElement || input.type !== "number")) input.value = value;
 }

@@ -1,5 +1,10 @@
 /** Buckets over time, drawn by uPlot: what was not seen is hatched, never a zero. */
 
+/** @import { Bucket, CountsReport } from "../../types/documents.js" */
+/** @import { Timeline } from "../lib/timeline.js" */
+/** @import { UPlot } from "./uplot.js" */
+/** @typedef {InstanceType<UPlot>} Plot */
+
 import { el, setText } from "../lib/dom.js";
 import { amountRange, inTime } from "../lib/timeline.js";
 import { clock, day, isoDay, span } from "../lib/times.js";
@@ -7,27 +12,39 @@ import { clock, day, isoDay, span } from "../lib/times.js";
 const HEIGHT_PX = 190;
 const STRIP_PX = 5;
 const DAY_S = 86_400;
+/** @param {string} name of a CSS variable */
 function themed(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
 /**
- * One chart.
- *
- * A series has a ``label``, the name of a CSS colour, a ``kind`` (up or down for amounts, area or line for levels), a
- * ``value`` that reads a bucket, and a ``text`` that writes a value.
+ * @typedef {object} Series
+ * @property {string} label
+ * @property {string} colour name of a CSS variable
+ * @property {"up" | "down" | "area" | "line"} kind up or down for amounts, area or line for levels
+ * @property {(bucket: Bucket) => number | null | undefined} value
+ * @property {(value: number | null | undefined) => string} text
  */
+
+/** One chart. */
 export class BucketChart {
   #UPlot;
   #series;
   #zone;
   #sync;
+  /** @type {Plot | null} */
   #plot = null;
-  #data = null;
+  /** @type {Timeline} */
+  #data = { start: 0, end: 0, starts: [], ends: [], buckets: [], gaps: [] };
   #readout = el("p", { class: "chart-readout", "aria-hidden": "true" });
   #host = el("div", { class: "chart-plot" });
+  /** @type {CanvasPattern | null} */
   #hatch = null;
 
+  /**
+   * @param {UPlot} UPlot
+   * @param {{ heading: string, series: Series[], zone: string, sync: string }} spec ``sync``: charts that share a cursor
+   */
   constructor(UPlot, { heading, series, zone, sync }) {
     this.#UPlot = UPlot;
     this.#series = series;
@@ -58,7 +75,7 @@ export class BucketChart {
     this.#plot?.destroy();
   }
 
-  /** ``report`` is the API's answer. */
+  /** @param {CountsReport} report */
   show(report) {
     this.#data = inTime(report);
     this.#paint();
@@ -86,11 +103,13 @@ export class BucketChart {
 
   #paint() {
     const width = this.#host.clientWidth;
-    if (!this.#data || !width) return;
+    const data = this.#data;
+    if (data.end <= data.start || !width) return;
+    /** @type {import("uplot").AlignedData} */
     const columns = [
-      this.#data.starts,
+      data.starts,
       ...this.#series.map(({ value, kind }) =>
-        this.#data.buckets.map((bucket) => {
+        data.buckets.map((bucket) => {
           const amount = bucket ? value(bucket) : null;
           return amount === null || amount === undefined ? null : kind === "down" ? -amount : amount;
         }),
@@ -100,6 +119,10 @@ export class BucketChart {
     else this.#plot = new this.#UPlot(this.#options(width), columns, this.#host);
   }
 
+  /**
+   * @param {number} width
+   * @returns {import("uplot").Options}
+   */
   #options(width) {
     const ink = themed("--muted");
     const grid = { stroke: themed("--grid"), width: 1 };
@@ -151,6 +174,10 @@ export class BucketChart {
     };
   }
 
+  /**
+   * @param {Series} series
+   * @returns {import("uplot").Series}
+   */
   #style({ colour, kind }) {
     const tone = themed(colour);
     const filled = kind !== "line";
@@ -164,19 +191,29 @@ export class BucketChart {
     };
   }
 
-  /** The left and right edge of a bucket, canvas pixels. */
+  /**
+   * The left and right edge of a bucket, canvas pixels.
+   *
+   * @param {Plot} plot
+   * @param {number} index
+   */
   #edges(plot, index) {
     const left = plot.valToPos(Math.max(this.#data.starts[index], this.#data.start), "x", true);
     const right = plot.valToPos(Math.min(this.#data.ends[index], this.#data.end), "x", true);
     return [Math.round(left), Math.max(Math.round(right), Math.round(left) + 1)];
   }
 
+  /**
+   * @param {Plot} plot
+   * @param {number} series its place among the columns
+   * @param {Series["kind"]} kind
+   */
   #bars(plot, series, kind) {
     const fill = new Path2D();
     const stroke = new Path2D();
     const zero = Math.round(plot.valToPos(0, "y", true));
     plot.data[series].forEach((value, index) => {
-      if (value === null || value === 0) return;
+      if (!value) return;
       const [left, right] = this.#edges(plot, index);
       const gap = kind !== "area" && right - left > 4 ? 1 : 0;
       const top = Math.round(plot.valToPos(value, "y", true));
@@ -187,11 +224,16 @@ export class BucketChart {
     return { fill, stroke };
   }
 
+  /**
+   * @param {Plot} plot
+   * @param {number} series its place among the columns
+   */
   #steps(plot, series) {
     const stroke = new Path2D();
+    /** @type {number | null} */
     let before = null;
     plot.data[series].forEach((value, index) => {
-      if (value === null) {
+      if (value === null || value === undefined) {
         before = null;
         return;
       }
@@ -205,7 +247,11 @@ export class BucketChart {
     return { stroke };
   }
 
-  /** Behind everything: hatching where nothing was seen; below, the share of each bucket that was. */
+  /**
+   * Behind everything: hatching where nothing was seen; below, the share of each bucket that was.
+   *
+   * @param {Plot} plot
+   */
   #drawGaps(plot) {
     const { ctx, bbox } = plot;
     const strip = STRIP_PX * devicePixelRatio;
@@ -213,7 +259,8 @@ export class BucketChart {
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    ctx.fillStyle = this.#hatch ??= hatch(ctx, themed("--hatch"));
+    this.#hatch ??= hatch(ctx, themed("--hatch"));
+    if (this.#hatch) ctx.fillStyle = this.#hatch;
     for (const [start, end] of this.#data.gaps) {
       const left = plot.valToPos(start, "x", true);
       ctx.fillRect(left, bbox.top, plot.valToPos(end, "x", true) - left, bbox.height);
@@ -228,6 +275,7 @@ export class BucketChart {
     ctx.restore();
   }
 
+  /** @param {Plot} plot */
   #drawZero(plot) {
     const { ctx, bbox } = plot;
     const y = Math.round(plot.valToPos(0, "y", true)) + 0.5;
@@ -242,8 +290,10 @@ export class BucketChart {
     ctx.restore();
   }
 
+  /** @param {number[]} marks */
   #marks(marks) {
     const step = marks.length > 1 ? marks[1] - marks[0] : DAY_S;
+    /** @type {string | null} */
     let before = null;
     return marks.map((mark) => {
       const today = isoDay(mark * 1000, this.#zone);
@@ -275,11 +325,16 @@ export class BucketChart {
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} colour
+ */
 function hatch(context, colour) {
   const size = Math.round(8 * devicePixelRatio);
   const tile = document.createElement("canvas");
   tile.width = tile.height = size;
   const pen = tile.getContext("2d");
+  if (!pen) return null;
   pen.strokeStyle = colour;
   pen.lineWidth = devicePixelRatio;
   pen.beginPath();

@@ -1,7 +1,14 @@
 /** Counts of one camera over a window: totals, charts, a table, files. */
 
-import { call, download, streamPath } from "../lib/api.js";
+/** @import { Bucket, CountsReport, Geometry } from "../../types/documents.js" */
+/** @import { NamedLine, NamedZone } from "../lib/named.js" */
+/** @import { Series } from "./charts.js" */
+/** @import { Period } from "./period.js" */
+/** @import { UPlot } from "./uplot.js" */
+
+import { call, download, fetchBlob, problemOf } from "../lib/api.js";
 import { el, setText } from "../lib/dom.js";
+import { named } from "../lib/named.js";
 import { Refresher } from "../lib/refresher.js";
 import { sentence } from "../lib/status.js";
 import { amount, percent, span } from "../lib/times.js";
@@ -10,13 +17,19 @@ import { countsTable } from "./table.js";
 import { lineTile, tile, zoneTile } from "./tiles.js";
 import { loadUPlot } from "./uplot.js";
 
+const PATH = "/api/v1/streams/{stream}/counts";
 const REFRESH_MS = 5000;
 
 export class Counts {
   #id;
   #period;
+  /** @type {Pick<Geometry, "lines" | "zones"> & { version?: number }} */
   #geometry = { lines: [], zones: [] };
+  /** @type {{ lines: NamedLine[], zones: NamedZone[] }} */
+  #named = { lines: [], zones: [] };
+  /** @type {CountsReport | null} */
   #report = null;
+  /** @type {BucketChart[]} */
   #charts = [];
   #shape = "";
   #totals = el("div", { class: "totals" });
@@ -57,6 +70,10 @@ export class Counts {
     this.#table,
   );
 
+  /**
+   * @param {string} id
+   * @param {Period} period
+   */
   constructor(id, period) {
     this.#id = id;
     this.#period = period;
@@ -73,67 +90,76 @@ export class Counts {
     this.#dropCharts();
   }
 
-  /** Names come from what is drawn now. */
+  /**
+   * Names come from what is drawn now.
+   *
+   * @param {Geometry} geometry
+   */
   useGeometry(geometry) {
     if (this.#geometry.version === geometry.version) return;
     this.#geometry = geometry;
-    if (this.#report) this.#show();
+    if (this.#report) this.#show(this.#report);
   }
 
+  /** @param {AbortSignal} signal */
   async #load(signal) {
     try {
-      this.#report = await call("GET", streamPath(this.#id, "/counts"), { query: this.#period.query(), signal });
+      this.#report = await call("get", PATH, { path: { stream: this.#id }, query: this.#query("json"), signal });
       this.#message.hidden = true;
-      await this.#show();
-    } catch (problem) {
-      if (signal.aborted) throw problem;
-      this.#message.hidden = false;
-      setText(this.#message, sentence(problem.message));
+      await this.#show(this.#report);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#fail(error);
     }
     this.element.setAttribute("aria-busy", "false");
   }
 
+  /** @param {"csv" | "parquet"} format */
   async #download(format) {
-    const query = { ...this.#period.query(), format };
+    const query = this.#query(format);
     try {
-      await download(streamPath(this.#id, "/counts"), query, `${this.#id}-${query.bucket}.${format}`);
-    } catch (problem) {
-      this.#message.hidden = false;
-      setText(this.#message, sentence(problem.message));
+      const blob = await fetchBlob(PATH, { path: { stream: this.#id }, query });
+      download(blob, `${this.#id}-${query.bucket}.${format}`);
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  /**
+   * @template {"json" | "csv" | "parquet"} Format
+   * @param {Format} format
+   */
+  #query(format) {
+    return { ...this.#period.query(), format };
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#message.hidden = false;
+    setText(this.#message, sentence(problemOf(error).message));
   }
 
   // -- what there is to show
 
-  /** Lines and zones that are drawn, and those of the past that still have numbers in this window. */
-  #named(kind) {
-    const drawn = this.#geometry[kind] ?? [];
-    const known = new Set(drawn.map((item) => item.id));
-    const past = Object.keys(this.#report.total[kind]).filter((id) => !known.has(id));
-    return [
-      ...drawn.map((item) => ({ ...item, label: item.name || item.id })),
-      ...past.map((id) => ({ id, label: `${id} (not drawn any more)`, in_name: "in", out_name: "out" })),
-    ];
-  }
-
-  async #show() {
-    const report = this.#report;
+  /** @param {CountsReport} report */
+  async #show(report) {
+    this.#named = named(this.#geometry, report.total);
     const [from, to] = [Date.parse(report.start), Date.parse(report.end)];
     setText(this.#window, `${span(from, to, this.#period.zone)}, ${percent(report.total.coverage)} of it seen`);
-    this.#showTotals();
+    this.#showTotals(report.total);
     this.#showTable();
     this.#table.hidden = report.buckets.length === 0;
     const UPlot = await loadUPlot();
     if (report !== this.#report) return;
-    if (UPlot) this.#showCharts(UPlot);
+    if (UPlot) this.#showCharts(UPlot, report);
     else this.#explainMissing();
   }
 
-  #showTotals() {
-    const { total } = this.#report;
+  /** @param {CountsReport["total"]} total */
+  #showTotals(total) {
     const tiles = [
-      ...this.#named("lines").map((line) => lineTile(line, total.lines[line.id])),
-      ...this.#named("zones").map((zone) => zoneTile(zone, total.zones[zone.id])),
+      ...this.#named.lines.map((line) => lineTile(line, total.lines[line.id])),
+      ...this.#named.zones.map((zone) => zoneTile(zone, total.zones[zone.id])),
       tile(
         "People in the picture",
         amount(total.people.mean),
@@ -145,8 +171,12 @@ export class Counts {
     this.#totals.replaceChildren(...tiles);
   }
 
-  #showCharts(UPlot) {
-    const shape = JSON.stringify([this.#named("lines"), this.#named("zones"), this.#period.zone]);
+  /**
+   * @param {UPlot} UPlot
+   * @param {CountsReport} report
+   */
+  #showCharts(UPlot, report) {
+    const shape = JSON.stringify([this.#named, this.#period.zone]);
     if (shape !== this.#shape || !this.#charts.length) {
       this.#shape = shape;
       this.#dropCharts();
@@ -154,12 +184,12 @@ export class Counts {
       this.#plots.replaceChildren(...this.#charts.map((chart) => chart.element));
     }
     this.#key.hidden = false;
-    for (const chart of this.#charts) chart.show(this.#report);
+    for (const chart of this.#charts) chart.show(report);
   }
 
   #specs() {
     const common = { zone: this.#period.zone, sync: `counts-${this.#id}` };
-    const lines = this.#named("lines").map((line) => ({
+    const lines = this.#named.lines.map((line) => ({
       ...common,
       heading: `${line.label}: crossings`,
       series: [
@@ -167,7 +197,7 @@ export class Counts {
         series(line.out_name || "out", "--out", "down", (bucket) => bucket.lines[line.id]?.out),
       ],
     }));
-    const zones = this.#named("zones").map((zone) => ({
+    const zones = this.#named.zones.map((zone) => ({
       ...common,
       heading: `${zone.label}: people in the zone`,
       series: [
@@ -207,12 +237,18 @@ export class Counts {
 
   #showTable() {
     if (!this.#table.open || !this.#report) return;
-    const lines = this.#named("lines");
-    const zones = this.#named("zones");
+    const { lines, zones } = this.#named;
     this.#rows.replaceChildren(...countsTable(this.#report, lines, zones, this.#period.zone));
   }
 }
 
+/**
+ * @param {string} label
+ * @param {string} colour
+ * @param {Series["kind"]} kind
+ * @param {(bucket: Bucket) => number | null | undefined} value
+ * @returns {Series}
+ */
 function series(label, colour, kind, value) {
   return { label, colour, kind, value, text: amount };
 }

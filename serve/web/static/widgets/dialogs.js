@@ -3,6 +3,7 @@
 import { el } from "../lib/dom.js";
 import { field } from "./fields.js";
 
+/** @param {HTMLDialogElement} dialog */
 function show(dialog) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
@@ -13,11 +14,16 @@ function show(dialog) {
  * Ask before something is done that cannot be taken back.
  *
  * Resolves to null if the answer is no, else to the state of the option (true or false).
+ *
+ * @param {{ title: string, text: string, action: string, option?: string | null, danger?: boolean }} question
+ * @returns {Promise<boolean | null>}
  */
 export function confirm({ title, text, action, option = null, danger = false }) {
   return new Promise((resolve) => {
-    const box = option && el("input", { type: "checkbox" });
+    const box = el("input", { type: "checkbox" });
+    /** @type {boolean | null} */
     let answer = null;
+    /** @type {HTMLDialogElement} */
     const dialog = el(
       "dialog",
       { class: "dialog", "aria-labelledby": "dialog-title" },
@@ -26,7 +32,7 @@ export function confirm({ title, text, action, option = null, danger = false }) 
         {
           onsubmit: (event) => {
             event.preventDefault();
-            answer = Boolean(box?.checked);
+            answer = box.checked;
             dialog.close();
           },
         },
@@ -46,10 +52,16 @@ export function confirm({ title, text, action, option = null, danger = false }) 
   });
 }
 
-/** Ask for the service's token; resolves to what was typed. */
+/**
+ * Ask for the service's token; resolves to what was typed.
+ *
+ * @param {boolean} wrong whether one was refused before
+ * @returns {Promise<string>}
+ */
 export function askToken(wrong) {
   return new Promise((resolve) => {
     const input = el("input", { type: "password", autocomplete: "current-password", required: true });
+    /** @type {HTMLDialogElement} */
     const dialog = el(
       "dialog",
       { class: "dialog", "aria-labelledby": "dialog-title" },

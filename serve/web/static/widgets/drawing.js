@@ -1,29 +1,48 @@
 /** The drawing surface of the editor: shapes over a snapshot, made and moved by mouse, finger or keys. */
 
-import { el, setText, svg } from "../lib/dom.js";
+/** @import { Point, Shape } from "../../types/documents.js" */
+/** @typedef {Shape["kind"]} Tool */
+/** @typedef {(point: Point) => Point} ToPixels */
+
+import { el, first, setText, svg } from "../lib/dom.js";
 import { centre, clamp, inArrow, shifted } from "../lib/geometry.js";
-import { pointsOf, withPoints } from "../lib/shapes.js";
+import { nameOf, pointsOf, withPoints } from "../lib/shapes.js";
 
 const CLOSE_PX = 12;
 const DRAG_PX = 8;
 const ARROW_PX = 34;
+/** @type {Record<string, Point>} */
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * Knows what is being drawn and what is held; the shapes themselves belong to the editor.
+ * What the surface tells of.
  *
- * ``events``: ``drawn(kind, points)``, ``moved(shape, reason)``, ``settled()``, ``selected(key)``, ``removed(key)``,
- * ``toolChanged()``.
+ * @typedef {object} DrawingEvents
+ * @property {(kind: Tool, points: Point[]) => void} drawn
+ * @property {(shape: Shape, reason: string | null) => void} moved
+ * @property {() => void} settled
+ * @property {(key: string | null) => void} selected
+ * @property {(key: string) => void} removed
+ * @property {() => void} toolChanged
  */
+
+/** Knows what is being drawn and what is held; the shapes themselves belong to the editor. */
 export class Drawing {
+  /** @type {Tool | null} */
   tool = null;
   #events;
+  /** @type {Shape[]} */
   #shapes = [];
+  /** @type {string | null} */
   #selected = null;
+  /** @type {Point[]} */
   #draft = [];
+  /** @type {Point} */
   #cursor = [0.5, 0.5];
+  /** @type {{ shape: Shape, point: number | null, from: Point, began: boolean } | null} */
   #held = null;
-  #pressed = null;
+  /** @type {Point} */
+  #pressed = [0, 0];
   #hint = el("p", { class: "draw-hint", role: "status" });
   #surface = svg("svg", {
     class: "draw-surface",
@@ -36,6 +55,7 @@ export class Drawing {
   #picture = el("div", { class: "picture draw" }, this.#image, this.#missing, this.#surface);
   element = el("div", { class: "draw-box" }, this.#picture, this.#hint);
 
+  /** @param {DrawingEvents} events */
   constructor(events) {
     this.#events = events;
     this.#surface.addEventListener("pointerdown", (event) => this.#press(event));
@@ -53,6 +73,10 @@ export class Drawing {
     this.sizes.disconnect();
   }
 
+  /**
+   * @param {string} url
+   * @param {{ width?: number | null, height?: number | null }} view
+   */
   showSnapshot(url, view) {
     if (view.width && view.height) this.#picture.style.aspectRatio = `${view.width} / ${view.height}`;
     this.#image.src = url;
@@ -60,18 +84,27 @@ export class Drawing {
     this.#missing.hidden = true;
   }
 
+  /** @param {string} text */
   showReason(text) {
     this.#missing.hidden = false;
     setText(this.#missing, text);
   }
 
+  /**
+   * @param {Shape[]} shapes
+   * @param {string | null} selected
+   */
   show(shapes, selected) {
     this.#shapes = shapes;
     this.#selected = selected;
     this.render();
   }
 
-  /** Begin a line or a zone; null puts the pen away. */
+  /**
+   * Begin a line or a zone; null puts the pen away.
+   *
+   * @param {Tool | null} tool
+   */
   take(tool) {
     this.tool = tool;
     this.#draft = [];
@@ -127,16 +160,22 @@ export class Drawing {
     return [this.#picture.clientWidth || 1, this.#picture.clientHeight || 1];
   }
 
+  /** @param {MouseEvent} event */
   #place(event) {
     const box = this.#surface.getBoundingClientRect();
     return clamp([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
   }
 
+  /**
+   * @param {Point} p
+   * @param {Point} q
+   */
   #distancePx(p, q) {
     const [width, height] = this.#size();
     return Math.hypot((p[0] - q[0]) * width, (p[1] - q[1]) * height);
   }
 
+  /** @param {PointerEvent} event */
   #press(event) {
     if (event.button !== 0) return;
     this.#surface.setPointerCapture(event.pointerId);
@@ -148,24 +187,31 @@ export class Drawing {
       this.#put(at);
       return;
     }
-    const key = event.target.closest("[data-key]")?.dataset.key ?? null;
-    const point = event.target.dataset.point;
+    const { key = null, point, after } = marksOf(event.target);
     this.#events.selected(key);
     const shape = this.#shapes.find((one) => one.key === key);
     if (!shape) return;
-    this.#held = this.#grip(shape, point, event.target.dataset.after, at);
+    this.#held = this.#grip(shape, point, after, at);
   }
 
-  /** What is dragged: one point, a new corner in the middle of a side, or the whole shape. */
+  /**
+   * What is dragged: one point, a new corner in the middle of a side, or the whole shape.
+   *
+   * @param {Shape} shape
+   * @param {string | undefined} point
+   * @param {string | undefined} after
+   * @param {Point} at
+   */
   #grip(shape, point, after, at) {
     const points = pointsOf(shape);
     if (after !== undefined) {
       const index = Number(after) + 1;
-      return { shape: withPoints(shape, points.toSpliced(index, 0, at)), point: index, from: at };
+      return { shape: withPoints(shape, points.toSpliced(index, 0, at)), point: index, from: at, began: false };
     }
-    return { shape, point: point === undefined ? null : Number(point), from: at };
+    return { shape, point: point === undefined ? null : Number(point), from: at, began: false };
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const at = this.#place(event);
     if (this.tool) {
@@ -182,6 +228,7 @@ export class Drawing {
     }
   }
 
+  /** @param {PointerEvent} event */
   #release(event) {
     const at = this.#place(event);
     if (this.tool === "line" && this.#draft.length === 1 && this.#distancePx(this.#pressed, at) > DRAG_PX)
@@ -190,11 +237,18 @@ export class Drawing {
     this.#held = null;
   }
 
-  /** A point of what is being drawn. */
+  /**
+   * A point of what is being drawn.
+   *
+   * @param {Point} at
+   */
   #put(at) {
     const draft = this.#draft;
-    if (this.canFinish && this.#distancePx(at, draft[0]) < CLOSE_PX) return this.finish();
-    if (draft.length && this.#distancePx(at, draft.at(-1)) < 4) return undefined; // a double click is one point
+    if (this.canFinish && this.#distancePx(at, draft[0]) < CLOSE_PX) {
+      this.finish();
+      return;
+    }
+    if (this.#isLast(at)) return; // a double click is one point
     this.#draft = [...draft, at];
     this.#cursor = at;
     if (this.tool === "line" && this.#draft.length === 2) {
@@ -206,40 +260,48 @@ export class Drawing {
       this.#events.toolChanged();
       this.render();
     }
-    return undefined;
+  }
+
+  /**
+   * Whether the last point of what is being drawn is there already.
+   *
+   * @param {Point} at
+   */
+  #isLast(at) {
+    const last = this.#draft.at(-1);
+    return last !== undefined && this.#distancePx(at, last) < 4;
   }
 
   // -- keys
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     const step = KEYS[event.key];
     if (this.tool) {
       if (step) {
-        this.#cursor = shifted(
-          [this.#cursor],
-          step.map((v) => v * (event.shiftKey ? 0.05 : 0.01)),
-        )[0];
+        const by = event.shiftKey ? 0.05 : 0.01;
+        [this.#cursor] = shifted([this.#cursor], [step[0] * by, step[1] * by]);
         this.render();
-      } else if (event.key === "Enter" && this.canFinish && this.#distancePx(this.#cursor, this.#draft.at(-1)) < 4)
-        this.finish();
+      } else if (event.key === "Enter" && this.canFinish && this.#isLast(this.#cursor)) this.finish();
       else if (event.key === "Enter" || event.key === " ") this.#put(this.#cursor);
       else if (event.key === "Escape") this.take(null);
       else return;
       event.preventDefault();
       return;
     }
-    const { key, point } = event.target.dataset;
+    const { key, point } = marksOf(event.target);
     const shape = this.#shapes.find((one) => one.key === key);
     if (!shape || point === undefined) return;
     const points = pointsOf(shape);
+    const index = Number(point);
     if (step) {
-      const by = step.map((v) => v * (event.shiftKey ? 0.025 : 0.005));
-      const moved = clamp([points[point][0] + by[0], points[point][1] + by[1]]);
-      this.#events.moved(withPoints(shape, points.with(Number(point), moved)), `key/${key}/${point}`);
+      const by = event.shiftKey ? 0.025 : 0.005;
+      const moved = clamp([points[index][0] + step[0] * by, points[index][1] + step[1] * by]);
+      this.#events.moved(withPoints(shape, points.with(index, moved)), `key/${key}/${point}`);
     } else if (event.key === "Delete" || event.key === "Backspace") {
       if (shape.kind === "zone" && points.length > 3)
-        this.#events.moved(withPoints(shape, points.toSpliced(Number(point), 1)), null);
-      else this.#events.removed(key);
+        this.#events.moved(withPoints(shape, points.toSpliced(index, 1)), null);
+      else this.#events.removed(shape.key);
     } else return;
     event.preventDefault();
   }
@@ -248,19 +310,23 @@ export class Drawing {
 
   render() {
     const [width, height] = this.#size();
+    /** @type {ToPixels} */
     const px = ([x, y]) => [x * width, y * height];
-    const focused = document.activeElement?.dataset ?? {};
-    const [key, point] = [focused.key, focused.point];
+    const { key, point } = marksOf(document.activeElement);
     this.#surface.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#surface.replaceChildren(
       ...this.#shapes.map((shape) => this.#shapeNode(shape, px)),
       ...this.#shapes.map((shape) => this.#names(shape, px)), // above every handle
       ...(this.tool ? [this.#draftNode(px)] : []),
     );
-    if (point !== undefined && this.#surface !== document.activeElement)
-      this.#surface.querySelector(`[data-key="${CSS.escape(key)}"][data-point="${point}"]`)?.focus();
+    if (key !== undefined && point !== undefined && this.#surface !== document.activeElement)
+      first(this.#surface, `[data-key="${CSS.escape(key)}"][data-point="${point}"]`)?.focus();
   }
 
+  /**
+   * @param {Shape} shape
+   * @param {ToPixels} px
+   */
   #shapeNode(shape, px) {
     const points = pointsOf(shape).map(px);
     const active = shape.key === this.#selected;
@@ -283,28 +349,48 @@ export class Drawing {
     );
   }
 
+  /** @param {Point[]} points */
   #arrow([a, b]) {
     const { from, to, wings } = inArrow(a, b, ARROW_PX);
     const path = `M${from} L${to} M${wings[0]} L${to} L${wings[1]}`;
     return [svg("path", { class: "halo", d: path }), svg("path", { class: "stroke", d: path })];
   }
 
+  /**
+   * @param {Shape} shape
+   * @param {ToPixels} px
+   */
   #names(shape, px) {
     const points = pointsOf(shape).map(px);
     const [x, y] = shape.kind === "zone" ? centre(points) : points[0];
-    const name = svg("text", { x, y: y - (shape.kind === "line" ? 12 : 0) }, shape.name || shape.id);
-    return svg("g", { class: `shape ${shape.kind}` }, name, shape.kind === "line" && this.#direction(shape, points));
+    const name = svg("text", { x, y: y - (shape.kind === "line" ? 12 : 0) }, nameOf(shape));
+    return svg(
+      "g",
+      { class: `shape ${shape.kind}` },
+      name,
+      shape.kind === "line" && this.#direction(shape.in_name, points),
+    );
   }
 
-  /** The word for *in*, beyond the arrow's tip, whichever way it points. */
-  #direction(shape, [a, b]) {
+  /**
+   * The word for *in*, beyond the arrow's tip, whichever way it points.
+   *
+   * @param {string} word
+   * @param {Point[]} points
+   */
+  #direction(word, [a, b]) {
     const { from, to } = inArrow(a, b, ARROW_PX);
     const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
     const anchor = Math.abs(dx) < 12 ? "middle" : dx > 0 ? "start" : "end";
     const place = { x: to[0] + Math.sign(dx) * 6, y: to[1] + (dy > 8 ? 14 : dy < -8 ? -6 : 4) };
-    return svg("text", { class: "direction", ...place, "text-anchor": anchor }, shape.in_name || "in");
+    return svg("text", { class: "direction", ...place, "text-anchor": anchor }, word || "in");
   }
 
+  /**
+   * @param {Shape} shape
+   * @param {Point} at
+   * @param {number} index
+   */
   #handle(shape, [x, y], index) {
     const share = pointsOf(shape)[index];
     const name = shape.kind === "line" ? `point ${"AB"[index]}` : `corner ${index + 1}`;
@@ -316,11 +402,15 @@ export class Drawing {
       r: 7,
       tabindex: "0",
       role: "button",
-      "aria-label": `${shape.name || shape.id}, ${name}, ${where}`,
+      "aria-label": `${nameOf(shape)}, ${name}, ${where}`,
       dataset: { key: shape.key, point: index },
     });
   }
 
+  /**
+   * @param {Shape} shape
+   * @param {Point[]} points
+   */
   #middles(shape, points) {
     return points.map((p, i) => {
       const [x, y] = centre([p, points[(i + 1) % points.length]]);
@@ -328,6 +418,7 @@ export class Drawing {
     });
   }
 
+  /** @param {ToPixels} px */
   #draftNode(px) {
     const points = this.#draft.map(px);
     const cursor = px(this.#cursor);
@@ -348,4 +439,16 @@ export class Drawing {
       svg("path", { class: "cursor", d: `M${cursor[0] - 9},${cursor[1]} h18 M${cursor[0]},${cursor[1] - 9} v18` }),
     );
   }
+}
+
+/**
+ * What an element says about itself: the shape that it belongs to, and the point that it is or that it follows.
+ *
+ * @param {EventTarget | null} target
+ * @returns {{ key?: string, point?: string, after?: string }}
+ */
+function marksOf(target) {
+  if (!(target instanceof SVGElement)) return {};
+  const group = target.closest("[data-key]");
+  return { key: group instanceof SVGElement ? group.dataset.key : undefined, ...target.dataset };
 }

@@ -1,33 +1,73 @@
 /** Controls of forms: labelled fields, selects, choices. */
 
-import { el, freshId, setText } from "../lib/dom.js";
+/** @import { Props } from "../../types/elements.js" */
 
-/** A label above its control, with room for a hint and for what is wrong. */
+import { el, first, freshId, setText } from "../lib/dom.js";
+
+/**
+ * A label above its control, with room for a hint and for what is wrong.
+ *
+ * @param {string} label
+ * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {{ hint?: string | null, name?: string | null }} more ``name`` is how the API calls it
+ */
 export function field(label, control, { hint = null, name = null } = {}) {
-  control.id ||= freshId("field");
-  const error = el("p", { class: "field-error", id: `${control.id}-error`, hidden: true });
-  const hintNode = hint && el("p", { class: "hint", id: `${control.id}-hint` }, hint);
-  control.setAttribute("aria-describedby", [hintNode && hintNode.id, error.id].filter(Boolean).join(" "));
-  const box = el(
+  const notes = notesOf(control, hint);
+  return el(
     "div",
     { class: "field", dataset: name ? { field: name } : {} },
     el("label", { for: control.id }, label),
     control,
-    hintNode,
-    error,
+    notes,
   );
-  return box;
 }
 
+/**
+ * A box to tick, with its label beside it.
+ *
+ * @param {string} label
+ * @param {HTMLInputElement} control
+ * @param {{ hint?: string | null, name?: string | null }} more
+ */
+export function tick(label, control, { hint = null, name = null } = {}) {
+  const notes = notesOf(control, hint);
+  const row = el("label", { class: "check" }, control, el("span", null, label));
+  return el("div", { class: "field", dataset: name ? { field: name } : {} }, row, notes);
+}
+
+/**
+ * The hint of a control, and where its mistakes are told; both are read out with it.
+ *
+ * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {string | null} hint
+ */
+function notesOf(control, hint) {
+  control.id ||= freshId("field");
+  const error = el("p", { class: "field-error", id: `${control.id}-error`, hidden: true });
+  const hintNode = hint ? el("p", { class: "hint", id: `${control.id}-hint` }, hint) : null;
+  control.setAttribute("aria-describedby", [hintNode?.id, error.id].filter(Boolean).join(" "));
+  return [hintNode, error];
+}
+
+/**
+ * @param {Element} box that `field` or `tick` has made
+ * @param {string | null} message
+ */
 export function setFieldError(box, message) {
-  const error = box.querySelector(".field-error");
-  const control = box.querySelector("input, select, textarea");
+  const error = first(box, ".field-error");
+  const control = first(box, "input, select");
+  if (!error || !control) return;
   setText(error, message ?? "");
   error.hidden = !message;
   if (message) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
 }
 
+/**
+ * @param {[string, string][]} options value and text
+ * @param {string} value
+ * @param {Props<HTMLSelectElement> | null} [props]
+ */
 export function select(options, value, props) {
   return el(
     "select",
@@ -36,7 +76,14 @@ export function select(options, value, props) {
   );
 }
 
-/** A fieldset of radio buttons that looks like one control. */
+/**
+ * A fieldset of radio buttons that looks like one control.
+ *
+ * @param {string} legend
+ * @param {[string, string][]} options value and text
+ * @param {string} value
+ * @param {(value: string) => void} onchange
+ */
 export function choice(legend, options, value, onchange) {
   const name = freshId("choice");
   return el(

@@ -1,19 +1,27 @@
 /** Where people stood in a window, over a snapshot. */
 
-import { call, download, streamPath } from "../lib/api.js";
+/** @import { HeatmapReport, StreamView } from "../../types/documents.js" */
+/** @import { Period } from "./period.js" */
+/** @typedef {HeatmapReport["measure"]} Measure */
+
+import { call, download, fetchBlob, problemOf } from "../lib/api.js";
 import { el, setText } from "../lib/dom.js";
 import { Refresher } from "../lib/refresher.js";
 import { sentence } from "../lib/status.js";
 import { amount, duration, percent, span } from "../lib/times.js";
 import { choice } from "./fields.js";
 
+const PATH = "/api/v1/streams/{stream}/heatmap";
 const REFRESH_MS = 15_000;
 
 export class Heatmap {
   #id;
   #period;
+  /** @type {Measure} */
   #measure = "dwell";
-  #grid = null;
+  /** @type {HeatmapReport | null} */
+  #report = null;
+  /** @type {string | null} */
   #url = null;
   #image = el("img", { alt: "", hidden: true });
   #heading = el("strong", null, "Adding up…");
@@ -42,7 +50,7 @@ export class Heatmap {
             ["visits", "Visits"],
           ],
           "dwell",
-          (key) => this.#use(key),
+          (key) => this.#use(key === "visits" ? "visits" : "dwell"),
         ),
         el("button", { type: "button", class: "button quiet", onclick: () => this.#download() }, "PNG"),
       ),
@@ -57,6 +65,10 @@ export class Heatmap {
     ),
   );
 
+  /**
+   * @param {string} id
+   * @param {Period} period
+   */
   constructor(id, period) {
     this.#id = id;
     this.#period = period;
@@ -73,35 +85,43 @@ export class Heatmap {
     if (this.#url) URL.revokeObjectURL(this.#url);
   }
 
+  /** @param {StreamView} view */
   useSize(view) {
     if (view.width && view.height) this.#picture.style.aspectRatio = `${view.width} / ${view.height}`;
   }
 
+  /** @param {Measure} measure */
   #use(measure) {
     this.#measure = measure;
     this.refresher.restart();
   }
 
-  #query(format) {
+  #query() {
     const { start, end, tz } = this.#period.query();
-    return { start, end, tz, measure: this.#measure, format };
+    return { start, end, tz, measure: this.#measure };
   }
 
+  /** @param {AbortSignal} signal */
   async #load(signal) {
-    const path = streamPath(this.#id, "/heatmap");
+    const path = { stream: this.#id };
+    const query = this.#query();
     try {
-      const [data, png] = await Promise.all([
-        call("GET", path, { query: this.#query("json"), signal }),
-        call("GET", path, { query: { ...this.#query("png"), legend: false }, as: "blob", signal }),
+      const [report, png] = await Promise.all([
+        call("get", PATH, { path, query: { ...query, format: "json" }, signal }),
+        fetchBlob(PATH, { path, query: { ...query, format: "png", legend: false }, signal }),
       ]);
-      await this.#show(data, png);
-    } catch (problem) {
-      if (signal.aborted) throw problem;
-      this.#tell("The heatmap is not there", sentence(problem.message));
+      await this.#show(report, png);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#fail(error);
     }
   }
 
-  async #show(data, png) {
+  /**
+   * @param {HeatmapReport} report
+   * @param {Blob} png
+   */
+  async #show(report, png) {
     const url = URL.createObjectURL(png);
     const loaded = new Image();
     loaded.src = url;
@@ -110,16 +130,17 @@ export class Heatmap {
     this.#image.hidden = false;
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = url;
-    this.#grid = data;
-    this.#explain(data);
+    this.#report = report;
+    this.#explain(report);
   }
 
+  /** @param {HeatmapReport} report */
   #explain({ start, end, coverage, total, unit, scale, shape }) {
     const window = span(Date.parse(start), Date.parse(end), this.#period.zone);
     setText(this.#window, `${window}, ${percent(coverage)} of it seen`);
     const amounts = `${amount(total)} ${unit} in all, at most ${amount(scale.highest)} in one cell`;
     this.#image.alt = `Heatmap, ${window}: ${amounts}.`;
-    this.#picture.dataset.total = total;
+    this.#picture.dataset.total = String(total);
     if (coverage === 0) this.#tell("Nothing was seen in this window", "Choose another one, or wait for the camera.");
     else if (total === 0) this.#tell("Nobody stood here in this window", "");
     else this.#notice.hidden = true;
@@ -135,34 +156,54 @@ export class Heatmap {
     );
   }
 
+  /**
+   * @param {number} total
+   * @param {string} unit
+   */
   #inAll(total, unit) {
     return unit === "person-seconds" ? `${duration(total)} of presence in all` : `${amount(total)} ${unit} in all`;
   }
 
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#tell("The heatmap is not there", sentence(problemOf(error).message));
+  }
+
+  /**
+   * @param {string} heading
+   * @param {string} reason
+   */
   #tell(heading, reason) {
     this.#notice.hidden = false;
     setText(this.#heading, heading);
     setText(this.#reason, reason);
   }
 
-  /** The amount in the cell under the pointer. */
+  /**
+   * The amount in the cell under the pointer.
+   *
+   * @param {PointerEvent} event
+   */
   #point(event) {
-    if (!this.#grid) return;
+    const report = this.#report;
+    if (!report) return;
     const box = this.#picture.getBoundingClientRect();
-    const [rows, columns] = this.#grid.shape;
+    const [rows, columns] = report.shape;
     const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
     const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
-    const value = this.#grid.grid[row]?.[column];
+    const value = report.grid[row]?.[column];
     this.#here.hidden = value === undefined;
-    if (value !== undefined) setText(this.#here, `${amount(value)} ${this.#grid.unit} here`);
+    if (value !== undefined) setText(this.#here, `${amount(value)} ${report.unit} here`);
   }
 
   async #download() {
-    const query = this.#query("png");
+    const path = { stream: this.#id };
+    const query = this.#query();
     try {
-      await download(streamPath(this.#id, "/heatmap"), query, `${this.#id}-heatmap-${query.measure}.png`);
-    } catch (problem) {
-      this.#tell("The heatmap is not there", sentence(problem.message));
+      const png = await fetchBlob(PATH, { path, query: { ...query, format: "png" } });
+      download(png, `${this.#id}-heatmap-${query.measure}.png`);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 }

@@ -1,5 +1,9 @@
 /** The live picture of one stream: frames, boxes, or the reason why there are none. */
 
+/** @import { StreamView } from "../../types/documents.js" */
+/** @import { FrameMessage } from "../../types/live.js" */
+/** @typedef {{ meta: FrameMessage, jpeg: Blob }} Frame */
+
 import { liveAddress } from "../lib/api.js";
 import { el, setText } from "../lib/dom.js";
 import { ReconnectingSocket } from "../lib/socket.js";
@@ -9,6 +13,7 @@ import { drawBoxes, drawGeometry } from "./overlay.js";
 
 const FLASH_MS = 900;
 const OLD_S = 5;
+/** @type {WeakMap<Element, LivePicture>} */
 const pictures = new WeakMap();
 const sight = new IntersectionObserver(
   (entries) => entries.forEach((entry) => pictures.get(entry.target)?.seen(entry.isIntersecting)),
@@ -27,16 +32,25 @@ export class LivePicture {
   element = el("div", { class: "picture", dataset: { frames: "0" } }, this.#canvas, this.#notice, this.#people);
 
   #socket;
+  /** @type {StreamView | null} */
   #view = null;
   #visible = false;
+  /** @type {FrameMessage | null} */
   #meta = null;
+  /** @type {Frame | null} */
   #waiting = null;
   #decoding = false;
+  /** @type {{ meta: FrameMessage, bitmap: ImageBitmap } | null} */
   #shown = null;
   #frames = 0;
+  /** @type {Map<string, number>} */
   #flashes = new Map();
   #onvisibility = () => this.#connect();
 
+  /**
+   * @param {string} id
+   * @param {{ fit?: boolean }} options ``fit``: take the shape of the picture
+   */
   constructor(id, { fit = false } = {}) {
     this.fit = fit;
     this.#socket = new ReconnectingSocket(
@@ -59,15 +73,20 @@ export class LivePicture {
     this.#view = null;
   }
 
-  /** The newest word of the API on this stream. */
+  /**
+   * The newest word of the API on this stream.
+   *
+   * @param {StreamView} view
+   */
   update(view) {
     this.#view = view;
     this.#canvas.setAttribute("aria-label", `Live picture of ${title(view)}`);
     if (this.fit && view.width && view.height) this.element.style.aspectRatio = `${view.width} / ${view.height}`;
     this.#connect();
-    this.#explain();
+    this.#explain(view);
   }
 
+  /** @param {boolean} visible */
   seen(visible) {
     this.#visible = visible;
     this.#connect();
@@ -82,16 +101,17 @@ export class LivePicture {
     else this.#socket.close();
   }
 
-  #explain() {
-    const view = this.#view;
-    const old = view.frame_age_s > OLD_S;
+  /** @param {StreamView} view */
+  #explain(view) {
+    const age = view.frame_age_s ?? 0;
+    const old = age > OLD_S;
     const live = view.state === "running" && this.#frames > 0 && !old;
     this.#notice.hidden = live;
     this.element.classList.toggle("is-old", !live && this.#frames > 0);
     if (live) return;
     this.#people.hidden = true;
     this.#notice.dataset.state = view.state;
-    const silence = old ? `No picture for ${duration(view.frame_age_s)}` : "Waiting for the first picture";
+    const silence = old ? `No picture for ${duration(age)}` : "Waiting for the first picture";
     setText(this.#heading, view.state === "running" ? silence : stateWord(view));
     setText(
       this.#reason,
@@ -104,23 +124,28 @@ export class LivePicture {
     setText(this.#since, view.state === "running" ? "" : since(view));
   }
 
+  /** @param {string | Blob} data */
   #receive(data) {
     if (typeof data === "string") {
       this.#meta = JSON.parse(data);
       return;
     }
+    if (!this.#meta) return;
     const frame = { meta: this.#meta, jpeg: data };
     if (this.#decoding)
       this.#waiting = frame; // the newest wins
     else this.#decode(frame);
   }
 
+  /** @param {Frame} frame */
   async #decode(frame) {
     this.#decoding = true;
-    for (let next = frame; next; next = this.#take()) {
+    /** @type {Frame | null} */
+    let next = frame;
+    for (; next; next = this.#take()) {
       const bitmap = await createImageBitmap(next.jpeg).catch(() => null);
       if (!this.#view) bitmap?.close();
-      else if (bitmap && next.meta) this.#show(next.meta, bitmap);
+      else if (bitmap) this.#show(this.#view, next.meta, bitmap);
     }
     this.#decoding = false;
   }
@@ -131,35 +156,39 @@ export class LivePicture {
     return waiting;
   }
 
-  #show(meta, bitmap) {
+  /**
+   * @param {StreamView} view
+   * @param {FrameMessage} meta
+   * @param {ImageBitmap} bitmap
+   */
+  #show(view, meta, bitmap) {
     this.#shown?.bitmap.close();
     this.#shown = { meta, bitmap };
     this.#frames += 1;
     for (const { line } of meta.crossings) this.#flashes.set(line, performance.now() + FLASH_MS);
-    this.element.dataset.frames = this.#frames;
-    this.element.dataset.boxes = meta.tracks.length;
-    if (this.#view.state === "running") {
+    this.element.dataset.frames = String(this.#frames);
+    this.element.dataset.boxes = String(meta.tracks.length);
+    if (view.state === "running") {
       const count = meta.tracks.length;
       this.#people.hidden = count === 0;
       setText(this.#people, count === 1 ? "1 person" : `${count} people`);
     }
-    this.#explain();
+    this.#explain(view);
     this.#draw();
   }
 
   #draw() {
     const { clientWidth: width, clientHeight: height } = this.element;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
-    if (!this.#shown || !width || !height) return;
+    const context = this.#canvas.getContext("2d");
+    if (!this.#shown || !this.#view || !context || !width || !height) return;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.#canvas.width !== wide || this.#canvas.height !== high)
       [this.#canvas.width, this.#canvas.height] = [wide, high];
     const { meta, bitmap } = this.#shown;
     const scale = Math.min(width / bitmap.width, height / bitmap.height);
-    const area = { width: bitmap.width * scale, height: bitmap.height * scale };
-    area.x = (width - area.width) / 2;
-    area.y = (height - area.height) / 2;
-    const context = this.#canvas.getContext("2d");
+    const size = { width: bitmap.width * scale, height: bitmap.height * scale };
+    const area = { x: (width - size.width) / 2, y: (height - size.height) / 2, ...size };
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     context.imageSmoothingQuality = "high";

@@ -1,5 +1,8 @@
 /** Boxes, lines and zones on a canvas; lengths are CSS pixels, places are shares of the picture. */
 
+/** @import { Geometry, Point } from "../../types/documents.js" */
+/** @import { Track } from "../../types/live.js" */
+
 import { inArrow } from "../lib/geometry.js";
 
 const INK = "rgba(8, 16, 18, 0.72)";
@@ -7,12 +10,26 @@ const LINE = "#7ee8d8";
 const FLASH = "#ffd166";
 const ZONE = "#c9b6ff";
 
-/** A colour per id, so that the eye can follow a person. */
+/**
+ * The picture on the canvas.
+ *
+ * @typedef {{ x: number, y: number, width: number, height: number }} Area
+ */
+
+/**
+ * A colour per id, so that the eye can follow a person.
+ *
+ * @param {number} id
+ */
 function colour(id) {
   return `hsl(${(id * 137.5) % 360} 80% 74%)`;
 }
 
-/** ``area``: x, y, width and height of the picture on the canvas. */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Track[]} tracks
+ * @param {Area} area
+ */
 export function drawBoxes(context, tracks, area) {
   context.font = "600 11px Inter, system-ui, sans-serif";
   context.textBaseline = "middle";
@@ -31,6 +48,13 @@ export function drawBoxes(context, tracks, area) {
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} id
+ * @param {number} x
+ * @param {number} y
+ * @param {Area} area
+ */
 function drawId(context, id, x, y, area) {
   const text = String(id);
   const width = context.measureText(text).width + 8;
@@ -41,11 +65,17 @@ function drawId(context, id, x, y, area) {
   context.fillText(text, x + 3, top + 8);
 }
 
-/** ``flashes``: ids of lines that somebody has just crossed. */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Geometry} geometry
+ * @param {Area} area
+ * @param {{ has(line: string): boolean }} flashes ids of lines that somebody has just crossed
+ */
 export function drawGeometry(context, geometry, area, flashes) {
+  /** @type {(point: Point) => Point} */
   const place = ([x, y]) => [area.x + x * area.width, area.y + y * area.height];
   context.lineJoin = context.lineCap = "round";
-  for (const zone of geometry.zones ?? []) {
+  for (const zone of geometry.zones) {
     context.beginPath();
     for (const corner of zone.polygon) context.lineTo(...place(corner));
     context.closePath();
@@ -53,7 +83,7 @@ export function drawGeometry(context, geometry, area, flashes) {
     context.fill();
     twice(context, ZONE, 1.5);
   }
-  for (const line of geometry.lines ?? []) {
+  for (const line of geometry.lines) {
     const [a, b] = [place(line.a), place(line.b)];
     const { from, to, wings } = inArrow(a, b);
     context.beginPath();
@@ -69,6 +99,13 @@ export function drawGeometry(context, geometry, area, flashes) {
   }
 }
 
+/**
+ * A light line on a dark one, to be seen on any picture.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} stroke
+ * @param {number} width
+ */
 function twice(context, stroke, width) {
   context.lineWidth = width + 2.5;
   context.strokeStyle = "rgba(8, 16, 18, 0.5)";

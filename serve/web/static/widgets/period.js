@@ -1,15 +1,20 @@
 /** The window, bucket and time zone that counts and heatmap are asked for. */
 
+/** @import { Period as Chosen } from "../lib/periods.js" */
+
 import { el, freshId } from "../lib/dom.js";
-import { BUCKETS, WINDOWS, addressOf, periodOf, questionOf } from "../lib/periods.js";
+import { BUCKETS, WINDOWS, bucketOf, periodOf, queryOf, questionOf } from "../lib/periods.js";
 import { isZone, zones } from "../lib/times.js";
 import { choice, field, select, setFieldError } from "./fields.js";
 
 export class Period {
   #onchange;
   #value;
-  #custom;
 
+  /**
+   * @param {URLSearchParams} query of the page's address
+   * @param {() => void} onchange
+   */
   constructor(query, onchange) {
     this.#onchange = onchange;
     this.#value = periodOf(query);
@@ -17,7 +22,7 @@ export class Period {
   }
 
   get live() {
-    return Boolean(WINDOWS[this.#value.window].live);
+    return WINDOWS[this.#value.window].live;
   }
 
   get zone() {
@@ -30,14 +35,16 @@ export class Period {
   }
 
   toQuery() {
-    return addressOf(this.#value);
+    return queryOf(this.#value);
   }
 
   #build() {
     const { window, bucket, zone } = this.#value;
-    const bucketSelect = select(BUCKETS, bucket, { onchange: (event) => this.#set({ bucket: event.target.value }) });
-    this.#custom = el("div", { class: "period-custom" }, this.#moment("From", "start"), this.#moment("To", "end"));
-    this.#custom.hidden = window !== "custom";
+    const bucketSelect = select(BUCKETS, bucket, {
+      onchange: (event) => this.#set({ bucket: bucketOf(event.currentTarget.value) }),
+    });
+    const moments = [this.#moment("From", "start"), this.#moment("To", "end")];
+    const custom = el("div", { class: "period-custom", hidden: window !== "custom" }, moments);
     return el(
       "div",
       { class: "period" },
@@ -46,15 +53,16 @@ export class Period {
         Object.entries(WINDOWS).map(([key, { label }]) => [key, label]),
         window,
         (key) => {
-          this.#custom.hidden = key !== "custom";
+          custom.hidden = key !== "custom";
           this.#set({ window: key });
         },
       ),
       el("div", { class: "period-fields" }, field("Buckets", bucketSelect), this.#zoneField(zone)),
-      this.#custom,
+      custom,
     );
   }
 
+  /** @param {string} zone */
   #zoneField(zone) {
     const id = freshId("zones");
     const input = el("input", {
@@ -79,15 +87,20 @@ export class Period {
     return box;
   }
 
+  /**
+   * @param {string} label
+   * @param {"start" | "end"} key
+   */
   #moment(label, key) {
     const input = el("input", {
       type: "datetime-local",
       value: this.#value[key],
-      onchange: () => input.value && this.#set({ [key]: input.value }),
+      onchange: ({ currentTarget: { value } }) => value && this.#set({ [key]: value }),
     });
     return field(label, input);
   }
 
+  /** @param {Partial<Chosen>} change */
   #set(change) {
     Object.assign(this.#value, change);
     this.#onchange();

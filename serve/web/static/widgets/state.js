@@ -1,5 +1,7 @@
 /** How a stream is, at a glance: a badge and figures. */
 
+/** @import { StreamView } from "../../types/documents.js" */
+
 import { el, setText } from "../lib/dom.js";
 import { since, stateWord } from "../lib/status.js";
 import { amount, duration } from "../lib/times.js";
@@ -7,6 +9,7 @@ import { amount, duration } from "../lib/times.js";
 export class Badge {
   element = el("span", { class: "badge" });
 
+  /** @param {StreamView} view */
   update(view) {
     this.element.dataset.state = view.state;
     this.element.title = since(view);
@@ -14,27 +17,44 @@ export class Badge {
   }
 }
 
+/** @type {{ key: string, label: string, hint: string, text: (view: StreamView) => string }[]} */
 const FIGURES = [
-  ["fps_in", "Frames in", "Decoded frames a second", (view) => `${view.fps_in.toFixed(1)}/s`],
-  ["fps_processed", "Analysed", "Analysed frames a second", (view) => `${view.fps_processed.toFixed(1)}/s`],
-  [
-    "frame_age_s",
-    "Frame age",
-    "Time since the newest analysed frame was taken",
-    (view) => (view.frame_age_s === null ? "–" : duration(view.frame_age_s)),
-  ],
-  ["skipped", "Skipped", "Frames that a newer one replaced", (view) => amount(view.skipped)],
+  {
+    key: "fps_in",
+    label: "Frames in",
+    hint: "Decoded frames a second",
+    text: (view) => `${view.fps_in.toFixed(1)}/s`,
+  },
+  {
+    key: "fps_processed",
+    label: "Analysed",
+    hint: "Analysed frames a second",
+    text: (view) => `${view.fps_processed.toFixed(1)}/s`,
+  },
+  {
+    key: "frame_age_s",
+    label: "Frame age",
+    hint: "Time since the newest analysed frame was taken",
+    text: (view) => (view.frame_age_s === null ? "–" : duration(view.frame_age_s)),
+  },
+  {
+    key: "skipped",
+    label: "Skipped",
+    hint: "Frames that a newer one replaced",
+    text: (view) => amount(view.skipped),
+  },
 ];
 
 export class Figures {
-  #values = FIGURES.map(([key]) => el("dd", { dataset: { figure: key } }, "–"));
+  #values = FIGURES.map(({ key }) => el("dd", { dataset: { figure: key } }, "–"));
   element = el(
     "dl",
     { class: "figures" },
-    FIGURES.map(([, label, hint], i) => el("div", { title: hint }, el("dt", null, label), this.#values[i])),
+    FIGURES.map(({ label, hint }, i) => el("div", { title: hint }, el("dt", null, label), this.#values[i])),
   );
 
+  /** @param {StreamView} view */
   update(view) {
-    FIGURES.forEach(([, , , text], i) => setText(this.#values[i], view.enabled ? text(view) : "–"));
+    FIGURES.forEach(({ text }, i) => setText(this.#values[i], view.enabled ? text(view) : "–"));
   }
 }

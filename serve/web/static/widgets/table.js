@@ -1,11 +1,19 @@
 /** Counts by bucket as a table. */
 
+/** @import { Bucket, CountsReport } from "../../types/documents.js" */
+/** @import { NamedLine, NamedZone } from "../lib/named.js" */
+
 import { el } from "../lib/dom.js";
 import { amount, percent, span } from "../lib/times.js";
 
 const MAX_ROWS = 300;
 
-/** ``lines`` and ``zones`` have a ``label`` each; times are those of ``zone``, the time zone. */
+/**
+ * @param {CountsReport} report
+ * @param {NamedLine[]} lines
+ * @param {NamedZone[]} zones
+ * @param {string} zone the time zone
+ */
 export function countsTable(report, lines, zones, zone) {
   const heads = [
     "From – to",
@@ -15,6 +23,7 @@ export function countsTable(report, lines, zones, zone) {
     "People on average",
   ];
   const buckets = report.buckets.slice(-MAX_ROWS).reverse();
+  /** @param {Bucket} bucket */
   const cells = (bucket) => [
     percent(bucket.coverage),
     ...lines.flatMap(({ id }) => [bucket.lines[id]?.in, bucket.lines[id]?.out].map(amount)),

@@ -1,8 +1,18 @@
 /** Totals of a window in large figures. */
 
+/** @import { LineCounts, ZoneCounts } from "../../types/documents.js" */
+/** @import { NamedLine, NamedZone } from "../lib/named.js" */
+
 import { el } from "../lib/dom.js";
 import { amount, duration } from "../lib/times.js";
 
+/**
+ * @param {string} heading
+ * @param {string} number
+ * @param {string} unit
+ * @param {[string, string][]} details
+ * @param {string} kind
+ */
 export function tile(heading, number, unit, details, kind) {
   return el(
     "article",
@@ -17,7 +27,12 @@ export function tile(heading, number, unit, details, kind) {
   );
 }
 
+/**
+ * @param {NamedLine} line
+ * @param {LineCounts | undefined} total
+ */
 export function lineTile(line, total) {
+  /** @type {(name: string, value: number | undefined, kind: string) => HTMLElement} */
   const pair = (name, value, kind) =>
     el("p", { class: "tile-number", dataset: { kind } }, amount(value), el("small", null, name));
   return el(
@@ -38,12 +53,19 @@ export function lineTile(line, total) {
   );
 }
 
+/** @param {number} value */
 function signed(value) {
   return value > 0 ? `+${amount(value)}` : amount(value).replace("-", "−");
 }
 
+/**
+ * @param {NamedZone} zone
+ * @param {ZoneCounts | undefined} total
+ */
 export function zoneTile(zone, total) {
+  /** @param {number | null | undefined} seconds */
   const stay = (seconds) => (seconds === null || seconds === undefined ? "–" : duration(seconds));
+  /** @type {[string, string][]} */
   const details = [
     ["at most", amount(total?.peak)],
     ["entries", amount(total?.entries)],
