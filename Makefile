@@ -60,7 +60,7 @@ clean: ## Remove what the targets made
 	touch $@
 
 $(WEB): serve/web/package-lock.json
-	@command -v npm >/dev/null || { echo "the page needs npm once, to fetch its chart library" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "the page needs npm once, to fetch its libraries" >&2; exit 1; }
 	cd serve/web && npm ci --omit=dev --no-audit --no-fund --loglevel=error && npm run --silent vendor
 	touch $@
 

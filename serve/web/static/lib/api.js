@@ -18,6 +18,16 @@ export function useTokenPrompt(prompt) {
   askToken = prompt;
 }
 
+/**
+ * What shows that somebody in this tab has given the token.
+ *
+ * @returns {Record<string, string>}
+ */
+export function tokenHeaders() {
+  const token = sessionStorage.getItem(TOKEN);
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
 /** An RFC 9457 problem; status 0 if there was no answer at all. */
 export class Problem extends Error {
   /**
@@ -76,11 +86,11 @@ export async function fetchBlob(path, options) {
  */
 async function send(method, path, options) {
   for (;;) {
-    const token = sessionStorage.getItem(TOKEN);
-    const answer = await ask(method, addressOf(path, options), options, token);
+    const headers = tokenHeaders();
+    const answer = await ask(method, addressOf(path, options), options, headers);
     if (answer.status === 401) {
       // Many calls may learn of it at once; the question is put once.
-      asking ??= askToken(token !== null).finally(() => (asking = null));
+      asking ??= askToken("Authorization" in headers).finally(() => (asking = null));
       sessionStorage.setItem(TOKEN, await asking);
       continue;
     }
@@ -93,18 +103,14 @@ async function send(method, path, options) {
  * @param {string} method
  * @param {URL} url
  * @param {AnyOptions} options
- * @param {string | null} token
+ * @param {Record<string, string>} headers
  */
-async function ask(method, url, { body, signal }, token) {
-  /** @type {Record<string, string>} */
-  const headers = {};
-  if (token) headers.Authorization = `Bearer ${token}`;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+async function ask(method, url, { body, signal }, headers) {
   const limits = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
   try {
     return await fetch(url, {
       method: method.toUpperCase(),
-      headers,
+      headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.any(limits),
     });
