@@ -1,6 +1,7 @@
 /** The API's documents by the names that the page uses. */
 
 import type { components } from "./api";
+import type { LineDocument, ZoneDocument } from "./pending";
 
 type Schemas = components["schemas"];
 
@@ -24,5 +25,3 @@ export type {
 export type LineShape = Omit<LineDocument, "id"> & { kind: "line"; key: string; id?: string };
 export type ZoneShape = Omit<ZoneDocument, "id"> & { kind: "zone"; key: string; id?: string };
 export type Shape = LineShape | ZoneShape;
-
-import type { LineDocument, ZoneDocument } from "./pending";
