@@ -17,7 +17,6 @@ from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.api.page import STATIC
 from serve.launch.service import Service, client
 from serve.settings import Settings
-from tests.conftest import ROOT
 from tests.integration.conftest import view_of, wait_frames
 from tests.waiting import wait_until
 
@@ -32,7 +31,6 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SOURCE_TYPES = json.loads((ROOT / "tests" / "web" / "source-types.json").read_text())
 CHARTS = (STATIC / "vendor" / "uPlot.iife.min.js").is_file()
 Shoot = Callable[[str], None]
 
@@ -85,7 +83,6 @@ def page(browser: Browser, service: Service, complaints: Complaints) -> Iterator
     )
     context.set_default_timeout(20_000)
     tab = context.new_page()
-    tab.route("**/api/v1/source-types", lambda route: route.fulfill(json=SOURCE_TYPES))  # until the service has them
     complaints.listen(tab)
     yield tab
     context.close()
@@ -549,9 +546,13 @@ def test_a_form_that_cannot_be_made_says_so_and_is_asked_for_again(page: Page, c
     expect(page.get_by_label("Address")).to_be_visible()
 
 
-def test_every_kind_of_source_has_the_form_that_the_service_describes(page: Page, shoot: Shoot) -> None:
+def test_every_kind_of_source_has_the_form_that_the_service_describes(
+    page: Page, api: httpx.Client, shoot: Shoot
+) -> None:
     page.goto("/#/add")
-    for kind in SOURCE_TYPES:
+    kinds = api.get("/api/v1/source-types").json()
+    expect(page.get_by_role("radio")).to_have_count(len(kinds))
+    for kind in kinds:
         page.get_by_role("radio", name=kind["title"]).check()
         expect(page.get_by_text(kind["description"])).to_be_visible()
         more = page.get_by_text("More settings")

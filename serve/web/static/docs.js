@@ -30,8 +30,8 @@ if (swagger)
     deepLinking: true,
     defaultModelsExpandDepth: 0,
     validatorUrl: null, // it would send the document to its maker's server
-    // Calls that are tried from here carry the token that was given to the page in this tab.
-    requestInterceptor: (request) => ({ ...request, headers: { ...request.headers, ...tokenHeaders() } }),
+    // Calls that are tried from here carry the token that was given to the page in this tab, or to the viewer.
+    requestInterceptor: (request) => ({ ...request, headers: { ...tokenHeaders(), ...request.headers } }),
   });
 else
   host.append(

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/source-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Source Types
+         * @description Every type of source that can be registered, with the JSON Schema of its document.
+         */
+        get: operations["list_source_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/streams": {
         parameters: {
             query?: never;
@@ -13,9 +33,9 @@ export interface paths {
         };
         /**
          * List Streams
-         * @description All streams, desired and observed.
+         * @description Streams by id, desired and observed, a page at a time.
          */
-        get: operations["list_streams_api_v1_streams_get"];
+        get: operations["list_streams"];
         put?: never;
         post?: never;
         delete?: never;
@@ -33,27 +53,27 @@ export interface paths {
         };
         /**
          * Get Stream
-         * @description One stream.
+         * @description One stream. Its ETag names what is wanted of it, not how it is.
          */
-        get: operations["get_stream_api_v1_streams__stream__get"];
+        get: operations["get_stream"];
         /**
          * Put Stream
          * @description Register a stream (201) or change it (200). The same again changes nothing and disturbs nobody.
          */
-        put: operations["put_stream_api_v1_streams__stream__put"];
+        put: operations["put_stream"];
         post?: never;
         /**
          * Delete Stream
          * @description Remove a stream; all others run on. Its history stays, unless it is purged.
          */
-        delete: operations["delete_stream_api_v1_streams__stream__delete"];
+        delete: operations["delete_stream"];
         options?: never;
         head?: never;
         /**
          * Patch Stream
          * @description Change what is named; ``source`` is replaced whole.
          */
-        patch: operations["patch_stream_api_v1_streams__stream__patch"];
+        patch: operations["patch_stream"];
         trace?: never;
     };
     "/api/v1/streams/probe": {
@@ -69,7 +89,7 @@ export interface paths {
          * Probe Stream
          * @description Open a source without saving it: codec, size, measured frame rate, snapshot, or the reason why not.
          */
-        post: operations["probe_stream_api_v1_streams_probe_post"];
+        post: operations["probe_stream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -87,14 +107,14 @@ export interface paths {
          * Get Geometry
          * @description Lines and zones, with their version.
          */
-        get: operations["get_geometry_api_v1_streams__stream__geometry_get"];
+        get: operations["get_geometry"];
         /**
          * Put Geometry
          * @description Draw lines and zones; counting goes on with them from the next frame.
          *
-         *     With ``version``, the change is refused (409) if somebody else was faster.
+         *     With ``version``, the change is refused (409) if somebody else was faster; with If-Match likewise (412).
          */
-        put: operations["put_geometry_api_v1_streams__stream__geometry_put"];
+        put: operations["put_geometry"];
         post?: never;
         delete?: never;
         options?: never;
@@ -110,10 +130,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Snapshot
+         * Get Snapshot
          * @description The newest frame; people are pixelated unless the operator allows otherwise.
          */
-        get: operations["snapshot_api_v1_streams__stream__snapshot_jpg_get"];
+        get: operations["get_snapshot"];
         put?: never;
         post?: never;
         delete?: never;
@@ -130,12 +150,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Counts
+         * Get Counts
          * @description Crossings per line, occupancy and dwell per zone, people and coverage, in buckets of local time.
          *
          *     A bucket of which nothing was seen is left out: no data is not zero people.
          */
-        get: operations["counts_api_v1_streams__stream__counts_get"];
+        get: operations["get_counts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -152,10 +172,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Heatmap
+         * Get Heatmap
          * @description Where people stood: person-seconds (``dwell``) or visits per cell of a 64 x 36 grid over the picture.
          */
-        get: operations["heatmap_api_v1_streams__stream__heatmap_get"];
+        get: operations["get_heatmap"];
         put?: never;
         post?: never;
         delete?: never;
@@ -172,10 +192,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Healthz
+         * Get Health
          * @description This process answers.
          */
-        get: operations["healthz_healthz_get"];
+        get: operations["get_health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -192,10 +212,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Readyz
+         * Get Readiness
          * @description The whole service works: registry, database, and at least one reader.
          */
-        get: operations["readyz_readyz_get"];
+        get: operations["get_readiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -212,10 +232,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Metrics
+         * Get Metrics
          * @description Prometheus text; a deleted stream's series go away with it.
          */
-        get: operations["metrics_metrics_get"];
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -229,6 +249,148 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * CountsAnswer
+         * @description Counts of a window.
+         * @example {
+         *       "bucket": "15m",
+         *       "buckets": [
+         *         {
+         *           "coverage": 1,
+         *           "end": "2026-03-01T09:15:00Z",
+         *           "lines": {
+         *             "door": {
+         *               "in": 31,
+         *               "out": 28
+         *             }
+         *           },
+         *           "people": {
+         *             "mean": 2.4,
+         *             "peak": 7,
+         *             "person_seconds": 2160
+         *           },
+         *           "start": "2026-03-01T09:00:00Z",
+         *           "zones": {
+         *             "till": {
+         *               "dwell_p50_s": 41.2,
+         *               "dwell_p90_s": 98.6,
+         *               "dwells": 11,
+         *               "entries": 14,
+         *               "exits": 13,
+         *               "mean": 0.8,
+         *               "peak": 3,
+         *               "person_seconds": 720
+         *             }
+         *           }
+         *         }
+         *       ],
+         *       "end": "2026-03-01T09:15:00Z",
+         *       "start": "2026-03-01T09:00:00Z",
+         *       "stream": "entrance",
+         *       "total": {
+         *         "coverage": 1,
+         *         "end": "2026-03-01T09:15:00Z",
+         *         "lines": {
+         *           "door": {
+         *             "in": 31,
+         *             "out": 28
+         *           }
+         *         },
+         *         "people": {
+         *           "mean": 2.4,
+         *           "peak": 7,
+         *           "person_seconds": 2160
+         *         },
+         *         "start": "2026-03-01T09:00:00Z",
+         *         "zones": {
+         *           "till": {
+         *             "dwell_p50_s": 41.2,
+         *             "dwell_p90_s": 98.6,
+         *             "dwells": 11,
+         *             "entries": 14,
+         *             "exits": 13,
+         *             "mean": 0.8,
+         *             "peak": 3,
+         *             "person_seconds": 720
+         *           }
+         *         }
+         *       },
+         *       "tz": "Europe/Berlin"
+         *     }
+         */
+        CountsAnswer: {
+            /** Stream */
+            stream: string;
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /**
+             * Bucket
+             * @enum {string}
+             */
+            bucket: "1m" | "15m" | "1h" | "1d";
+            /** Tz */
+            tz: string;
+            /**
+             * Buckets
+             * @description Those of which something was seen: no data is not zero people.
+             */
+            buckets: components["schemas"]["CountsBucket"][];
+            total: components["schemas"]["CountsBucket"];
+        };
+        /**
+         * CountsBucket
+         * @description A bucket of local time.
+         * @example {
+         *       "coverage": 1,
+         *       "end": "2026-03-01T09:15:00Z",
+         *       "lines": {
+         *         "door": {
+         *           "in": 31,
+         *           "out": 28
+         *         }
+         *       },
+         *       "people": {
+         *         "mean": 2.4,
+         *         "peak": 7,
+         *         "person_seconds": 2160
+         *       },
+         *       "start": "2026-03-01T09:00:00Z",
+         *       "zones": {
+         *         "till": {
+         *           "dwell_p50_s": 41.2,
+         *           "dwell_p90_s": 98.6,
+         *           "dwells": 11,
+         *           "entries": 14,
+         *           "exits": 13,
+         *           "mean": 0.8,
+         *           "peak": 3,
+         *           "person_seconds": 720
+         *         }
+         *       }
+         *     }
+         */
+        CountsBucket: {
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /**
+             * Coverage
+             * @description Share of the bucket that was seen.
+             */
+            coverage: number;
+            people: components["schemas"]["PeopleCount"];
+            /** Lines */
+            lines: {
+                [key: string]: components["schemas"]["LineCount"];
+            };
+            /** Zones */
+            zones: {
+                [key: string]: components["schemas"]["ZoneCount"];
+            };
+        };
+        /**
          * FileDefinition
          * @description A recording on the reader's disk.
          */
@@ -238,24 +400,118 @@ export interface components {
              * @enum {string}
              */
             type: "file";
-            /** Path */
+            /**
+             * Path
+             * @description On the machine of the reader, not on yours.
+             */
             path: string;
             /**
-             * Realtime
-             * @description Play at the recording's own speed; false: as fast as possible.
+             * Play at the recording's own speed
+             * @description Otherwise as fast as possible.
              * @default true
              */
             realtime: boolean;
             /**
-             * Start S
-             * @description Capture time of the first frame; none: time of registration.
+             * Capture time of the first frame
+             * @description Seconds since the epoch; none: time of registration.
              */
             start_s?: number | null;
         };
         /**
-         * GeometryBody
-         * @description Lines and zones in shares of the picture; checked in full by `analytics.geometry`.
+         * GeometryAnswer
+         * @description What is drawn.
          * @example {
+         *       "homography": [
+         *         [
+         *           12.5,
+         *           0,
+         *           -3
+         *         ],
+         *         [
+         *           0,
+         *           20,
+         *           -4
+         *         ],
+         *         [
+         *           0,
+         *           0.5,
+         *           1
+         *         ]
+         *       ],
+         *       "lines": [
+         *         {
+         *           "a": [
+         *             0.5,
+         *             0.1
+         *           ],
+         *           "b": [
+         *             0.5,
+         *             0.9
+         *           ],
+         *           "id": "door",
+         *           "in_name": "enter",
+         *           "name": "Door",
+         *           "out_name": "leave"
+         *         }
+         *       ],
+         *       "version": 2,
+         *       "zones": [
+         *         {
+         *           "dwell_min_s": 3,
+         *           "id": "till",
+         *           "name": "Till",
+         *           "polygon": [
+         *             [
+         *               0.6,
+         *               0.5
+         *             ],
+         *             [
+         *               0.9,
+         *               0.5
+         *             ],
+         *             [
+         *               0.9,
+         *               0.9
+         *             ]
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        GeometryAnswer: {
+            /** Lines */
+            lines: components["schemas"]["LineBody"][];
+            /** Zones */
+            zones: components["schemas"]["ZoneBody"][];
+            /** Homography */
+            homography: number[][] | null;
+            /**
+             * Version
+             * @description 1 for the first, one more with every change.
+             */
+            version: number;
+        };
+        /**
+         * GeometryBody
+         * @description Lines and zones in shares of the picture.
+         * @example {
+         *       "homography": [
+         *         [
+         *           12.5,
+         *           0,
+         *           -3
+         *         ],
+         *         [
+         *           0,
+         *           20,
+         *           -4
+         *         ],
+         *         [
+         *           0,
+         *           0.5,
+         *           1
+         *         ]
+         *       ],
          *       "lines": [
          *         {
          *           "a": [
@@ -298,19 +554,174 @@ export interface components {
         GeometryBody: {
             /** Lines */
             lines?: {
-                [key: string]: unknown;
+                /**
+                 * Id
+                 * @description Unique among lines.
+                 */
+                id: string;
+                /**
+                 * Name
+                 * @default
+                 */
+                name: string;
+                /**
+                 * A
+                 * @description x right, y down.
+                 */
+                a: [
+                    number,
+                    number
+                ];
+                /**
+                 * B
+                 * @description x right, y down.
+                 */
+                b: [
+                    number,
+                    number
+                ];
+                /**
+                 * In Name
+                 * @default in
+                 */
+                in_name: string;
+                /**
+                 * Out Name
+                 * @default out
+                 */
+                out_name: string;
             }[];
             /** Zones */
             zones?: {
-                [key: string]: unknown;
+                /**
+                 * Id
+                 * @description Unique among zones.
+                 */
+                id: string;
+                /**
+                 * Name
+                 * @default
+                 */
+                name: string;
+                /**
+                 * Polygon
+                 * @description Its corners; it may not cross itself.
+                 */
+                polygon: [
+                    number,
+                    number
+                ][];
+                /**
+                 * Dwell Min S
+                 * @description A stay of at least this counts for the dwell times.
+                 * @default 3
+                 */
+                dwell_min_s: number;
             }[];
-            /** Homography */
+            /**
+             * Homography
+             * @description 3 x 3, picture to floor plan metres, row by row; none if nobody measured it.
+             */
             homography?: number[][] | null;
             /**
              * Version
              * @description The version that was changed; refused if it is not the newest.
              */
             version?: number | null;
+        };
+        /**
+         * HeatmapAnswer
+         * @description A heatmap of a window.
+         * @example {
+         *       "coverage": 0.98,
+         *       "covered_s": 3528,
+         *       "end": "2026-03-01T10:00:00Z",
+         *       "grid": [
+         *         [
+         *           0,
+         *           1.5,
+         *           42
+         *         ],
+         *         [
+         *           0,
+         *           0,
+         *           12
+         *         ]
+         *       ],
+         *       "measure": "dwell",
+         *       "scale": {
+         *         "clip": 99,
+         *         "highest": 42,
+         *         "top": 41.5
+         *       },
+         *       "shape": [
+         *         2,
+         *         3
+         *       ],
+         *       "start": "2026-03-01T09:00:00Z",
+         *       "stream": "entrance",
+         *       "total": 55.5,
+         *       "unit": "person-seconds"
+         *     }
+         */
+        HeatmapAnswer: {
+            /** Stream */
+            stream: string;
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /**
+             * Measure
+             * @enum {string}
+             */
+            measure: "dwell" | "visits";
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "person-seconds" | "visits";
+            /**
+             * Shape
+             * @description Rows and columns.
+             */
+            shape: [
+                number,
+                number
+            ];
+            /**
+             * Coverage
+             * @description Share of the window that was seen.
+             */
+            coverage: number;
+            /** Covered S */
+            covered_s: number;
+            scale: components["schemas"]["HeatmapScale"];
+            /** Total */
+            total: number;
+            /**
+             * Grid
+             * @description Amounts, row by row from the top.
+             */
+            grid: number[][];
+        };
+        /**
+         * HeatmapScale
+         * @description How amounts become colours.
+         */
+        HeatmapScale: {
+            /**
+             * Clip
+             * @description Percentile of the filled cells where the scale ends.
+             */
+            clip: number;
+            /**
+             * Top
+             * @description Amount at that percentile.
+             */
+            top: number;
+            /** Highest */
+            highest: number;
         };
         /**
          * KafkaDefinition
@@ -324,38 +735,149 @@ export interface components {
             type: "kafka";
             /**
              * Brokers
-             * @description host:port, comma-separated.
+             * @description host:port, several separated by commas.
              */
             brokers: string;
             /** Topic */
             topic: string;
             /**
              * Key
-             * @description Key of the camera's messages; none: all messages.
+             * @description Key of this camera's messages. Empty: all messages of the topic.
              */
             key?: string | null;
             /**
-             * Start
-             * @description Where to begin the first time.
+             * Begin the first time at
              * @default latest
              * @enum {string}
              */
             start: "latest" | "earliest";
-            /** Username */
+            /** User */
             username?: string | null;
-            /** Password */
+            /**
+             * Password
+             * Format: password
+             */
             password?: string | null;
             /**
-             * Mechanism
+             * Log-in
              * @default SCRAM-SHA-512
              * @enum {string}
              */
-            mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
+            mechanism: "SCRAM-SHA-512" | "SCRAM-SHA-256" | "PLAIN";
             /**
-             * Tls
+             * Encrypt the connection (TLS)
              * @default false
              */
             tls: boolean;
+        };
+        /**
+         * LineBody
+         * @description A counting line; *in* is a crossing from left to right of a line drawn from top to bottom.
+         */
+        LineBody: {
+            /**
+             * Id
+             * @description Unique among lines.
+             */
+            id: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * A
+             * @description x right, y down.
+             */
+            a: [
+                number,
+                number
+            ];
+            /**
+             * B
+             * @description x right, y down.
+             */
+            b: [
+                number,
+                number
+            ];
+            /**
+             * In Name
+             * @default in
+             */
+            in_name: string;
+            /**
+             * Out Name
+             * @default out
+             */
+            out_name: string;
+        };
+        /**
+         * LineCount
+         * @description Crossings of a line.
+         */
+        LineCount: {
+            /** In */
+            in: number;
+            /** Out */
+            out: number;
+        };
+        /**
+         * PeopleCount
+         * @description Everybody in the picture.
+         */
+        PeopleCount: {
+            /**
+             * Mean
+             * @description At a time, weighted by time; none if nothing was seen.
+             */
+            mean: number | null;
+            /** Peak */
+            peak: number;
+            /** Person Seconds */
+            person_seconds: number;
+        };
+        /**
+         * ProbeAnswer
+         * @description What a source turned out to be.
+         * @example {
+         *       "codec": "h264",
+         *       "declared_fps": 25,
+         *       "height": 1080,
+         *       "measured_fps": 14.98,
+         *       "ok": true,
+         *       "snapshot": "data:image/jpeg;base64,/9j/4AAQSkZJRg==",
+         *       "width": 1920
+         *     }
+         */
+        ProbeAnswer: {
+            /** Ok */
+            ok: boolean;
+            /** Codec */
+            codec: string | null;
+            /** Width */
+            width: number | null;
+            /** Height */
+            height: number | null;
+            /**
+             * Measured Fps
+             * @description Counted, not declared.
+             */
+            measured_fps: number | null;
+            /** Declared Fps */
+            declared_fps: number | null;
+            /**
+             * Snapshot
+             * @description JPEG as a data URL.
+             */
+            snapshot: string | null;
+            /**
+             * Error
+             * @description The reason why not.
+             */
+            error?: string | null;
+            /** Error Code */
+            error_code?: string | null;
         };
         /**
          * ProbeBody
@@ -369,7 +891,7 @@ export interface components {
          */
         ProbeBody: {
             /** Source */
-            source: components["schemas"]["RtspDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"] | components["schemas"]["SimulatorDefinition"];
+            source: components["schemas"]["RtspDefinition"] | components["schemas"]["SimulatorDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"];
             /**
              * Seconds
              * @description How long to measure the frame rate.
@@ -378,73 +900,17 @@ export interface components {
             seconds: number;
         };
         /**
-         * ProbeResult
-         * @description What a source turned out to be.
+         * Readiness
+         * @description Whether the whole service works.
          */
-        ProbeResult: {
-            /** Ok */
-            ok: boolean;
-            /** Codec */
-            codec?: string | null;
-            /** Width */
-            width?: number | null;
-            /** Height */
-            height?: number | null;
+        Readiness: {
             /**
-             * Measured Fps
-             * @description Counted, not declared.
+             * Status
+             * @enum {string}
              */
-            measured_fps?: number | null;
-            /** Declared Fps */
-            declared_fps?: number | null;
-            /**
-             * Snapshot
-             * @description JPEG as a data URL.
-             */
-            snapshot?: string | null;
-            /**
-             * Error
-             * @description The reason why not.
-             */
-            error?: string | null;
-            /** Error Code */
-            error_code?: string | null;
-        };
-        /**
-         * Problem
-         * @description RFC 9457.
-         * @example {
-         *       "detail": "there is no stream 'entrance'",
-         *       "instance": "/api/v1/streams/entrance",
-         *       "status": 404,
-         *       "title": "Not Found",
-         *       "type": "urn:footfall:problem:unknown-stream"
-         *     }
-         */
-        Problem: {
-            /**
-             * Type
-             * @description Stable name of the problem.
-             */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /**
-             * Detail
-             * @description What is wrong, for people; never holds a password.
-             */
-            detail: string;
-            /** Instance */
-            instance: string;
-            /**
-             * Errors
-             * @description Fields that are wrong, where there are any.
-             */
-            errors?: {
-                [key: string]: string;
-            }[] | null;
+            status: "ready" | "not ready";
+            /** Problems */
+            problems: string[];
         };
         /**
          * RtspDefinition
@@ -457,8 +923,8 @@ export interface components {
              */
             type: "rtsp";
             /**
-             * Url
-             * @description rtsp:// or rtsps://, with user and password where needed.
+             * Address
+             * @description rtsp:// or rtsps://, with user and password where the camera asks for them; they are never shown again.
              */
             url: string;
             /**
@@ -468,58 +934,49 @@ export interface components {
              */
             transport: "tcp" | "udp";
             /**
-             * Verify Tls
-             * @description Check the certificate of an rtsps camera.
+             * Check the certificate of an rtsps camera
              * @default false
              */
             verify_tls: boolean;
         };
         /**
-         * SceneSettings
-         * @description A scene, as in ``footfall simulate``; the same settings show the same people.
-         *
-         *     Attributes:
-         *         seed: of everything that is random.
-         *         people: how many are there at a time, at most.
-         *         width: pixels, even.
-         *         height: pixels, even.
-         *         fps: frames a second.
-         *         seconds: length of a round; then it begins anew.
-         *         overlap: largest share of a person that a nearer one may hide.
+         * SceneDefinition
+         * @description A scene; the same settings show the same people.
          */
-        SceneSettings: {
+        SceneDefinition: {
             /**
-             * Seed
-             * @default 0
-             */
-            seed: number;
-            /**
-             * People
+             * People at a time
              * @default 6
              */
             people: number;
             /**
-             * Width
+             * Seed
+             * @description The same seed shows the same people.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Width (pixels)
              * @default 640
              */
             width: number;
             /**
-             * Height
+             * Height (pixels)
              * @default 360
              */
             height: number;
             /**
-             * Fps
+             * Frames a second
              * @default 15
              */
             fps: number;
             /**
-             * Seconds
+             * Seconds until it repeats
              * @default 60
              */
             seconds: number;
             /**
-             * Overlap
+             * Largest hidden share of a person
              * @default 0.3
              */
             overlap: number;
@@ -536,8 +993,8 @@ export interface components {
             type: "simulator";
             /**
              * @default {
-             *       "seed": 0,
              *       "people": 6,
+             *       "seed": 0,
              *       "width": 640,
              *       "height": 360,
              *       "fps": 15,
@@ -545,7 +1002,229 @@ export interface components {
              *       "overlap": 0.3
              *     }
              */
-            scene: components["schemas"]["SceneSettings"];
+            scene: components["schemas"]["SceneDefinition"];
+        };
+        /**
+         * SourceType
+         * @description A type of source, and how a form for it looks.
+         */
+        SourceType: {
+            /**
+             * Type
+             * @example rtsp
+             */
+            type: string;
+            /**
+             * Title
+             * @example RTSP camera
+             */
+            title: string;
+            /** Description */
+            description: string;
+            /**
+             * Live
+             * @description True: the newest frame wins. False: no frame is skipped.
+             */
+            live: boolean;
+            /**
+             * Schema
+             * @description JSON Schema of the source's document. `title` is a field's label, `description` its hint; `x-placeholder`, `x-needed`, `x-advanced`, `x-hidden` and `x-labels` are for forms.
+             */
+            schema: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * StreamAnswer
+         * @description A stream as it is wanted and as it is.
+         * @example {
+         *       "analysis_fps": 6,
+         *       "codec": "h264",
+         *       "corrupt": 0,
+         *       "enabled": true,
+         *       "epoch": 3,
+         *       "error": "rtsp://***@192.0.2.10/stream1 closed the connection",
+         *       "error_code": "source-disconnected",
+         *       "fps_in": 14.98,
+         *       "fps_processed": 6,
+         *       "frame_age_s": 0.21,
+         *       "frames": 81230,
+         *       "geometry": {
+         *         "homography": [
+         *           [
+         *             12.5,
+         *             0,
+         *             -3
+         *           ],
+         *           [
+         *             0,
+         *             20,
+         *             -4
+         *           ],
+         *           [
+         *             0,
+         *             0.5,
+         *             1
+         *           ]
+         *         ],
+         *         "lines": [
+         *           {
+         *             "a": [
+         *               0.5,
+         *               0.1
+         *             ],
+         *             "b": [
+         *               0.5,
+         *               0.9
+         *             ],
+         *             "id": "door",
+         *             "in_name": "enter",
+         *             "name": "Door",
+         *             "out_name": "leave"
+         *           }
+         *         ],
+         *         "version": 2,
+         *         "zones": [
+         *           {
+         *             "dwell_min_s": 3,
+         *             "id": "till",
+         *             "name": "Till",
+         *             "polygon": [
+         *               [
+         *                 0.6,
+         *                 0.5
+         *               ],
+         *               [
+         *                 0.9,
+         *                 0.5
+         *               ],
+         *               [
+         *                 0.9,
+         *                 0.9
+         *               ]
+         *             ]
+         *           }
+         *         ]
+         *       },
+         *       "height": 1080,
+         *       "id": "entrance",
+         *       "model": "nanodet-g",
+         *       "name": "Entrance",
+         *       "reader": "footfall#StreamReader#ab12cd",
+         *       "reconnects": 1,
+         *       "rows_lost": 0,
+         *       "since": "2026-03-01T09:00:00Z",
+         *       "since_s": 1772355600,
+         *       "site": "berlin-1",
+         *       "skipped": 12,
+         *       "source": {
+         *         "transport": "tcp",
+         *         "type": "rtsp",
+         *         "url": "rtsp://***@192.0.2.10/stream1",
+         *         "verify_tls": false
+         *       },
+         *       "spooled": 0,
+         *       "state": "reconnecting",
+         *       "width": 1920
+         *     }
+         */
+        StreamAnswer: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Site */
+            site: string;
+            /**
+             * Source
+             * @description As its type in `/source-types` has it, without secrets.
+             */
+            source: {
+                [key: string]: unknown;
+            };
+            /** Analysis Fps */
+            analysis_fps: number | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Model */
+            model: string | null;
+            geometry: components["schemas"]["GeometryAnswer"];
+            state: components["schemas"]["StreamState"];
+            /**
+             * Since
+             * @description When the state began, RFC 3339.
+             */
+            since: string;
+            /**
+             * Since S
+             * @description The same, seconds since the epoch.
+             */
+            since_s: number;
+            /**
+             * Error
+             * @description What is wrong, for people.
+             */
+            error: string | null;
+            /**
+             * Error Code
+             * @description What is wrong, for machines.
+             */
+            error_code: string | null;
+            /** Codec */
+            codec: string | null;
+            /**
+             * Width
+             * @description Of the picture, pixels.
+             */
+            width: number | null;
+            /** Height */
+            height: number | null;
+            /**
+             * Fps In
+             * @description Decoded frames a second.
+             */
+            fps_in: number;
+            /**
+             * Fps Processed
+             * @description Analysed frames a second.
+             */
+            fps_processed: number;
+            /**
+             * Frame Age S
+             * @description Age of the newest analysed frame, from its capture.
+             */
+            frame_age_s: number | null;
+            /**
+             * Frames
+             * @description Decoded since the reader took the stream up.
+             */
+            frames: number;
+            /**
+             * Corrupt
+             * @description Of these, with missing parts.
+             */
+            corrupt: number;
+            /** Reconnects */
+            reconnects: number;
+            /**
+             * Skipped
+             * @description Sampled frames that a newer one replaced.
+             */
+            skipped: number;
+            /**
+             * Spooled
+             * @description Checkpoints that wait on disk for the database.
+             */
+            spooled: number;
+            /**
+             * Rows Lost
+             * @description Checkpoints that neither database nor disk took.
+             */
+            rows_lost: number;
+            /** Reader */
+            reader: string | null;
+            /** Epoch */
+            epoch: number;
         };
         /**
          * StreamBody
@@ -573,7 +1252,7 @@ export interface components {
              */
             site: string;
             /** Source */
-            source: components["schemas"]["RtspDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"] | components["schemas"]["SimulatorDefinition"];
+            source: components["schemas"]["RtspDefinition"] | components["schemas"]["SimulatorDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"];
             /**
              * Analysis Fps
              * @description Analysed frames a second; none: every frame.
@@ -606,7 +1285,7 @@ export interface components {
             /** Site */
             site?: string | null;
             /** Source */
-            source?: (components["schemas"]["RtspDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"] | components["schemas"]["SimulatorDefinition"]) | null;
+            source?: (components["schemas"]["RtspDefinition"] | components["schemas"]["SimulatorDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"]) | null;
             /** Analysis Fps */
             analysis_fps?: number | null;
             /** Enabled */
@@ -616,70 +1295,104 @@ export interface components {
             geometry?: components["schemas"]["GeometryBody"] | null;
         };
         /**
-         * StreamView
-         * @description A stream as it is wanted and as it is.
+         * StreamState
+         * @enum {string}
          */
-        StreamView: {
-            /** Id */
+        StreamState: "starting" | "running" | "reconnecting" | "stopped" | "failed";
+        /**
+         * ZoneBody
+         * @description An area of floor.
+         */
+        ZoneBody: {
+            /**
+             * Id
+             * @description Unique among zones.
+             */
             id: string;
-            /** Name */
+            /**
+             * Name
+             * @default
+             */
             name: string;
-            /** Site */
-            site: string;
             /**
-             * Source
-             * @description Without credentials.
+             * Polygon
+             * @description Its corners; it may not cross itself.
              */
-            source: {
-                [key: string]: unknown;
-            };
-            /** Analysis Fps */
-            analysis_fps: number | null;
-            /** Enabled */
-            enabled: boolean;
-            /** Model */
-            model: string | null;
-            /** Geometry */
-            geometry: {
-                [key: string]: unknown;
-            };
+            polygon: [
+                number,
+                number
+            ][];
             /**
-             * State
-             * @description starting, running, reconnecting, stopped or failed
+             * Dwell Min S
+             * @description A stay of at least this counts for the dwell times.
+             * @default 3
              */
-            state: string;
-            /** Since */
-            since: string;
-            /** Error */
-            error: string | null;
-            /** Error Code */
-            error_code: string | null;
+            dwell_min_s: number;
+        };
+        /**
+         * ZoneCount
+         * @description What happened in a zone.
+         */
+        ZoneCount: {
             /**
-             * Fps In
-             * @description Decoded frames a second.
+             * Mean
+             * @description People inside at a time, weighted by time.
              */
-            fps_in: number;
+            mean: number | null;
+            /** Peak */
+            peak: number;
+            /** Person Seconds */
+            person_seconds: number;
+            /** Entries */
+            entries: number;
+            /** Exits */
+            exits: number;
             /**
-             * Fps Processed
-             * @description Analysed frames a second.
+             * Dwells
+             * @description Visits that were long enough to count.
              */
-            fps_processed: number;
+            dwells: number;
+            /** Dwell P50 S */
+            dwell_p50_s: number | null;
+            /** Dwell P90 S */
+            dwell_p90_s: number | null;
+        };
+        /**
+         * Problem
+         * @description RFC 9457.
+         * @example {
+         *       "detail": "there is no stream 'entrance'",
+         *       "instance": "/api/v1/streams/entrance",
+         *       "status": 404,
+         *       "title": "Not Found",
+         *       "type": "urn:footfall:problem:unknown-stream"
+         *     }
+         */
+        Problem: {
             /**
-             * Frame Age S
-             * @description Age of the newest analysed frame, from its capture.
+             * Type
+             * @description Stable name of the problem.
              */
-            frame_age_s: number | null;
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
             /**
-             * Skipped
-             * @description Sampled frames that a newer one replaced.
+             * Detail
+             * @description What is wrong, for people; never holds a password.
              */
-            skipped: number;
-            /** Reader */
-            reader: string | null;
-            /** Epoch */
-            epoch: number;
-        } & {
-            [key: string]: unknown;
+            detail: string;
+            /** Instance */
+            instance: string;
+            /**
+             * Errors
+             * @description Fields that are wrong, where there are any.
+             * @default null
+             */
+            errors: {
+                [key: string]: string;
+            }[] | null;
         };
     };
     responses: never;
@@ -690,7 +1403,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    list_streams_api_v1_streams_get: {
+    list_source_types: {
         parameters: {
             query?: never;
             header?: never;
@@ -705,7 +1418,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamView"][];
+                    "application/json": components["schemas"]["SourceType"][];
                 };
             };
             /** @description Unauthorized */
@@ -714,8 +1427,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -724,8 +1445,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -734,8 +1454,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -744,13 +1463,94 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_stream_api_v1_streams__stream__get: {
+    list_streams: {
+        parameters: {
+            query?: {
+                /** @description Only these; may be repeated. */
+                state?: components["schemas"]["StreamState"][] | null;
+                /** @description Only of this site. */
+                site?: string | null;
+                /** @description Only those of this reader. */
+                reader?: string | null;
+                /** @description Part of the id or name. */
+                search?: string | null;
+                /** @description Streams on a page. */
+                limit?: number;
+                /** @description Id of the last stream of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description `rel="next"`: the page after this one. */
+                    Link?: string;
+                    /** @description Streams that match, on all pages. */
+                    "X-Total-Count"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamAnswer"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_stream: {
         parameters: {
             query?: never;
             header?: never;
@@ -765,10 +1565,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamView"];
+                    "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -777,8 +1579,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -787,8 +1597,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -797,8 +1606,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -807,16 +1615,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    put_stream_api_v1_streams__stream__put: {
+    put_stream: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `*`: only if it is not there yet. */
+                "if-none-match"?: string | null;
+                /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
+                "if-match"?: string | null;
+            };
             path: {
                 /** @description Chosen by you: letters, digits, '_', '.', '-'. */
                 stream: string;
@@ -832,19 +1644,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamView"];
+                    "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
             /** @description Created */
             201: {
                 headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamView"];
+                    "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -853,8 +1669,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -863,8 +1687,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -873,8 +1723,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -883,19 +1732,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    delete_stream_api_v1_streams__stream__delete: {
+    delete_stream: {
         parameters: {
             query?: {
                 /** @description Delete its counts and heatmaps too. */
                 purge?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
+                "if-match"?: string | null;
+            };
             path: {
                 /** @description Chosen by you: letters, digits, '_', '.', '-'. */
                 stream: string;
@@ -917,8 +1768,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -927,8 +1786,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -937,8 +1822,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -947,16 +1831,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    patch_stream_api_v1_streams__stream__patch: {
+    patch_stream: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
+                "if-match"?: string | null;
+            };
             path: {
                 /** @description Chosen by you: letters, digits, '_', '.', '-'. */
                 stream: string;
@@ -972,10 +1858,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamView"];
+                    "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -984,8 +1872,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -994,8 +1890,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1004,8 +1926,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1014,13 +1935,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    probe_stream_api_v1_streams_probe_post: {
+    probe_stream: {
         parameters: {
             query?: never;
             header?: never;
@@ -1039,7 +1959,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProbeResult"];
+                    "application/json": components["schemas"]["ProbeAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -1048,8 +1968,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1058,8 +1986,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1068,8 +1995,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1078,13 +2004,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_geometry_api_v1_streams__stream__geometry_get: {
+    get_geometry: {
         parameters: {
             query?: never;
             header?: never;
@@ -1099,10 +2024,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GeometryBody"];
+                    "application/json": components["schemas"]["GeometryAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -1111,8 +2038,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1121,8 +2056,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1131,8 +2065,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1141,16 +2074,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    put_geometry_api_v1_streams__stream__geometry_put: {
+    put_geometry: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
+                "if-match"?: string | null;
+            };
             path: {
                 /** @description Chosen by you: letters, digits, '_', '.', '-'. */
                 stream: string;
@@ -1166,10 +2101,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GeometryBody"];
+                    "application/json": components["schemas"]["GeometryAnswer"];
                 };
             };
             /** @description Unauthorized */
@@ -1178,8 +2115,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1188,8 +2133,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1198,8 +2169,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1208,13 +2178,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    snapshot_api_v1_streams__stream__snapshot_jpg_get: {
+    get_snapshot: {
         parameters: {
             query?: never;
             header?: never;
@@ -1232,7 +2201,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": unknown;
+                    "image/jpeg": string;
                 };
             };
             /** @description Unauthorized */
@@ -1241,8 +2210,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1251,8 +2228,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1261,8 +2237,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1271,13 +2246,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    counts_api_v1_streams__stream__counts_get: {
+    get_counts: {
         parameters: {
             query?: {
                 bucket?: "1m" | "15m" | "1h" | "1d";
@@ -1304,7 +2278,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["CountsAnswer"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description Unauthorized */
@@ -1313,8 +2289,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1323,8 +2307,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1333,8 +2316,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1343,13 +2325,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    heatmap_api_v1_streams__stream__heatmap_get: {
+    get_heatmap: {
         parameters: {
             query?: {
                 measure?: "dwell" | "visits";
@@ -1382,9 +2363,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                    "image/png": unknown;
-                    "application/octet-stream": unknown;
+                    "application/json": components["schemas"]["HeatmapAnswer"];
+                    "image/png": string;
+                    "application/octet-stream": string;
                 };
             };
             /** @description Unauthorized */
@@ -1393,8 +2374,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -1403,8 +2392,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -1413,8 +2401,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -1423,13 +2410,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    healthz_healthz_get: {
+    get_health: {
         parameters: {
             query?: never;
             header?: never;
@@ -1451,7 +2437,7 @@ export interface operations {
             };
         };
     };
-    readyz_readyz_get: {
+    get_readiness: {
         parameters: {
             query?: never;
             header?: never;
@@ -1466,7 +2452,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description Service Unavailable */
@@ -1474,11 +2460,13 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
             };
         };
     };
-    metrics_metrics_get: {
+    get_metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -1487,13 +2475,58 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Prometheus text format. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

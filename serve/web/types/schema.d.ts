@@ -1,7 +1,6 @@
 /** The part of JSON Schema that the page makes forms of, with the service's own words (x-...). */
 
 export type Scalar = string | number | boolean | null;
-export type Value = Scalar | { [name: string]: Value } | Value[];
 
 export interface Schema {
   $ref?: string;
@@ -9,7 +8,7 @@ export interface Schema {
   allOf?: Schema[];
   anyOf?: Schema[];
   const?: Scalar;
-  default?: Value;
+  default?: unknown;
   description?: string;
   enum?: Scalar[];
   exclusiveMaximum?: number;

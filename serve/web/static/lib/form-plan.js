@@ -4,9 +4,9 @@
  * Knows no page. What was typed is text, and what was ticked is true or false; everything else about a value is here.
  */
 
-/** @import { Scalar, Schema, Value } from "../../types/schema.js" */
+/** @import { Scalar, Schema } from "../../types/schema.js" */
 
-/** @typedef {{ [name: string]: Value }} Document */
+/** @typedef {Record<string, unknown>} Document */
 /** @typedef {string | boolean} Typed what a control holds */
 
 /**
@@ -62,7 +62,7 @@ function fieldsOf(schema, definitions, path, known, defaults) {
  * @param {Schema} schema
  * @param {boolean} optional
  * @param {boolean} required
- * @param {Value} given
+ * @param {unknown} given
  * @returns {FieldPlan}
  */
 function planField(path, schema, optional, required, given) {
@@ -276,15 +276,15 @@ function numberWanted(schema) {
   return `${[word, bounds.join(" and ")].filter(Boolean).join(" ")} is needed${kind}.`;
 }
 
-/** @param {Value | undefined} value */
+/** @param {unknown} value */
 function textOf(value) {
   return value === null || value === undefined ? "" : String(value);
 }
 
 /**
- * @param {Value | undefined} value
+ * @param {unknown} value
  * @returns {Document}
  */
 function asDocument(value) {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? { ...value } : {};
 }

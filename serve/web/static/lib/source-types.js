@@ -8,9 +8,13 @@ import { call } from "./api.js";
 let asked = null;
 
 export function sourceTypes() {
-  asked ??= call("get", "/api/v1/source-types", {}).catch((error) => {
+  asked ??= ask().catch((error) => {
     asked = null; // the next one asks again
     throw error;
   });
   return asked;
+}
+
+async function ask() {
+  return /** @type {SourceType[]} */ (await call("get", "/api/v1/source-types", {}));
 }

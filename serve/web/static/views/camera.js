@@ -125,7 +125,7 @@ class CameraPage {
     document.title = `${title(view)} – Footfall`;
     setText(
       this.#place,
-      [view.site, view.id, view.source.url ?? view.source.topic ?? view.source.path ?? "simulated"]
+      [view.site, view.id, view.source.url ?? view.source.topic ?? view.source.path ?? view.source.type]
         .filter(Boolean)
         .join(" · "),
     );

@@ -56,7 +56,7 @@ function formView(host, name, id, type) {
       const [kinds, view] = await Promise.all([sourceTypes(), known]);
       if (left) return;
       if (view) setText(heading, `Settings: ${title(view)}`);
-      form = new CameraForm(kinds, view, view?.source.type ?? type);
+      form = new CameraForm(kinds, view, view ? String(view.source.type) : type);
       body.replaceChildren(form.element);
     } catch (error) {
       const text = sentence(problemOf(error).message);
