@@ -2,15 +2,15 @@
 
 /** @import { Point, Shape } from "../../types/documents.js" */
 /** @typedef {Shape["kind"]} Tool */
-/** @typedef {(point: Point) => Point} ToPixels */
+/** @import { ToPixels } from "./shape-nodes.js" */
 
 import { el, first, setText, svg } from "../lib/dom.js";
-import { centre, clamp, inArrow, shifted } from "../lib/geometry.js";
-import { nameOf, pointsOf, withPoints } from "../lib/shapes.js";
+import { clamp, shifted } from "../lib/geometry.js";
+import { pointsOf, withPoints } from "../lib/shapes.js";
+import { draftNode, nameNode, shapeNode } from "./shape-nodes.js";
 
 const CLOSE_PX = 12;
 const DRAG_PX = 8;
-const ARROW_PX = 34;
 /** @type {Record<string, Point>} */
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -312,132 +312,16 @@ export class Drawing {
     const [width, height] = this.#size();
     /** @type {ToPixels} */
     const px = ([x, y]) => [x * width, y * height];
+    const draft = { points: this.#draft.map(px), cursor: px(this.#cursor), closable: this.canFinish };
     const { key, point } = marksOf(document.activeElement);
     this.#surface.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#surface.replaceChildren(
-      ...this.#shapes.map((shape) => this.#shapeNode(shape, px)),
-      ...this.#shapes.map((shape) => this.#names(shape, px)), // above every handle
-      ...(this.tool ? [this.#draftNode(px)] : []),
+      ...this.#shapes.map((shape) => shapeNode(shape, px, shape.key === this.#selected)),
+      ...this.#shapes.map((shape) => nameNode(shape, px)),
+      ...(this.tool ? [draftNode({ tool: this.tool, ...draft })] : []),
     );
     if (key !== undefined && point !== undefined && this.#surface !== document.activeElement)
       first(this.#surface, `[data-key="${CSS.escape(key)}"][data-point="${point}"]`)?.focus();
-  }
-
-  /**
-   * @param {Shape} shape
-   * @param {ToPixels} px
-   */
-  #shapeNode(shape, px) {
-    const points = pointsOf(shape).map(px);
-    const active = shape.key === this.#selected;
-    const path = points.map((p) => p.join(",")).join(" ");
-    const parts =
-      shape.kind === "line"
-        ? [
-            svg("polyline", { class: "halo", points: path }),
-            svg("polyline", { class: "stroke", points: path }),
-            svg("polyline", { class: "grip", points: path }),
-            ...this.#arrow(points),
-          ]
-        : [svg("polygon", { class: "halo", points: path }), svg("polygon", { class: "stroke area", points: path })];
-    return svg(
-      "g",
-      { class: `shape ${shape.kind}${active ? " active" : ""}`, dataset: { key: shape.key } },
-      parts,
-      active && shape.kind === "zone" && this.#middles(shape, points),
-      points.map((p, i) => this.#handle(shape, p, i)),
-    );
-  }
-
-  /** @param {Point[]} points */
-  #arrow([a, b]) {
-    const { from, to, wings } = inArrow(a, b, ARROW_PX);
-    const path = `M${from} L${to} M${wings[0]} L${to} L${wings[1]}`;
-    return [svg("path", { class: "halo", d: path }), svg("path", { class: "stroke", d: path })];
-  }
-
-  /**
-   * @param {Shape} shape
-   * @param {ToPixels} px
-   */
-  #names(shape, px) {
-    const points = pointsOf(shape).map(px);
-    const [x, y] = shape.kind === "zone" ? centre(points) : points[0];
-    const name = svg("text", { x, y: y - (shape.kind === "line" ? 12 : 0) }, nameOf(shape));
-    return svg(
-      "g",
-      { class: `shape ${shape.kind}` },
-      name,
-      shape.kind === "line" && this.#direction(shape.in_name, points),
-    );
-  }
-
-  /**
-   * The word for *in*, beyond the arrow's tip, whichever way it points.
-   *
-   * @param {string} word
-   * @param {Point[]} points
-   */
-  #direction(word, [a, b]) {
-    const { from, to } = inArrow(a, b, ARROW_PX);
-    const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-    const anchor = Math.abs(dx) < 12 ? "middle" : dx > 0 ? "start" : "end";
-    const place = { x: to[0] + Math.sign(dx) * 6, y: to[1] + (dy > 8 ? 14 : dy < -8 ? -6 : 4) };
-    return svg("text", { class: "direction", ...place, "text-anchor": anchor }, word || "in");
-  }
-
-  /**
-   * @param {Shape} shape
-   * @param {Point} at
-   * @param {number} index
-   */
-  #handle(shape, [x, y], index) {
-    const share = pointsOf(shape)[index];
-    const name = shape.kind === "line" ? `point ${"AB"[index]}` : `corner ${index + 1}`;
-    const where = `${Math.round(share[0] * 100)} % from the left, ${Math.round(share[1] * 100)} % from the top`;
-    return svg("circle", {
-      class: "handle",
-      cx: x,
-      cy: y,
-      r: 7,
-      tabindex: "0",
-      role: "button",
-      "aria-label": `${nameOf(shape)}, ${name}, ${where}`,
-      dataset: { key: shape.key, point: index },
-    });
-  }
-
-  /**
-   * @param {Shape} shape
-   * @param {Point[]} points
-   */
-  #middles(shape, points) {
-    return points.map((p, i) => {
-      const [x, y] = centre([p, points[(i + 1) % points.length]]);
-      return svg("circle", { class: "middle", cx: x, cy: y, r: 5, dataset: { key: shape.key, after: i } });
-    });
-  }
-
-  /** @param {ToPixels} px */
-  #draftNode(px) {
-    const points = this.#draft.map(px);
-    const cursor = px(this.#cursor);
-    const path = [...points, cursor].map((p) => p.join(",")).join(" ");
-    return svg(
-      "g",
-      { class: `shape ${this.tool} draft` },
-      svg("polyline", { class: "halo", points: path }),
-      svg("polyline", { class: "stroke", points: path }),
-      points.map(([x, y], i) =>
-        svg("circle", {
-          class: i === 0 && this.canFinish ? "handle first" : "handle",
-          cx: x,
-          cy: y,
-          r: i === 0 && this.canFinish ? 9 : 6,
-        }),
-      ),
-      svg("path", { class: "cursor", d: `M${cursor[0] - 9},${cursor[1]} h18 M${cursor[0]},${cursor[1] - 9} v18` }),
-    );
   }
 }
 
