@@ -42,8 +42,10 @@ format: .venv/.dev $(WEB_DEV) ## Bring the code into shape
 bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
 
-docs: .venv/.run ## Write the generated parts of docs/
+docs: .venv/.run $(WEB_DEV) ## Write the generated parts of docs/, and the page's types
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md
+	$(BIN)/python -m serve.api.document docs/openapi.json
+	cd serve/web && npm run --silent api-types
 
 clean: ## Remove what the targets made
 	rm -rf .venv .venv-bench .test-cache serve/web/node_modules serve/web/static/vendor
