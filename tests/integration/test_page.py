@@ -508,6 +508,78 @@ def test_of_fifty_cameras_only_those_in_sight_hold_a_connection(page: Page, api:
     expect(page.locator(".card:visible")).to_have_count(1)
 
 
+@pytest.mark.skipif(not CHARTS, reason="the viewer is not installed: npm run vendor")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_api_is_documented_from_here_alone(page: Page, service: Service, scheme: Any, shoot: Shoot) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/")
+    page.get_by_role("link", name="API").click()
+    operation = page.locator('.opblock[id*="put_stream"]').first
+    operation.locator(".opblock-summary-control").click()
+    expect(operation).to_contain_text("Register a stream")
+    page.get_by_role("button", name="Try it out").click()
+    shoot(f"docs-{scheme}")
+    page.set_viewport_size({"width": 400, "height": 900})
+    wait_to_fit(page, 400)
+    page.get_by_role("link", name="Cameras").click()
+    expect(page).to_have_title(re.compile("^Cameras"))
+    assert [url for url in asked if not url.startswith((service.url, "data:", "blob:"))] == []
+
+
+def test_without_its_viewer_the_api_page_leads_to_the_document(page: Page, complaints: Complaints) -> None:
+    complaints.expected.append("vendor/")
+    page.route("**/vendor/*", lambda route: route.fulfill(status=404))
+    page.goto("/docs")
+    expect(page.get_by_text("The viewer is not installed")).to_be_visible()
+    expect(page.get_by_role("link", name="openapi.json")).to_be_visible()
+
+
+def test_a_form_that_cannot_be_made_says_so_and_is_asked_for_again(page: Page, complaints: Complaints) -> None:
+    complaints.expected.append("status of 503")
+    refusal = {"type": "urn:footfall:problem:not-ready", "title": "", "status": 503, "detail": "the service restarts"}
+    page.route("**/api/v1/source-types", lambda route: route.fulfill(status=503, json=refusal), times=1)
+    page.goto("/#/add")
+    expect(page.get_by_role("alert")).to_contain_text("The service restarts")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_label("Address")).to_be_visible()
+
+
+def test_every_kind_of_source_has_the_form_that_the_service_describes(
+    page: Page, api: httpx.Client, shoot: Shoot
+) -> None:
+    page.goto("/#/add")
+    kinds = api.get("/api/v1/source-types").json()
+    expect(page.get_by_role("radio")).to_have_count(len(kinds))
+    for kind in kinds:
+        page.get_by_role("radio", name=kind["title"]).check()
+        expect(page.get_by_text(kind["description"])).to_be_visible()
+        more = page.get_by_text("More settings")
+        if more.count():
+            more.click()
+        shoot(f"add-{kind['type']}")
+
+
+def test_a_simulated_camera_is_described_in_its_scene(page: Page) -> None:
+    page.goto("/#/add?type=simulator")
+    tried: list[Any] = []
+    page.on("request", lambda request: tried.append(request.post_data_json) if "/probe" in request.url else None)
+    page.get_by_label("People at a time").fill("61")
+    page.get_by_role("button", name="Try the camera").click()
+    error = page.locator('[data-field="source.scene.people"] .field-error')
+    expect(error).to_have_text("A whole number between 0 and 60 is needed.")
+    expect(page.get_by_label("People at a time")).to_be_focused()
+    page.get_by_label("People at a time").fill("2")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Width").fill("320")
+    page.get_by_label("Height").fill("180")
+    page.get_by_role("button", name="Try the camera").click()
+    expect(page.get_by_text("It works.")).to_be_visible(timeout=60_000)
+    scene = {"seed": 0, "people": 2, "width": 320, "height": 180, "fps": 15, "seconds": 60, "overlap": 0.3}
+    assert [body["source"] for body in tried] == [{"type": "simulator", "scene": scene}]
+
+
 def wait_to_fit(page: Page, width: int) -> None:
     wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, 5, f"a fit into {width} pixels")
 
