@@ -6,6 +6,8 @@
 import { call, problemOf } from "./api.js";
 
 const INTERVAL_MS = 2000;
+/** As many as the API gives at once. */
+const MOST = 5000;
 /** @type {Set<() => void>} */
 const listeners = new Set();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -45,7 +47,7 @@ export function refresh() {
 async function load() {
   clearTimeout(timer);
   try {
-    streams.list = await call("get", "/api/v1/streams", {});
+    streams.list = await call("get", "/api/v1/streams", { query: { limit: MOST } });
     streams.problem = null;
   } catch (error) {
     streams.problem = problemOf(error);
