@@ -39,9 +39,9 @@ class Totals:
             analytic.merge(self.values[analytic], value)
 
     @property
-    def is_silent(self) -> bool:
+    def is_empty(self) -> bool:
         """No time was seen, nobody was there, and nothing happened."""
-        return all(analytic.is_silent(value) for analytic, value in self.values.items())
+        return all(analytic.is_empty(value) for analytic, value in self.values.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Sink:
     stamps: list[FrameStamp] = field(default_factory=list)
     full: bool = False
 
-    def offer(self, picture: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+    def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
         while self.full and not stop.wait(0.01):
             pass
         if not stop.is_set():

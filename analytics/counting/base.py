@@ -136,7 +136,7 @@ class Analytic(Protocol[Value]):
         """Add ``other`` to ``into``, by addition, maximum or union: any order gives the same."""
         ...
 
-    def is_silent(self, value: Value) -> bool:
+    def is_empty(self, value: Value) -> bool:
         """Whether a value says nothing: no time was seen, nobody was there, nothing happened."""
         ...
 

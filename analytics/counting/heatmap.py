@@ -144,7 +144,7 @@ class _Heat:
     def merge(self, into: HeatCells, other: HeatCells) -> None:
         into.add(other)
 
-    def is_silent(self, value: HeatCells) -> bool:
+    def is_empty(self, value: HeatCells) -> bool:
         return not value
 
     def to_rows(self, value: HeatCells) -> list[Row]:

@@ -205,7 +205,7 @@ class _Lines:
         for line, totals in other.items():
             into.setdefault(line, LineTotals()).add(totals)
 
-    def is_silent(self, value: dict[str, LineTotals]) -> bool:
+    def is_empty(self, value: dict[str, LineTotals]) -> bool:
         return not any(totals.entered or totals.left for totals in value.values())
 
     def to_rows(self, value: dict[str, LineTotals]) -> list[Row]:

@@ -87,7 +87,7 @@ class _People:
     def merge(self, into: PeopleTotals, other: PeopleTotals) -> None:
         into.add(other)
 
-    def is_silent(self, value: PeopleTotals) -> bool:
+    def is_empty(self, value: PeopleTotals) -> bool:
         return value.covered_s <= 0 and not value.peak
 
     def to_rows(self, value: PeopleTotals) -> list[Row]:

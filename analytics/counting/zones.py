@@ -181,7 +181,7 @@ class _Zones:
         for zone, totals in other.items():
             into.setdefault(zone, ZoneTotals()).add(totals)
 
-    def is_silent(self, value: dict[str, ZoneTotals]) -> bool:
+    def is_empty(self, value: dict[str, ZoneTotals]) -> bool:
         return not any(totals.entries or totals.exits for totals in value.values())
 
     def to_rows(self, value: dict[str, ZoneTotals]) -> list[Row]:

@@ -88,7 +88,7 @@ def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: 
     """
     found: dict[int, BucketTotals] = {}
     for row in rows:
-        if row.totals.is_silent:
+        if row.totals.is_empty:
             continue
         start, end = bucket_bounds(row.minute, bucket, zone)
         merged = found.get(start)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from analytics.counting.heatmap import UNITS, Grid, Measure
+from pipelines.types import Image
 
-Picture = npt.NDArray[np.uint8]
 BAR_HEIGHT = 76
 PLAIN_SIZE = (576, 1024)
 _INK, _PAPER, _FAINT = (40, 40, 40), (255, 255, 255), (120, 120, 120)
@@ -43,9 +42,9 @@ def scale_top(grid: Grid, clip: float) -> float:
 
 
 def render(
-    grid: Grid, measure: Measure, caption: Caption, *, background: Picture | None = None, clip: float = 99.0
-) -> Picture:
-    """Draw a grid over a picture, with a legend below.
+    grid: Grid, measure: Measure, caption: Caption, *, background: Image | None = None, clip: float = 99.0
+) -> Image:
+    """Draw a grid over an image, with a legend below.
 
     Args:
         grid: float32 ``[rows, columns]``.
@@ -58,31 +57,31 @@ def render(
         uint8 ``[H + legend, W, 3]``, BGR.
     """
     if background is None:
-        picture = np.full((*PLAIN_SIZE, 3), 225, np.uint8)
+        image = np.full((*PLAIN_SIZE, 3), 225, np.uint8)
     else:
         width = max(640, min(1280, background.shape[1]))
         height = round(background.shape[0] * width / background.shape[1])
-        picture = cv2.resize(background, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+        image = cv2.resize(background, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
         # Colours must be those of the legend, not of the floor.
-        grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        picture = cv2.addWeighted(picture, 0.35, grey, 0.65, 0).astype(np.uint8)
+        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        image = cv2.addWeighted(image, 0.35, grey, 0.65, 0).astype(np.uint8)
     top = scale_top(grid, clip)
     if top > 0:
-        picture = _lay_over(picture, grid, top)
-    return np.vstack([picture, _legend(picture.shape[1], grid, measure, caption, top, clip)])
+        image = _lay_over(image, grid, top)
+    return np.vstack([image, _legend(image.shape[1], grid, measure, caption, top, clip)])
 
 
-def _lay_over(picture: Picture, grid: Grid, top: float) -> Picture:
-    height, width = picture.shape[:2]
+def _lay_over(image: Image, grid: Grid, top: float) -> Image:
+    height, width = image.shape[:2]
     share = np.clip(grid / top, 0, 1)
     smooth = np.clip(cv2.resize(share, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
     smooth = cv2.GaussianBlur(smooth, (0, 0), width / grid.shape[1] / 3)
     colours = cv2.applyColorMap((smooth * 255).astype(np.uint8), cv2.COLORMAP_TURBO).astype(np.float32)
     alpha = (0.75 * np.clip(smooth / 0.15, 0, 1))[..., None]
-    return np.asarray(picture * (1 - alpha) + colours * alpha).astype(np.uint8)
+    return np.asarray(image * (1 - alpha) + colours * alpha).astype(np.uint8)
 
 
-def _legend(width: int, grid: Grid, measure: Measure, caption: Caption, top: float, clip: float) -> Picture:
+def _legend(width: int, grid: Grid, measure: Measure, caption: Caption, top: float, clip: float) -> Image:
     legend = np.full((BAR_HEIGHT, width, 3), _PAPER, np.uint8)
     left, right = 16, min(width // 3, 320)
     ramp = np.linspace(0, 255, right - left).astype(np.uint8)[None].repeat(14, axis=0)
@@ -110,9 +109,9 @@ def _legend(width: int, grid: Grid, measure: Measure, caption: Caption, top: flo
     return legend
 
 
-def _text(picture: Picture, text: str, at: tuple[int, int], colour: tuple[int, int, int] = _INK) -> None:
+def _text(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = _INK) -> None:
     plain = text.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
-    cv2.putText(picture, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
 
 
 def _text_width(text: str) -> int:

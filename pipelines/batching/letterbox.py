@@ -40,9 +40,9 @@ class Letterbox:
         return Detections(detections.boxes * factors, detections.scores, detections.classes)
 
 
-def to_image(picture: av.VideoFrame) -> Image:
+def to_image(video_frame: av.VideoFrame) -> Image:
     """The whole picture as uint8 ``[height, width, 3]``, BGR; for looking at, not for the detector."""
-    return np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
+    return np.asarray(video_frame.to_ndarray(format="bgr24"), np.uint8)
 
 
 class SlotWriter:

@@ -1,4 +1,4 @@
-"""Where one camera's frames wait for their batch: bounded, counted, and fair to a live picture."""
+"""Where one camera's frames wait, scaled, for a place in a batch: bounded, and every drop is counted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class WaitingFrame:
     """A frame ready for a batch.
 
     Attributes:
-        slot: uint8 ``[H, W, 3]``, BGR, letterboxed; valid until ``Mailbox.release``.
+        slot: uint8 ``[H, W, 3]``, BGR, letterboxed; valid until the frame is taken.
         letterbox: where the frame lies in the slot.
         stamp: where and when it stands in its stream.
-        picture: the decoded frame itself, for snapshots; None unless the mailbox keeps pictures.
+        video_frame: the decoded frame itself, for snapshots; None unless the mailbox keeps them.
     """
 
     slot: Image
     letterbox: Letterbox
     stamp: FrameStamp
-    picture: av.VideoFrame | None
+    video_frame: av.VideoFrame | None
 
 
 class Mailbox:
@@ -44,7 +44,7 @@ class Mailbox:
 
     def __init__(self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition) -> None:
         self.live = live
-        self.keep_pictures = False
+        self.keep_video_frames = False
         """Whether frames carry their decoded picture; set while somebody wants to look."""
         self._arrived = arrived
         self._capacity = capacity
@@ -66,8 +66,8 @@ class Mailbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, picture: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
-        """Scale ``picture`` into a slot and queue it; called by the camera's thread alone."""
+    def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+        """Scale ``video_frame`` into a slot and queue it; called by the camera's thread alone."""
         with self._arrived:
             while not self._closed and not self.live and len(self._waiting) >= self._capacity:
                 if stop.is_set():
@@ -76,8 +76,8 @@ class Mailbox:
             if self._closed:
                 return
             slot = self._free.pop()
-        letterbox = self._writer.write(picture, slot)
-        self._queue(WaitingFrame(slot, letterbox, stamp, picture if self.keep_pictures else None))
+        letterbox = self._writer.write(video_frame, slot)
+        self._queue(WaitingFrame(slot, letterbox, stamp, video_frame if self.keep_video_frames else None))
 
     def _queue(self, frame: WaitingFrame) -> None:
         with self._arrived:

@@ -20,13 +20,13 @@ class SourceFrame:
     """One decoded frame.
 
     Attributes:
-        picture: decoded, in whatever pixel format the codec gave.
+        video_frame: decoded, in whatever pixel format the codec gave.
         raw_time_s: capture time as the source knows it, seconds since the epoch; may still jump.
         position: where to go on after this frame; None if the source cannot be replayed.
         corrupt: the decoder says that parts of the picture are missing.
     """
 
-    picture: av.VideoFrame
+    video_frame: av.VideoFrame
     raw_time_s: float
     position: Position | None = None
     corrupt: bool = False

@@ -70,11 +70,11 @@ class FileSource:
         begun = time.monotonic()
         index, last_s, decoded = 0, -period_s, False
         try:
-            for picture in self._decoded(container, stream):
+            for video_frame in self._decoded(container, stream):
                 if stop.is_set():
                     return
                 decoded = True
-                stream_s = last_s + period_s if picture.time is None else float(picture.time)
+                stream_s = last_s + period_s if video_frame.time is None else float(video_frame.time)
                 origin_s = stream_s if origin_s is None else origin_s
                 last_s = stream_s
                 index += 1
@@ -85,7 +85,7 @@ class FileSource:
                 if self._realtime and stop.wait(max(0.0, begun + stream_s - origin_s - time.monotonic())):
                     return
                 yield SourceFrame(
-                    picture, self._start_s + stream_s - origin_s, {"frame": index}, bool(picture.is_corrupt)
+                    video_frame, self._start_s + stream_s - origin_s, {"frame": index}, bool(video_frame.is_corrupt)
                 )
         except (av.error.FFmpegError, OSError) as error:
             raise translate(error, str(self._path), opening=not decoded) from error

@@ -137,7 +137,7 @@ class KafkaSource:
             partitions = self._partitions(self._consumer)
             self._consumer.assign(partitions)
             self._seek(self._consumer, partitions, resume)
-            return self._first_picture(self._consumer)
+            return self._first_decoded(self._consumer)
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=True) from error
 
@@ -171,7 +171,7 @@ class KafkaSource:
             self._decode_from[partition.partition] = max(begin, first[partition])
             consumer.seek(partition, self._decode_from[partition.partition])
 
-    def _first_picture(self, consumer: KafkaConsumer) -> StreamInfo:
+    def _first_decoded(self, consumer: KafkaConsumer) -> StreamInfo:
         """Size and codec from the first message, if one comes soon; a silent topic is no error."""
         deadline = time.monotonic() + min(self._limits.open_s, 2.0)
         while time.monotonic() < deadline and not self._waiting:
@@ -183,8 +183,8 @@ class KafkaSource:
             except SourceUnsupported:  # a damaged message; whether all are, shows later
                 continue
             with suppress(av.error.FFmpegError):
-                for _, picture in MessageDecoder().decode(record.value, codec, 0):
-                    return StreamInfo(codec, picture.width, picture.height)
+                for _, video_frame in MessageDecoder().decode(record.value, codec, 0):
+                    return StreamInfo(codec, video_frame.width, video_frame.height)
             with suppress(KeyError, ValueError, TypeError):
                 return StreamInfo(codec, int(headers["width"]), int(headers["height"]))
         return StreamInfo("unknown", 0, 0)
@@ -214,7 +214,7 @@ class KafkaSource:
                 heard = time.monotonic()
                 record = self._waiting.popleft()
                 try:
-                    yield from self._pictures(record)
+                    yield from self._frames_of(record)
                     damaged = 0
                 except SourceReordered:
                     raise
@@ -225,7 +225,7 @@ class KafkaSource:
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=False) from error
 
-    def _pictures(self, record: Any) -> Iterator[SourceFrame]:
+    def _frames_of(self, record: Any) -> Iterator[SourceFrame]:
         """The pictures that a message completes, unless they were counted before."""
         value, partition = record.value or b"", record.partition
         codec = codec_of(value, record.headers or ())
@@ -234,7 +234,7 @@ class KafkaSource:
         self._next[partition] = max(self._next[partition], record.offset + 1)
         self._pending[record.offset] = (record.timestamp / 1000.0, self._position())
         try:
-            for offset, picture in self._decoder.decode(value, codec, record.offset):
+            for offset, video_frame in self._decoder.decode(value, codec, record.offset):
                 time_s, position = self._pending.pop(offset, (record.timestamp / 1000.0, self._position()))
                 if offset < self._counted.get(partition, 0):
                     continue
@@ -243,7 +243,7 @@ class KafkaSource:
                 if time_s > self._wall_clock() + FUTURE_S:
                     # One such message would carry the stream's time away for good.
                     raise SourceUnsupported(f"a message of topic {self._topic!r} has a timestamp in the future")
-                yield SourceFrame(picture, time_s, position, bool(picture.is_corrupt))
+                yield SourceFrame(video_frame, time_s, position, bool(video_frame.is_corrupt))
         finally:
             while len(self._pending) > 32:  # messages that never became a picture
                 del self._pending[next(iter(self._pending))]

@@ -69,4 +69,7 @@ class MessageDecoder:
             self._context, self.codec = context, codec
         packet = av.Packet(value)
         packet.pts = packet.dts = number
-        return [(picture.pts if picture.pts is not None else number, picture) for picture in context.decode(packet)]
+        return [
+            (video_frame.pts if video_frame.pts is not None else number, video_frame)
+            for video_frame in context.decode(packet)
+        ]

@@ -94,11 +94,11 @@ class RtspSource:
                 if stop.is_set():
                     return
                 try:
-                    pictures = packet.decode()
+                    decoded = packet.decode()
                 except av.error.InvalidDataError:  # noise, or a stream that was joined between two key frames
-                    pictures = []
-                for picture in pictures:
-                    yield self._stamped(picture, clock)
+                    decoded = []
+                for video_frame in decoded:
+                    yield self._stamped(video_frame, clock)
                     heard = time.monotonic()
                 if time.monotonic() - heard > self._limits.stall_s:
                     raise SourceStalled(f"{redact(self._url)} sends packets but no picture that can be decoded")
@@ -108,13 +108,17 @@ class RtspSource:
             # A killed server looks like the end of a file; a camera has no end.
             raise SourceDisconnected(f"{redact(self._url)} closed the connection")
 
-    def _stamped(self, picture: av.VideoFrame, clock: CaptureClock) -> SourceFrame:
+    def _stamped(self, video_frame: av.VideoFrame, clock: CaptureClock) -> SourceFrame:
         assert self._container is not None
         start_us = self._container.start_time_realtime
-        stream_s = None if picture.pts is None or picture.time_base is None else float(picture.pts * picture.time_base)
+        stream_s = (
+            None
+            if video_frame.pts is None or video_frame.time_base is None
+            else float(video_frame.pts * video_frame.time_base)
+        )
         sender_start_s = start_us / 1e6 if start_us is not None and start_us > 0 else None
         time_s = clock.stamp(stream_s, self._wall_clock(), sender_start_s)
-        return SourceFrame(picture, time_s, corrupt=bool(picture.is_corrupt))
+        return SourceFrame(video_frame, time_s, corrupt=bool(video_frame.is_corrupt))
 
     def acknowledge(self, position: Position) -> None:
         """Nothing to do: a camera does not replay."""

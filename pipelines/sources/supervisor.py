@@ -65,7 +65,7 @@ class SourceStatus:
 class FrameSink(Protocol):
     """Takes sampled frames from the supervisor's thread."""
 
-    def offer(self, picture: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+    def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
         """Take a frame; a sink of a source that may not skip blocks until there is room or ``stop`` is set."""
         ...
 
@@ -185,21 +185,21 @@ class SourceSupervisor:
                     self._enter(StreamState.RUNNING, None)
                 self._meter.tick(time.monotonic())
                 # A topic's first message may come late, and a camera may be set to another resolution.
-                if (info.width, info.height) != (frame.picture.width, frame.picture.height):
-                    info = replace(info, width=frame.picture.width, height=frame.picture.height)
+                if (info.width, info.height) != (frame.video_frame.width, frame.video_frame.height):
+                    info = replace(info, width=frame.video_frame.width, height=frame.video_frame.height)
                 self._status = replace(
                     self._status,
                     info=info,
                     frames=self._status.frames + 1,
                     corrupt=self._status.corrupt + frame.corrupt,
                 )
-                self._pass_on(frame.picture, frame.raw_time_s, frame.position, stop)
+                self._pass_on(frame.video_frame, frame.raw_time_s, frame.position, stop)
         finally:
             self._source = None
             source.close()
 
     def _pass_on(
-        self, picture: av.VideoFrame, raw_time_s: float, position: Position | None, stop: threading.Event
+        self, video_frame: av.VideoFrame, raw_time_s: float, position: Position | None, stop: threading.Event
     ) -> None:
         timeline = self._timeline
         admitted = timeline.admit(raw_time_s)
@@ -210,7 +210,7 @@ class SourceSupervisor:
         resume: dict[str, Any] | None = None
         if position is not None:
             resume = {"position": position, "timeline": timeline.snapshot()}
-        self._sink.offer(picture, FrameStamp(admitted.index, admitted.time_s, self._gap, resume), stop)
+        self._sink.offer(video_frame, FrameStamp(admitted.index, admitted.time_s, self._gap, resume), stop)
         self._gap = False
 
     def _enter(self, state: StreamState, error: FootfallError | None) -> None:

@@ -13,8 +13,9 @@ from fastapi.responses import JSONResponse
 
 from analytics.counting.heatmap import UNITS, HeatCells, Measure
 from analytics.reports import queries
-from analytics.reports.rendering import BAR_HEIGHT, Caption, Picture, render, scale_top
+from analytics.reports.rendering import BAR_HEIGHT, Caption, render, scale_top
 from pipelines.errors import FootfallError
+from pipelines.types import Image
 from serve.api.dependencies import InRegistry, InStore
 from serve.api.errors import BINARY, RESPONSES
 from serve.api.models import StreamId
@@ -58,10 +59,10 @@ async def get_heatmap(
         return Response(_as_npz(cells, period, covered_s), media_type="application/octet-stream")
     background = await _background(registry, stream) if overlay else None
     caption = Caption(view.definition.name or stream, period.in_words(), _coverage(covered_s, period))
-    picture = render(cells.grid(measure), measure, caption, background=background, clip=clip)
+    image = render(cells.grid(measure), measure, caption, background=background, clip=clip)
     if not legend:
-        picture = picture[:-BAR_HEIGHT]
-    ok, content = cv2.imencode(".png", picture)
+        image = image[:-BAR_HEIGHT]
+    ok, content = cv2.imencode(".png", image)
     if not ok:
         raise FootfallError("the heatmap cannot be encoded")
     return Response(content.tobytes(), media_type="image/png", headers={"Cache-Control": "no-store"})
@@ -103,7 +104,7 @@ def _as_npz(cells: HeatCells, period: Period, covered_s: float) -> bytes:
     return content.getvalue()
 
 
-async def _background(registry: RegistryClient, stream: str) -> Picture | None:
+async def _background(registry: RegistryClient, stream: str) -> Image | None:
     """The newest snapshot; none if the camera is away, which must not cost the heatmap."""
     try:
         frame = await newest_frame(registry, stream, wait_s=1.5)

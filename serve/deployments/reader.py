@@ -139,7 +139,7 @@ class StreamReader:
         self._work = {name: work for name, work in self._work.items() if name in wanted}
         self._publisher.watch(desired.watched)
         for name, session in self._sessions.items():
-            session.keep_pictures(name in self._publisher.watched)
+            session.keep_video_frames(name in self._publisher.watched)
 
     def _take_up(self, name: str, assigned: Assignment) -> None:
         assert self._collector is not None

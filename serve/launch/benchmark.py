@@ -99,7 +99,7 @@ def _bare_loop(model: str, video: str) -> tuple[int, float]:
     _barrier.wait(60)
     begun, frames = time.perf_counter(), 0
     for frame in source.frames(threading.Event()):
-        writer.write(frame.picture, batch[0])
+        writer.write(frame.video_frame, batch[0])
         detector.detect(batch)
         frames += 1
     source.close()

@@ -47,7 +47,7 @@ class LivePublisher:
         """Where a stream's session puts its frames."""
 
         def put(frame: ProcessedFrame) -> None:
-            if stream in self._watched and frame.frame.picture is not None:
+            if stream in self._watched and frame.frame.video_frame is not None:
                 with self._lock:
                     self._newest[stream] = frame
 
@@ -67,9 +67,9 @@ class LivePublisher:
 
 
 def _live_frame(processed: ProcessedFrame, blur: bool) -> LiveFrame:
-    picture = processed.frame.picture
-    assert picture is not None
-    image = to_image(picture)
+    video_frame = processed.frame.video_frame
+    assert video_frame is not None
+    image = to_image(video_frame)
     height, width = image.shape[:2]
     image, scale = scale_down(image, LONGEST_SIDE_PX)
     if blur:

@@ -59,15 +59,15 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
         watchdog.start()
         begun = time.monotonic()
         times: list[float] = []
-        picture = None
+        video_frame = None
         for frame in source.frames(stop):
-            picture = frame.picture
+            video_frame = frame.video_frame
             times.append(frame.raw_time_s)
             if time.monotonic() - begun > seconds or len(times) >= 200:
                 break
-        if picture is None:
+        if video_frame is None:
             return ProbeResult(ok=False, error="no picture came", error_code="source-stalled")
-        return _found(info, to_image(picture), times)
+        return _found(info, to_image(video_frame), times)
     except SourceError as error:
         return ProbeResult(ok=False, error=str(error), error_code=error.code)
     finally:

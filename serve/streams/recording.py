@@ -23,7 +23,7 @@ from analytics.counting.people import PEOPLE
 from analytics.geometry import Geometry
 from analytics.minutes import Totals
 from analytics.reports.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
-from analytics.reports.rendering import Caption, Picture, render
+from analytics.reports.rendering import Caption, render
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
 from pipelines.batching.letterbox import to_image
 from pipelines.detection.base import Detector
@@ -31,7 +31,7 @@ from pipelines.errors import DetectorUnavailable, SourceNotFound, SourceUnsuppor
 from pipelines.sources.clock import Timeline
 from pipelines.sources.file import FileSource
 from pipelines.tracking.bytetrack import ByteTracker
-from pipelines.types import FrameStamp
+from pipelines.types import FrameStamp, Image
 from serve.errors import OutputError
 from serve.streams.processor import ProcessedFrame, StreamProcessor
 
@@ -125,7 +125,7 @@ class _Run:
         self._lines: list[str] = []
         self._ids: set[int] = set()
         self._frames = 0
-        self._picture: av.VideoFrame | None = None
+        self._first_frame: av.VideoFrame | None = None
         self._last_s = start_s
         self._source_frames: int | None = None
         self._size = (0, 0)
@@ -143,11 +143,11 @@ class _Run:
             collector.start()
             for frame in source.frames(self._failed):
                 admitted = timeline.admit(frame.raw_time_s)
-                if self._picture is None:
-                    self._picture = frame.picture
+                if self._first_frame is None:
+                    self._first_frame = frame.video_frame
                 if admitted.sampled:
                     stamp = FrameStamp(admitted.index, admitted.time_s, admitted.stepped)
-                    mailbox.offer(frame.picture, stamp, self._failed)
+                    mailbox.offer(frame.video_frame, stamp, self._failed)
                 if self._progress is not None:
                     self._progress(admitted.index + 1, self._source_frames)
             mailbox.close()
@@ -188,8 +188,8 @@ class _Run:
         as_table(minutes).to_csv(out / "counts.csv", index=False)
         (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         np.savez_compressed(out / "heatmap.npz", person_seconds=heat.grid("dwell"), visits=heat.grid("visits"))
-        picture = render(heat.grid("dwell"), "dwell", self._caption(total.totals), background=self._background())
-        if not cv2.imwrite(str(out / "heatmap.png"), picture):
+        image = render(heat.grid("dwell"), "dwell", self._caption(total.totals), background=self._background())
+        if not cv2.imwrite(str(out / "heatmap.png"), image):
             raise OutputError(f"{out / 'heatmap.png'} cannot be written")
         return Analysis(self._frames, self._last_s - self._start_s, elapsed_s, total.totals, len(self._ids), summary)
 
@@ -218,8 +218,8 @@ class _Run:
         length_s = max(self._last_s - self._start_s, 1e-9)
         return Caption(self._video.name, f"{length_s:.0f} s of video", min(1.0, totals[PEOPLE].covered_s / length_s))
 
-    def _background(self) -> Picture | None:
-        return None if self._picture is None else to_image(self._picture)
+    def _background(self) -> Image | None:
+        return None if self._first_frame is None else to_image(self._first_frame)
 
 
 def recorded_at(video: Path) -> float:

@@ -139,10 +139,10 @@ class StreamSession:
         """Count with other lines and zones from the next frame on."""
         self._processor.use_geometry(geometry)
 
-    def keep_pictures(self, wanted: bool) -> None:
+    def keep_video_frames(self, wanted: bool) -> None:
         """Whether processed frames carry their picture, because somebody looks."""
         if self._mailbox is not None:
-            self._mailbox.keep_pictures = wanted
+            self._mailbox.keep_video_frames = wanted
 
     def checkpoint(self, *, database_away: bool = False) -> bool:
         """Write what is owed; when the database is away, to disk. Called every few seconds, by one thread.

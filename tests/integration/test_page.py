@@ -186,7 +186,7 @@ def open_editor(page: Page, stream: str) -> Locator:
 
 
 def test_a_service_without_cameras_says_what_to_do(page: Page, shoot: Shoot) -> None:
-    page.route("**/api/v1/streams", lambda route: route.fulfill(json=[]))
+    page.route("**/api/v1/streams?limit=*", lambda route: route.fulfill(json=[]))
     page.goto("/")
     expect(page.get_by_role("heading", name="No camera yet")).to_be_visible()
     shoot("empty")
@@ -494,7 +494,7 @@ def test_the_token_is_asked_for_once_and_kept_for_the_tab(page: Page, hall: str,
 
 def test_of_fifty_cameras_only_those_in_sight_hold_a_connection(page: Page, api: Client, hall: str) -> None:
     many = [{**api.get_stream(hall), "id": f"cam-{number:02}", "name": f"Camera {number}"} for number in range(50)]
-    page.route("**/api/v1/streams", lambda route: route.fulfill(json=many))
+    page.route("**/api/v1/streams?limit=*", lambda route: route.fulfill(json=many))
     opened: set[str] = set()
     page.route_web_socket(re.compile("/tracks"), lambda socket: opened.add(socket.url.split("/")[-2]))
     page.goto("/")

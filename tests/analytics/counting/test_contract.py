@@ -50,8 +50,8 @@ def test_it_says_something_of_people_who_walk_about(analytic: Analytic[Any]) -> 
     feed(counter, frames(0, 1200))
     total = merged(analytic, counter.pending())
     assert counter.pending().keys() == {960, 1020, 1080, 1140}
-    assert not analytic.is_silent(total)
-    assert analytic.is_silent(analytic.zero())
+    assert not analytic.is_empty(total)
+    assert analytic.is_empty(analytic.zero())
 
 
 def test_a_snapshot_goes_on_in_the_next_epoch_and_the_parts_add_up(analytic: Analytic[Any]) -> None:

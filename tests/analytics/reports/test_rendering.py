@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from analytics.counting.heatmap import Grid
-from analytics.reports.rendering import BAR_HEIGHT, PLAIN_SIZE, Caption, Picture, render, scale_top
+from analytics.reports.rendering import BAR_HEIGHT, PLAIN_SIZE, Caption, render, scale_top
+from pipelines.types import Image
 
 CAPTION = Caption("Entrance", "2026-03-01 09:00 - 10:00 UTC", 0.85)
 
@@ -19,17 +20,17 @@ def grid(**cells: float) -> Grid:
     return made
 
 
-def colourfulness(picture: Picture) -> np.ndarray:
+def colourfulness(image: Image) -> np.ndarray:
     """Per pixel, how far its channels lie apart: 0 for greys."""
-    return np.asarray(picture.max(axis=2).astype(int) - picture.min(axis=2))
+    return np.asarray(image.max(axis=2).astype(int) - image.min(axis=2))
 
 
 def test_the_legend_is_below_the_picture() -> None:
     background = np.full((360, 640, 3), 90, np.uint8)
-    picture = render(grid(r10c10=5), "dwell", CAPTION, background=background)
-    assert picture.shape == (360 + BAR_HEIGHT, 640, 3)
-    assert picture.dtype == np.uint8
-    legend = picture[-BAR_HEIGHT:]
+    image = render(grid(r10c10=5), "dwell", CAPTION, background=background)
+    assert image.shape == (360 + BAR_HEIGHT, 640, 3)
+    assert image.dtype == np.uint8
+    legend = image[-BAR_HEIGHT:]
     assert (legend == 255).all(axis=2).mean() > 0.5  # paper
     assert (legend.max(axis=2) < 130).any()  # ink
     assert (colourfulness(legend) > 150).sum() > 1000  # the scale
@@ -37,8 +38,8 @@ def test_the_legend_is_below_the_picture() -> None:
 
 def test_heat_lies_where_the_people_stood_and_nowhere_else() -> None:
     background = np.full((360, 640, 3), 90, np.uint8)
-    picture = render(grid(r9c16=5), "dwell", CAPTION, background=background)[:-BAR_HEIGHT]
-    hot = colourfulness(picture) > 60
+    image = render(grid(r9c16=5), "dwell", CAPTION, background=background)[:-BAR_HEIGHT]
+    hot = colourfulness(image) > 60
     rows, columns = np.nonzero(hot)
     assert rows.mean() == pytest.approx(9.5 * 10, abs=3)
     assert columns.mean() == pytest.approx(16.5 * 10, abs=3)
@@ -50,34 +51,34 @@ def test_colours_are_those_of_the_legend() -> None:
     cells = grid()
     for column, amount in ((10, 10), (30, 6), (50, 3)):
         cells[7:12, column - 2 : column + 3] = amount
-    picture = render(cells, "dwell", CAPTION, clip=100)
-    scale = picture[-BAR_HEIGHT + 18, 16:320].astype(float)
+    image = render(cells, "dwell", CAPTION, clip=100)
+    scale = image[-BAR_HEIGHT + 18, 16:320].astype(float)
     for column, amount in ((10, 10), (30, 6), (50, 3)):
-        shown = picture[round(9.5 * PLAIN_SIZE[1] / 64), round((column + 0.5) * PLAIN_SIZE[1] / 64)]
+        shown = image[round(9.5 * PLAIN_SIZE[1] / 64), round((column + 0.5) * PLAIN_SIZE[1] / 64)]
         colour = (shown - 0.25 * 225) / 0.75  # a quarter of the grey background shines through
         place = np.abs(scale - colour).sum(axis=1).argmin() / (len(scale) - 1)
         assert place == pytest.approx(amount / 10, abs=0.05)
 
 
 def test_an_empty_grid_is_a_picture_without_colour_that_says_so() -> None:
-    picture = render(grid(), "visits", CAPTION)
-    assert picture.shape == (PLAIN_SIZE[0] + BAR_HEIGHT, PLAIN_SIZE[1], 3)
-    assert colourfulness(picture[:-BAR_HEIGHT]).max() == 0
+    image = render(grid(), "visits", CAPTION)
+    assert image.shape == (PLAIN_SIZE[0] + BAR_HEIGHT, PLAIN_SIZE[1], 3)
+    assert colourfulness(image[:-BAR_HEIGHT]).max() == 0
 
 
 def test_the_background_keeps_its_shape_and_loses_most_of_its_colour() -> None:
     background = np.zeros((600, 1000, 3), np.uint8)
     background[:, :, 2] = 200
-    picture = render(grid(), "dwell", CAPTION, background=background)[:-BAR_HEIGHT]
-    assert picture.shape == (600, 1000, 3)
-    assert colourfulness(picture).max() < 100
+    image = render(grid(), "dwell", CAPTION, background=background)[:-BAR_HEIGHT]
+    assert image.shape == (600, 1000, 3)
+    assert colourfulness(image).max() < 100
 
 
 @pytest.mark.parametrize(("size", "width"), [((240, 320), 640), ((1080, 1920), 1280), ((2000, 100), 640)])
 def test_pictures_come_in_a_size_that_the_legend_fits(size: tuple[int, int], width: int) -> None:
-    picture = render(grid(r1c1=1), "dwell", CAPTION, background=np.zeros((*size, 3), np.uint8))
-    assert picture.shape[1] == width
-    assert picture.shape[0] == BAR_HEIGHT + round(size[0] * width / size[1])
+    image = render(grid(r1c1=1), "dwell", CAPTION, background=np.zeros((*size, 3), np.uint8))
+    assert image.shape[1] == width
+    assert image.shape[0] == BAR_HEIGHT + round(size[0] * width / size[1])
 
 
 def test_one_extreme_cell_does_not_hide_the_others() -> None:

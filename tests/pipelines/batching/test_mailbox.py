@@ -45,10 +45,10 @@ def test_a_frame_waits_until_the_one_that_replaces_it_is_ready() -> None:
     offer(box, 1)
     write = box._writer.write
 
-    def slow(picture: av.VideoFrame, slot: Image) -> Letterbox:
+    def slow(video_frame: av.VideoFrame, slot: Image) -> Letterbox:
         scaling.set()
         may_go_on.wait(5)
-        return write(picture, slot)
+        return write(video_frame, slot)
 
     box._writer.write = slow  # type: ignore[method-assign]
     sender = threading.Thread(target=offer, args=(box, 2))
@@ -166,12 +166,12 @@ def test_a_skipped_frame_is_dealt_with() -> None:
 def test_pictures_are_kept_only_while_somebody_looks() -> None:
     box = mailbox(live=True)
     offer(box, 0)
-    assert [frame.picture for frame in take_all(box)] == [None]
-    box.keep_pictures = True
+    assert [frame.video_frame for frame in take_all(box)] == [None]
+    box.keep_video_frames = True
     offer(box, 1)
     (frame,) = take_all(box)
-    assert frame.picture is not None
-    assert frame.picture.width == SMALL_INPUT[1]
+    assert frame.video_frame is not None
+    assert frame.video_frame.width == SMALL_INPUT[1]
 
 
 def test_frames_of_a_new_size_are_fitted_anew() -> None:

@@ -96,7 +96,7 @@ def test_frames_come_in_order_and_in_the_size_that_was_told(kind: Kind) -> None:
     finally:
         source.close()
     assert len(frames) == 10
-    assert {(frame.picture.width, frame.picture.height) for frame in frames} == {(info.width, info.height)}
+    assert {(frame.video_frame.width, frame.video_frame.height) for frame in frames} == {(info.width, info.height)}
     times = [frame.raw_time_s for frame in frames]
     assert times == sorted(times)
 

@@ -24,7 +24,7 @@ def read(source: FileSource, resume: Position | None = None) -> list[SourceFrame
 
 
 def numbers(frames: list[SourceFrame]) -> list[int]:
-    return [number_of(frame.picture) for frame in frames]
+    return [number_of(frame.video_frame) for frame in frames]
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_going_on_at_a_frame_gives_the_very_same_frames(tmp_path: Path, bframes:
     video = write_video(tmp_path / "clip.mp4", STEADY, bframes=bframes)
     whole = read(FileSource(video, start_s=5.0))
     rest = read(FileSource(video, start_s=5.0), {"frame": frame})
-    assert [(number_of(f.picture), f.raw_time_s, f.position) for f in rest] == [
-        (number_of(f.picture), f.raw_time_s, f.position) for f in whole[frame:]
+    assert [(number_of(f.video_frame), f.raw_time_s, f.position) for f in rest] == [
+        (number_of(f.video_frame), f.raw_time_s, f.position) for f in whole[frame:]
     ]
 
 

@@ -68,7 +68,7 @@ def read(opened: KafkaSource, count: int, resume: Position | None = None) -> lis
 
 
 def numbers(frames: list[SourceFrame]) -> list[int]:
-    return [number_of(frame.picture) for frame in frames]
+    return [number_of(frame.video_frame) for frame in frames]
 
 
 def test_damaged_and_empty_messages_cost_only_themselves(broker: NoidaBroker, topic: str, send: Send) -> None:
@@ -102,8 +102,8 @@ def test_h264_goes_on_in_the_middle_of_a_group_of_pictures(
     whole = read(source(broker, topic), 25)
     assert numbers(whole) == list(range(25))
     rest = read(source(broker, topic), 24 - frame, whole[frame].position)
-    assert [(number_of(f.picture), f.raw_time_s, f.position) for f in rest] == [
-        (number_of(f.picture), f.raw_time_s, f.position) for f in whole[frame + 1 :]
+    assert [(number_of(f.video_frame), f.raw_time_s, f.position) for f in rest] == [
+        (number_of(f.video_frame), f.raw_time_s, f.position) for f in whole[frame + 1 :]
     ]
 
 

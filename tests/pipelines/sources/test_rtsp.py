@@ -53,7 +53,7 @@ def refusal(url: str, **options: bool) -> SourceError:
 def test_frames_arrive_in_order_with_their_capture_time(camera: CameraServer, transport: Transport) -> None:
     with connected(camera.url("cam"), transport) as frames:
         seen = list(itertools.islice(frames, 30))
-    numbers = [number_of(frame.picture) for frame in seen]
+    numbers = [number_of(frame.video_frame) for frame in seen]
     assert all((later - earlier) % 50 == 1 for earlier, later in itertools.pairwise(numbers))
     assert abs(seen[-1].raw_time_s - time.time()) < 2
     assert seen[29].raw_time_s - seen[10].raw_time_s == pytest.approx(19 / 25, abs=0.1)

@@ -14,6 +14,7 @@ from pipelines.batching.mailbox import WaitingFrame
 from pipelines.types import Detections, FrameStamp, Image, Tracks
 from serve.streams.images import BLOCKS, encode_jpeg, pixelate, scale_down
 from serve.streams.live import LONGEST_SIDE_PX, LivePublisher
+from serve.streams.live_frame import LiveCrossing, LiveTrack
 from serve.streams.processor import ProcessedFrame
 from tests.fakes import picture
 
@@ -112,7 +113,7 @@ def test_only_watched_streams_are_kept_and_only_their_newest_frame() -> None:
         sink(processed())
     ((name, message),) = publisher.render()
     assert name == "cam"
-    assert message["time_s"] == 12.5
+    assert message.time_s == 12.5
     assert publisher.render() == []
     sink(processed())
     publisher.watch(["other"])
@@ -124,9 +125,9 @@ def test_a_message_tells_boxes_as_shares_of_the_picture() -> None:
     publisher.watch(["cam"])
     publisher.sink("cam")(processed())
     ((_, message),) = publisher.render()
-    assert (message["width"], message["height"]) == (400, 200)
-    assert message["tracks"] == [{"id": 3, "box": [0.25, 0.25, 0.5, 0.75], "score": 0.875}]
-    assert message["crossings"] == [{"line": "door", "track": 3, "direction": "in"}]
+    assert (message.width, message.height) == (400, 200)
+    assert message.tracks == (LiveTrack(3, (0.25, 0.25, 0.5, 0.75), 0.875),)
+    assert message.crossings == (LiveCrossing("door", 3, "in"),)
 
 
 @pytest.mark.parametrize("size", [(200, 400), (1500, 3000)])
@@ -140,7 +141,7 @@ def test_people_are_unrecognisable_in_what_leaves_even_if_only_doubtfully_seen(s
         publisher.watch(["cam"])
         publisher.sink("cam")(processed(size, image, doubtful))
         ((_, message),) = publisher.render()
-        shown[blur] = cv2.imdecode(np.frombuffer(message["jpeg"], np.uint8), cv2.IMREAD_COLOR)
+        shown[blur] = cv2.imdecode(np.frombuffer(message.jpeg, np.uint8), cv2.IMREAD_COLOR)
     blurred, clear = np.asarray(shown[True], np.uint8), np.asarray(shown[False], np.uint8)
     assert max(blurred.shape) == min(LONGEST_SIDE_PX, size[1])
     ratio = blurred.shape[1] / 400

@@ -177,7 +177,7 @@ def test_counts_after_a_crash_are_exactly_those_of_an_undisturbed_run(
     victim.until_frames(crash_at)
     victim.crash()
     heir = make().start()
-    heir.until(lambda: heir.session.status()["state"] == "stopped", "the end of the recording")
+    heir.until(lambda: heir.session.status().state == "stopped", "the end of the recording")
     heir.stop()
     assert heir.source.resumed_at == {"frame": checkpoint_at - 1}
     assert total(store) == truth
@@ -220,7 +220,7 @@ def test_ids_of_people_survive_a_hand_over(make: Make) -> None:
 def test_a_live_camera_goes_on_with_a_gap_and_never_back_in_time(make: Make, store: MemoryStore) -> None:
     times = [BEGIN_S + number * DT for number in range(30)]
     first = make(*times, live=True).start()
-    first.until(lambda: first.session.status()["state"] == "stopped", "the end of the script")
+    first.until(lambda: first.session.status().state == "stopped", "the end of the script")
     first.until(lambda: first.frames and first.frames[-1].frame.stamp.time_s == times[-1], "the newest frame")
     first.stop()
     second = make(BEGIN_S - 50, BEGIN_S - 49.9, live=True).start()
@@ -266,13 +266,13 @@ def test_rows_wait_on_disk_while_the_database_is_away_and_are_delivered(
         reader.until_frames(place)
         reader.session.checkpoint()
         status = reader.session.status()
-        assert status["spooled"] > 0
-        assert (status["state"], status["error_code"]) == ("running", "store-unavailable")
+        assert status.spooled > 0
+        assert (status.state, status.error_code) == ("running", "store-unavailable")
     store.away = False
     assert total(store)[PEOPLE].frames == 100
     reader.session.checkpoint()
     status = reader.session.status()
-    assert (status["spooled"], status["error"], status["rows_lost"]) == (0, None, 0)
+    assert (status.spooled, status.error, status.rows_lost) == (0, None, 0)
     gates[2].set()
     reader.until_frames(FRAMES)
     reader.stop()
@@ -284,7 +284,7 @@ def test_a_full_spool_loses_nothing_while_the_process_lives(make: Make, store: M
     reader = make(*steps, max_bytes=10).start().until_frames(300)
     store.away = True
     reader.session.checkpoint()
-    assert reader.session.status()["spooled"] == 0
+    assert reader.session.status().spooled == 0
     gate.set()
     reader.until_frames(FRAMES)
     reader.session.checkpoint()
@@ -302,8 +302,8 @@ def test_a_session_waits_for_the_database_rather_than_begin_at_zero(
     second = make()
     store.away = True
     second.start()
-    second.until(lambda: second.session.status()["error_code"] == "store-unavailable", "the error")
-    assert second.session.status()["state"] == "starting"
+    second.until(lambda: second.session.status().error_code == "store-unavailable", "the error")
+    assert second.session.status().state == "starting"
     assert second.frames == []
     store.away = False
     second.until_frames(FRAMES - 200)
@@ -323,7 +323,7 @@ def test_what_an_earlier_process_spooled_is_delivered_and_gone_on_from(
     second = make().start().until_frames(FRAMES - 100)
     second.session.checkpoint()
     status = second.session.status()
-    assert (status["spooled"], status["rows_lost"]) == (0, 0)
+    assert (status.spooled, status.rows_lost) == (0, 0)
     assert second.source.resumed_at is not None
     assert total(store) == truth
 
@@ -349,10 +349,10 @@ def test_what_no_retry_mends_is_told_and_still_owed(make: Make, store: MemorySto
 
     store.checkpoint = refuse  # type: ignore[method-assign]
     reader.session.checkpoint()
-    assert "a constraint" in reader.session.status()["error"]
+    assert "a constraint" in (reader.session.status().error or "")
     store.checkpoint = refusing  # type: ignore[method-assign]
     reader.session.checkpoint()
-    assert reader.session.status()["error"] is None
+    assert reader.session.status().error is None
     assert total(store) == truth
 
 
@@ -414,7 +414,7 @@ def test_stopping_is_idempotent_and_possible_at_any_time(make: Make, store: Memo
     waiting = make()
     store.away = True
     waiting.start()
-    waiting.until(lambda: waiting.session.status()["error"], "the missing database")
+    waiting.until(lambda: waiting.session.status().error, "the missing database")
     begun = time.monotonic()
     waiting.session.stop()
     assert time.monotonic() - begun < 3
@@ -434,20 +434,20 @@ def test_lines_that_are_drawn_while_it_runs_count_from_then_on(make: Make, store
 def test_pictures_travel_only_while_somebody_looks(make: Make) -> None:
     steps, (gate,) = paused(script(), 50)
     reader = make(*steps).start().until_frames(50)
-    assert reader.frames[-1].frame.picture is None
-    reader.session.keep_pictures(True)
+    assert reader.frames[-1].frame.video_frame is None
+    reader.session.keep_video_frames(True)
     gate.set()
     reader.until_frames(FRAMES)
-    assert reader.frames[-1].frame.picture is not None
+    assert reader.frames[-1].frame.video_frame is not None
 
 
 def test_the_status_is_what_the_api_shows(make: Make) -> None:
     steps, _ = paused(script(), 50)
     reader = make(*steps)
-    assert reader.session.status()["state"] == "starting"
+    assert reader.session.status().state == "starting"
     reader.start().until_frames(50)
     status = reader.session.status()
-    assert (status["state"], status["frames"], status["codec"], status["skipped"]) == ("running", 50, "scripted", 0)
-    assert (status["width"], status["height"]) == (SMALL_INPUT[1], SMALL_INPUT[0])
-    assert status["fps_processed"] > 0
-    assert status["frame_age_s"] == pytest.approx(max(0.0, time.time() - BEGIN_S - 49 * DT), abs=5)
+    assert (status.state, status.frames, status.codec, status.skipped) == ("running", 50, "scripted", 0)
+    assert (status.width, status.height) == (SMALL_INPUT[1], SMALL_INPUT[0])
+    assert status.fps_processed > 0
+    assert status.frame_age_s == pytest.approx(max(0.0, time.time() - BEGIN_S - 49 * DT), abs=5)
