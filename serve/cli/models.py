@@ -29,7 +29,7 @@ def list_command() -> None:
             entry = status.entry
             height, width = entry.input_size
             scores = ", ".join(f"{s.ap50:.3f} {s.scoring_set}" for s in card.scores) if card else ""
-            place = f"{status.path}{' (came with Footfall)' if status.bundled else ''}" if status.present else "no"
+            place = "came with Footfall" if status.bundled else str(status.path) if status.present else "no"
             table.add_row(entry.name, entry.precision, f"{width}x{height}", place, scores)
         out.print(table)
 
