@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 WEB := serve/web/static/vendor/.complete
+WEB_DEV := serve/web/node_modules/.dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 # All platforms and Python versions in one file; without addresses, since everybody has a package index of their own.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
@@ -20,6 +21,7 @@ demo: .venv/.run $(WEB) ## Run the whole service with simulated cameras
 test: .venv/.dev $(WEB) ## Check style, types and imports, then run all tests
 	scripts/install-test-tools
 	$(MAKE) lint
+	cd serve/web && npm run --silent test
 	$(BIN)/pytest -m "not slow"
 
 unit: .venv/.dev ## Tests that start nothing: no broker, camera, cluster or browser
@@ -29,21 +31,25 @@ test-slow: .venv/.dev $(WEB) ## Tests that take minutes each
 	scripts/install-test-tools
 	$(BIN)/pytest -m slow
 
-lint: .venv/.dev ## Style, types, direction of imports
+lint: .venv/.dev $(WEB_DEV) ## Style, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd serve/web && npm run --silent lint && npm run --silent types && npm run --silent api-types-check
 
-format: .venv/.dev ## Bring the code into shape
+format: .venv/.dev $(WEB_DEV) ## Bring the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	cd serve/web && npm run --silent format
 
 bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
 
-docs: .venv/.run ## Write the generated parts of docs/
+docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI document, types of client and page
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md
+	scripts/write-api-documents
+	cd serve/web && npm run --silent api-types
 
 wheel: .venv/.run $(WEB) ## Build dist/footfall-*.whl, with the page and the detector in it
 	$(BIN)/python scripts/build_wheel.py
@@ -69,6 +75,11 @@ clean: ## Remove what the targets made
 	touch $@
 
 $(WEB): serve/web/package-lock.json
-	@command -v npm >/dev/null || { echo "the page needs npm once, to fetch its chart library" >&2; exit 1; }
-	cd serve/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent vendor
+	@command -v npm >/dev/null || { echo "the page needs npm once, to fetch its libraries" >&2; exit 1; }
+	cd serve/web && npm ci --omit=dev --no-audit --no-fund --loglevel=error && npm run --silent vendor
+	touch $@
+
+# After the other: `npm ci` begins with an empty node_modules.
+$(WEB_DEV): $(WEB)
+	cd serve/web && npm ci --no-audit --no-fund --loglevel=error
 	touch $@

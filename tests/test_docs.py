@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipelines.models.catalogue import CATALOGUE
+from serve.api import document
 from serve.cli.main import app
 from serve.cli.settings_reference import page
 from serve.settings import Settings
@@ -19,6 +21,10 @@ PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").r
 
 def test_the_settings_page_is_what_the_settings_say() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == page(), "run `make docs`"
+
+
+def test_the_openapi_document_is_what_the_api_gives() -> None:
+    assert (ROOT / "docs" / "openapi.json").read_text() == document.text(), "run `make docs`"
 
 
 def test_every_setting_has_a_description() -> None:
@@ -49,13 +55,26 @@ def test_the_notice_names_the_weights_with_their_checksums() -> None:
             assert file.sha256 in notice
 
 
-@pytest.mark.parametrize("document", PAGES, ids=lambda p: p.name)
-def test_links_inside_the_repository_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+@pytest.mark.parametrize("written", PAGES, ids=lambda p: p.name)
+def test_links_inside_the_repository_lead_somewhere(written: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", written.read_text()):
         if "://" not in target:
-            assert (document.parent / target).exists(), target
+            assert (written.parent / target).exists(), target
 
 
 def test_make_targets_of_the_readme_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
+
+
+@pytest.fixture(scope="module")
+def api_documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The OpenAPI document and the client's types, written anew."""
+    folder = tmp_path_factory.mktemp("documents")
+    subprocess.run([ROOT / "scripts" / "write-api-documents", folder], check=True, capture_output=True, timeout=60)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["docs/openapi.json", "footfall/types.py"])
+def test_what_is_made_from_the_api_is_what_the_api_says(api_documents: Path, name: str) -> None:
+    assert (ROOT / name).read_text() == (api_documents / name).read_text(), "run `make docs`"

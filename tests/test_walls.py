@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("pipelines", "analytics", "serve")
+PACKAGES = ("pipelines", "analytics", "serve", "footfall")
 LINT = Path(sysconfig.get_path("scripts")) / "lint-imports"
 
 
@@ -61,6 +61,7 @@ def test_all_walls_stand(house: Path) -> None:
         ("serve/deployments/detector.py", "import serve.deployments.handles", "Ray is known"),
         ("serve/api/streams.py", "import serve.launch.service", "The floors of serve"),
         ("serve/cli/main.py", "import ray", "The command line"),
+        ("footfall/client.py", "import serve.settings", "The client stands alone"),
         ("serve/newroom.py", "x = 1", "The floors of serve"),
     ],
 )

@@ -47,7 +47,7 @@ def make_api(registry: RegistryClient, store: Store, settings: Settings) -> Fast
     page.install(app)
 
     app.add_middleware(HeadAsGet)
-    _describe_problems(app)
+    _describe(app)
 
     @app.middleware("http")
     async def bounded(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -60,8 +60,8 @@ def make_api(registry: RegistryClient, store: Store, settings: Settings) -> Fast
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Put the one schema of all errors into the document, and take out FastAPI's own, which we never answer."""
+def _describe(app: FastAPI) -> None:
+    """Make the document ours: the one schema of all errors, and summaries that are sentences."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -71,6 +71,8 @@ def _describe_problems(app: FastAPI) -> None:
             schemas["Problem"] = errors.Problem.model_json_schema()
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
+            for operation in (found for path in document["paths"].values() for found in path.values()):
+                operation["summary"] = operation["description"].partition(".")[0]
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]

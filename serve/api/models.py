@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from analytics.geometry import Geometry
 from pipelines.sources.supervisor import StreamState
@@ -21,8 +21,9 @@ StreamId = Annotated[
         examples=["entrance"],
     ),
 ]
-Share = Annotated[float, Field(ge=0, le=1)]
-Point = Annotated[list[Share], Field(min_length=2, max_length=2, description="x right, y down.")]
+Point = Annotated[
+    list[float], Field(min_length=2, max_length=2, description="x right, y down, shares of the picture in [0, 1].")
+]
 _GEOMETRY_EXAMPLE: dict[str, Any] = {
     "lines": [
         {"id": "door", "name": "Door", "a": [0.5, 0.1], "b": [0.5, 0.9], "in_name": "enter", "out_name": "leave"}
@@ -64,6 +65,11 @@ _VIEW_EXAMPLE: dict[str, Any] = _STREAM_EXAMPLE | {
 }
 
 
+def _list_of(schema: str) -> WithJsonSchema:
+    """In the document a list of these, though they are not checked as such."""
+    return WithJsonSchema({"type": "array", "maxItems": 64, "items": {"$ref": f"#/components/schemas/{schema}"}})
+
+
 class LineBody(BaseModel):
     """A counting line; *in* is a crossing from left to right of a line drawn from top to bottom."""
 
@@ -89,8 +95,8 @@ class GeometryBody(BaseModel):
 
     # What is drawn is checked by `analytics.geometry` alone: one set of rules, and one voice that explains them.
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _GEOMETRY_EXAMPLE})
-    lines: list[SkipValidation[LineBody]] = Field(default_factory=list, max_length=64)
-    zones: list[SkipValidation[ZoneBody]] = Field(default_factory=list, max_length=64)
+    lines: Annotated[list[Any], _list_of("LineBody")] = Field(default_factory=list)
+    zones: Annotated[list[Any], _list_of("ZoneBody")] = Field(default_factory=list)
     homography: list[list[float]] | None = Field(
         None, description="3 x 3, picture to floor plan metres, row by row; none if nobody measured it."
     )

@@ -12,8 +12,8 @@ from starlette.types import Scope
 STATIC = Path(__file__).parent.parent / "web" / "static"
 _HEADERS = {
     "Cache-Control": "no-cache",
-    # Everything comes from here; blob: and data: are pictures that were fetched with the token. uPlot styles its parts
-    # by script, which needs no exception.
+    # Everything comes from here; blob: and data: are pictures that were fetched with the token. uPlot and
+    # Swagger UI style their parts by script, which needs no exception.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -25,6 +25,11 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def index() -> FileResponse:
     return FileResponse(STATIC / "index.html", headers=_HEADERS)
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    return FileResponse(STATIC / "docs.html", headers=_HEADERS)
 
 
 @router.get("/favicon.ico")

@@ -13,6 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from footfall import ApiProblem, Unreachable
 from pipelines.errors import FootfallError
 from pipelines.redaction import redact
 
@@ -35,7 +36,7 @@ def reporting() -> Iterator[None]:
     """Turn our errors into one line, and an interrupt into its exit code."""
     try:
         yield
-    except FootfallError as error:
+    except (FootfallError, ApiProblem, Unreachable) as error:
         fail(str(error))
     except ValueError as error:
         fail(str(error), EXIT_USAGE)

@@ -27,10 +27,13 @@ class RtspDefinition(SourceDefinition):
         title="Address",
         description="rtsp:// or rtsps://, with user and password where the camera asks for them; they are never shown "
         "again.",
-        json_schema_extra=form(
-            placeholder="rtsp://user:password@192.0.2.10/stream1",
-            needed="An address such as rtsp://192.0.2.10/stream1 is needed.",
-        ),
+        json_schema_extra={
+            **form(
+                placeholder="rtsp://user:password@192.0.2.10/stream1",
+                needed="An address such as rtsp://192.0.2.10/stream1 is needed.",
+            ),
+            "format": "uri",
+        },
     )
     transport: Literal["tcp", "udp"] = Field(
         "tcp",

@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ import numpy as np
 from analytics.counting.people import PEOPLE
 from analytics.geometry import Geometry
 from analytics.storage.database import DatabaseStore
+from footfall import Client
+from footfall.types import FileDefinition, GeometryBody, StreamBody
 from pipelines.batching.letterbox import SlotWriter
 from pipelines.cache import cache_dir
 from pipelines.detection.onnx import CPU, OnnxDetector
@@ -36,7 +38,7 @@ from serve.launch.service import Service, client
 from serve.settings import load
 from serve.streams.recording import analyze
 
-GEOMETRY: Mapping[str, Any] = {
+GEOMETRY: GeometryBody = {
     "lines": [{"id": "middle", "a": [0.5, 0.0], "b": [0.5, 1.0]}],
     "zones": [{"id": "lower-half", "polygon": [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]}],
 }
@@ -130,25 +132,28 @@ def measure_service(model: str, video: Path, port: int) -> Measurement:
         with Service(settings), client(settings) as api:
             begun = time.perf_counter()
             for number in range(streams):
-                source = {"type": "file", "path": str(video.absolute()), "realtime": False, "start_s": 0}
-                body = {"source": source, "analysis_fps": None, "geometry": GEOMETRY}
-                answer = api.put(f"/api/v1/streams/bench-{number}", json=body)
-                if answer.is_error:
-                    raise FootfallError(f"the service refuses a stream: {answer.text}")
+                source: FileDefinition = {
+                    "type": "file",
+                    "path": str(video.absolute()),
+                    "realtime": False,
+                    "start_s": 0,
+                }
+                body: StreamBody = {"source": source, "analysis_fps": None, "geometry": GEOMETRY}
+                api.put_stream(f"bench-{number}", body)
             frames = _wait_finished(api, streams)
             _wait_stored(DatabaseStore(settings.store_url), streams, frames)
             return Measurement("service", frames, time.perf_counter() - begun)
 
 
-def _wait_finished(api: Any, streams: int) -> int:
+def _wait_finished(api: Client, streams: int) -> int:
     """Frames of all streams, once each has come to its end."""
     deadline = time.monotonic() + LONGEST_RUN_S
     while time.monotonic() < deadline:
-        views = api.get("/api/v1/streams").json()
+        views = list(api.streams())
         failed = [view for view in views if view["state"] == "failed"]
         if failed:
             raise FootfallError(f"a stream failed: {failed[0]['error']}")
-        if len(views) == streams and all(view["state"] == "stopped" and view.get("frames") for view in views):
+        if len(views) == streams and all(view["state"] == "stopped" and view["frames"] for view in views):
             return sum(int(view["frames"]) for view in views)
         time.sleep(0.1)
     raise FootfallError(f"the streams are not through after {LONGEST_RUN_S:.0f} s")

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
-import httpx
-
+from footfall import ApiProblem, Client
+from footfall.types import GeometryBody, KafkaDefinition, RtspDefinition, StreamBody
 from pipelines.cache import cache_dir
-from pipelines.errors import FootfallError
 from pipelines.simulator.kafka_feed import KafkaFeed, feed_live
 from pipelines.simulator.live import SceneLoop
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
+from serve.errors import ServiceError
 from serve.launch.service import Service, client
 from serve.settings import Settings
 
@@ -116,20 +116,26 @@ class Demo:
         with client(self._settings) as api:
             for camera in CAMERAS:
                 geometry = json.loads((self._clips / camera.id / "geometry.json").read_text())
-                source = {"type": "rtsp", "url": server.url(camera.id)}
+                source: RtspDefinition = {"type": "rtsp", "url": server.url(camera.id)}
                 _register(api, camera.id, {"name": camera.name, "site": "demo", "source": source, "geometry": geometry})
             if self._kafka is not None:
                 self._start_kafka(api, self._kafka)
         self._run(self._fail_every_minute, server)
 
-    def _start_kafka(self, api: httpx.Client, brokers: str) -> None:
+    def _start_kafka(self, api: Client, brokers: str) -> None:
         feed = KafkaFeed(brokers, "footfall-demo", KAFKA_CAMERA)
         self._resources.callback(feed.close)
         scene = Scene(Camera(), people=5, seconds=CLIP_S, fps=FPS, seed=15, max_overlap=0.3)
         loop = SceneLoop(scene)
         self._run(lambda: feed_live(feed, (loop.image(n) for n in itertools.count()), FPS, self._stop))
-        source = {"type": "kafka", "brokers": brokers, "topic": "footfall-demo", "key": KAFKA_CAMERA}
-        body = {"name": "Warehouse (Kafka)", "site": "demo", "source": source, "geometry": scene.geometry()}
+        source: KafkaDefinition = {
+            "type": "kafka",
+            "brokers": brokers,
+            "topic": "footfall-demo",
+            "key": KAFKA_CAMERA,
+        }
+        geometry = cast(GeometryBody, scene.geometry())
+        body: StreamBody = {"name": "Warehouse (Kafka)", "site": "demo", "source": source, "geometry": geometry}
         _register(api, KAFKA_CAMERA, body)
 
     def _run(self, work: Callable[..., Any], *arguments: Any) -> None:
@@ -160,7 +166,8 @@ def _render(camera: DemoCamera, folder: Path, counts: Any) -> None:
     write_recording(scene, folder, progress)
 
 
-def _register(api: httpx.Client, stream: str, body: dict[str, Any]) -> None:
-    answer = api.put(f"/api/v1/streams/{stream}", json=body)
-    if answer.is_error:
-        raise FootfallError(f"camera {stream} cannot be registered: {answer.text}")
+def _register(api: Client, stream: str, body: StreamBody) -> None:
+    try:
+        api.put_stream(stream, body)
+    except ApiProblem as problem:
+        raise ServiceError(f"camera {stream} cannot be registered: {problem}") from problem

@@ -12,8 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-import httpx
-
+from footfall import ApiProblem, Client, Unreachable
 from pipelines.models.catalogue import resolve
 from serve.errors import ServiceError
 from serve.settings import Settings
@@ -126,14 +125,15 @@ class Service:
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
-        problems: Any = "the API does not answer"
-        while time.monotonic() < deadline:
-            with suppress(httpx.HTTPError, ValueError):
-                answer = httpx.get(f"{self.url}/readyz", timeout=5)
-                if answer.status_code == 200:
-                    return
-                problems = "; ".join(answer.json().get("problems", []))
-            time.sleep(0.2)
+        problems = "the API does not answer"
+        with client(self._settings, timeout_s=5) as api:
+            while time.monotonic() < deadline:
+                with suppress(Unreachable, ApiProblem):
+                    found = api.readiness()
+                    if found["status"] == "ready":
+                        return
+                    problems = "; ".join(found["problems"])
+                time.sleep(0.2)
         self.stop()
         raise ServiceError(f"the service is not ready after {READY_TIMEOUT_S:.0f} s: {problems}")
 
@@ -167,11 +167,10 @@ class Service:
         self.stop()
 
 
-def client(settings: Settings, timeout_s: float = 30.0) -> httpx.Client:
-    """A client for the API of these settings."""
+def client(settings: Settings, timeout_s: float = 30.0) -> Client:
+    """A client of the API of these settings."""
     token = settings.api.token
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    return httpx.Client(base_url=Service(settings).url, headers=headers, timeout=timeout_s)
+    return Client(Service(settings).url, token=token.get_secret_value() if token else None, timeout_s=timeout_s)
 
 
 def _first_line(error: Exception) -> str:

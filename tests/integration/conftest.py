@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from footfall import Client
+from footfall.types import StreamAnswer
 from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
@@ -94,41 +95,34 @@ def service(settings: Settings) -> Iterator[Service]:
 
 
 @pytest.fixture
-def api(service: Service, settings: Settings) -> Iterator[httpx.Client]:
+def api(service: Service, settings: Settings) -> Iterator[Client]:
     """A client; streams that a test leaves behind are removed after it."""
     del service
     with client(settings) as made:
         yield made
-        for view in made.get("/api/v1/streams").json():
-            made.delete(f"/api/v1/streams/{view['id']}", params={"purge": True})
+        for view in made.streams():
+            made.delete_stream(view["id"], purge=True)
 
 
-def view_of(api: httpx.Client, stream: str) -> dict[str, Any]:
-    answer = api.get(f"/api/v1/streams/{stream}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def wait_state(api: httpx.Client, stream: str, state: str, timeout_s: float = 20.0) -> dict[str, Any]:
+def wait_state(api: Client, stream: str, state: str, timeout_s: float = 20.0) -> StreamAnswer:
     """The stream, once it is in a state."""
 
-    def reached() -> dict[str, Any] | None:
-        view = view_of(api, stream)
+    def reached() -> StreamAnswer | None:
+        view = api.get_stream(stream)
         return view if view["state"] == state else None
 
     try:
         return wait_until(reached, timeout_s, f"{stream} to be {state}")  # type: ignore[return-value]
     except AssertionError as error:
-        raise AssertionError(f"{error}; it is {view_of(api, stream)}") from None
+        raise AssertionError(f"{error}; it is {api.get_stream(stream)}") from None
 
 
-def wait_frames(api: httpx.Client, stream: str, frames: int = 1, timeout_s: float = 20.0) -> dict[str, Any]:
+def wait_frames(api: Client, stream: str, frames: int = 1, timeout_s: float = 20.0) -> StreamAnswer:
     """The stream, once it has decoded that many frames since its session began."""
 
-    def reached() -> dict[str, Any] | None:
-        view = view_of(api, stream)
-        return view if view.get("frames", 0) >= frames and view["state"] == "running" else None
+    def reached() -> StreamAnswer | None:
+        view = api.get_stream(stream)
+        return view if view["frames"] >= frames and view["state"] == "running" else None
 
     return wait_until(reached, timeout_s, f"{frames} frames of {stream}")  # type: ignore[return-value]
 

@@ -15,6 +15,8 @@ import httpx
 import pytest
 import yaml
 
+from footfall import ApiProblem, Client, Unreachable
+from footfall.types import RtspDefinition
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.launch.service import RAY_ENVIRONMENT
 from serve.settings import Settings
@@ -106,22 +108,22 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
-        except httpx.HTTPError:
+            with Client(url, timeout_s=2) as api:
+                return api.readiness()["status"] == "ready"
+        except (ApiProblem, Unreachable):
             return False
 
     wait_until(ready, 90, "the deployed service")
     assert httpx.get(f"{url}/api/v1/streams").status_code == 401
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as api:
+    with Client(url, token=token) as api:
         for number in range(2):
-            body = {"source": {"type": "rtsp", "url": cameras.url(f"cam{number}")}}
-            assert api.put(f"/api/v1/streams/cam{number}", json=body).status_code == 201
+            source: RtspDefinition = {"type": "rtsp", "url": cameras.url(f"cam{number}")}
+            api.put_stream(f"cam{number}", {"source": source}, only_new=True)
         for number in range(2):
             wait_frames(api, f"cam{number}", 24, timeout_s=40)
 
         def seen() -> bool:
-            total = api.get("/api/v1/streams/cam1/counts", params={"bucket": "1d"}).json()["total"]
-            return bool(total["people"]["person_seconds"] > 1)
+            return api.counts("cam1", bucket="1d")["total"]["people"]["person_seconds"] > 1
 
         wait_until(seen, 40, "people, found by a detector replica")
     applications = httpx.get(f"{ray_head.dashboard}/api/serve/applications/").json()["applications"]

@@ -6,18 +6,19 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import httpx
 import pytest
 
+from footfall import Client
+from footfall.types import KafkaDefinition, StreamBody
 from pipelines.simulator.kafka_feed import Codec, KafkaFeed
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from tests.integration.brokers import Broker
-from tests.integration.conftest import kill_replica, view_of, wait_state
+from tests.integration.conftest import kill_replica, wait_state
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -49,21 +50,20 @@ def send(feed: KafkaFeed, scene: Scene, first: int = 0, end: int | None = None) 
     feed.flush()
 
 
-def register(api: httpx.Client, stream: str, broker: Broker, feed: KafkaFeed, scene: Scene) -> None:
+def register(api: Client, stream: str, broker: Broker, feed: KafkaFeed, scene: Scene) -> None:
     source = {"type": "kafka", "brokers": broker.address, "topic": feed.topic, "key": "camera-1", "start": "earliest"}
-    body = {"source": source, "analysis_fps": None, "geometry": scene.geometry()}
-    answer = api.put(f"/api/v1/streams/{stream}", json=body)
-    assert answer.status_code == 201, answer.text
+    body = cast(StreamBody, {"source": source, "analysis_fps": None, "geometry": scene.geometry()})
+    api.put_stream(stream, body, only_new=True)
 
 
-def report(api: httpx.Client, stream: str) -> dict[str, Any]:
+def report(api: Client, stream: str) -> dict[str, Any]:
     """Everything that the window holds: what is asked last is at least as new as the covered seconds."""
-    heat = api.get(f"/api/v1/streams/{stream}/heatmap", params=WINDOW).json()
-    counts = api.get(f"/api/v1/streams/{stream}/counts", params={**WINDOW, "bucket": "1m"}).json()
+    heat = api.heatmap(stream, **WINDOW)
+    counts = api.counts(stream, **WINDOW, bucket="1m")
     return {"buckets": counts["buckets"], "grid": heat["grid"], "covered_s": heat["covered_s"]}
 
 
-def wait_all_counted(api: httpx.Client, stream: str, frames: int, timeout_s: float = 40) -> dict[str, Any]:
+def wait_all_counted(api: Client, stream: str, frames: int, timeout_s: float = 40) -> dict[str, Any]:
     """The report, once the whole scene is in it."""
     expected_s = (frames - 1) / FPS
 
@@ -74,12 +74,12 @@ def wait_all_counted(api: httpx.Client, stream: str, frames: int, timeout_s: flo
     try:
         return wait_until(complete, timeout_s, f"{expected_s} covered seconds of {stream}", every_s=0.2)  # type: ignore
     except AssertionError as error:
-        raise AssertionError(f"{error}; {report(api, stream)['buckets']}; {view_of(api, stream)}") from None
+        raise AssertionError(f"{error}; {report(api, stream)['buckets']}; {api.get_stream(stream)}") from None
 
 
 @pytest.mark.parametrize("feed", ["jpeg", "h264"], indirect=True)
 def test_counts_are_equal_when_the_consumer_is_killed_in_the_middle_of_a_minute(
-    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+    api: Client, broker: Broker, feed: KafkaFeed, scene: Scene
 ) -> None:
     send(feed, scene)
     register(api, "undisturbed", broker, feed, scene)
@@ -100,7 +100,7 @@ def test_counts_are_equal_when_the_consumer_is_killed_in_the_middle_of_a_minute(
     sender.join(60)
     half.close()
     assert wait_all_counted(api, "disturbed", scene.frames) == truth
-    assert view_of(api, "disturbed")["epoch"] >= 3
+    assert api.get_stream("disturbed")["epoch"] >= 3
 
 
 def _send_slowly(feed: KafkaFeed, scene: Scene, pause: threading.Event) -> None:
@@ -111,7 +111,7 @@ def _send_slowly(feed: KafkaFeed, scene: Scene, pause: threading.Event) -> None:
 
 
 def test_counts_are_equal_when_the_broker_is_killed_and_restarted(
-    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+    api: Client, broker: Broker, feed: KafkaFeed, scene: Scene
 ) -> None:
     half = scene.frames // 2
     send(feed, scene, 0, half)
@@ -119,7 +119,7 @@ def test_counts_are_equal_when_the_broker_is_killed_and_restarted(
     wait_until(lambda: report(api, "survivor")["covered_s"] > 5, 40, "the first seconds")
     broker.kill()
     wait_state(api, "survivor", "reconnecting", timeout_s=30)
-    assert view_of(api, "survivor")["error_code"] in ("source-disconnected", "source-unreachable")
+    assert api.get_stream("survivor")["error_code"] in ("source-disconnected", "source-unreachable")
     broker.start()
     send(feed, scene, half)
     disturbed = wait_all_counted(api, "survivor", scene.frames)
@@ -128,7 +128,7 @@ def test_counts_are_equal_when_the_broker_is_killed_and_restarted(
 
 
 def test_a_topic_of_many_cameras_gives_each_stream_its_own_frames(
-    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+    api: Client, broker: Broker, feed: KafkaFeed, scene: Scene
 ) -> None:
     other = KafkaFeed(broker.address, feed.topic, "camera-2")
     for number in range(40):
@@ -139,16 +139,16 @@ def test_a_topic_of_many_cameras_gives_each_stream_its_own_frames(
     other.close()
     register(api, "one-of-two", broker, feed, scene)
     wait_all_counted(api, "one-of-two", 40)
-    wait_until(lambda: view_of(api, "one-of-two").get("frames", 0) >= 40, 10, "a beat that tells of all frames")
-    assert view_of(api, "one-of-two")["frames"] == 40
+    wait_until(lambda: api.get_stream("one-of-two")["frames"] >= 40, 10, "a beat that tells of all frames")
+    assert api.get_stream("one-of-two")["frames"] == 40
 
 
 def test_a_missing_topic_and_a_missing_broker_have_their_own_errors(
-    api: httpx.Client, broker: Broker, feed: KafkaFeed, scene: Scene
+    api: Client, broker: Broker, feed: KafkaFeed, scene: Scene
 ) -> None:
     def put(stream: str, brokers: str, topic: str) -> None:
-        source = {"type": "kafka", "brokers": brokers, "topic": topic, "start": "earliest"}
-        assert api.put(f"/api/v1/streams/{stream}", json={"source": source}).status_code == 201
+        source: KafkaDefinition = {"type": "kafka", "brokers": brokers, "topic": topic, "start": "earliest"}
+        api.put_stream(stream, {"source": source}, only_new=True)
 
     put("no-topic", broker.address, "never-made")
     assert wait_state(api, "no-topic", "reconnecting")["error_code"] == "source-not-found"

@@ -7,17 +7,18 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
 
+from footfall import ApiProblem, Client
+from footfall.types import StreamBody
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.api.page import STATIC
 from serve.launch.service import Service, client
 from serve.settings import Settings
-from tests.integration.conftest import view_of, wait_frames
+from tests.integration.conftest import wait_frames
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -112,45 +113,44 @@ def patience() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def http(service: Service, settings: Settings) -> Iterator[httpx.Client]:
+def http(service: Service, settings: Settings) -> Iterator[Client]:
     del service
     with client(settings) as made:
         yield made
-        for view in made.get("/api/v1/streams").json():
-            made.delete(f"/api/v1/streams/{view['id']}", params={"purge": True})
+        for view in made.streams():
+            made.delete_stream(view["id"], purge=True)
 
 
 @pytest.fixture(scope="module")
-def running_hall(http: httpx.Client, cameras: CameraServer) -> str:
+def running_hall(http: Client, cameras: CameraServer) -> str:
     register(http, "hall", cameras.url("cam0"), name="Hall")
     wait_frames(http, "hall", 5)
     return "hall"
 
 
 @pytest.fixture
-def hall(http: httpx.Client, running_hall: str) -> str:
+def hall(http: Client, running_hall: str) -> str:
     """A camera that runs through all tests of this file, with nothing drawn on it."""
-    http.put(f"/api/v1/streams/{running_hall}/geometry", json={}).raise_for_status()
+    http.put_geometry(running_hall, {})
     return running_hall
 
 
 @pytest.fixture
-def api(http: httpx.Client) -> Iterator[httpx.Client]:
+def api(http: Client) -> Iterator[Client]:
     """A client; what a test registers is removed after it, but not the hall."""
     yield http
-    for view in http.get("/api/v1/streams").json():
+    for view in http.streams():
         if view["id"] != "hall":
-            http.delete(f"/api/v1/streams/{view['id']}", params={"purge": True})
+            http.delete_stream(view["id"], purge=True)
 
 
-def register(api: httpx.Client, stream: str, url: str, **more: Any) -> None:
-    answer = api.put(f"/api/v1/streams/{stream}", json={"source": {"type": "rtsp", "url": url}, **more})
-    assert answer.status_code == 201, answer.text
+def register(api: Client, stream: str, url: str, **more: Any) -> None:
+    body = cast(StreamBody, {"source": {"type": "rtsp", "url": url}, **more})
+    api.put_stream(stream, body, only_new=True)
 
 
-def geometry_of(api: httpx.Client, stream: str) -> dict[str, Any]:
-    geometry: dict[str, Any] = view_of(api, stream)["geometry"]
-    return geometry
+def geometry_of(api: Client, stream: str) -> dict[str, Any]:
+    return cast(dict[str, Any], api.get_geometry(stream))
 
 
 def card(page: Page, stream: str) -> Locator:
@@ -195,7 +195,7 @@ def test_a_service_without_cameras_says_what_to_do(page: Page, shoot: Shoot) -> 
 
 
 def test_a_camera_is_tried_registered_and_seen_live_with_boxes(
-    page: Page, api: httpx.Client, cameras: CameraServer, shoot: Shoot
+    page: Page, api: Client, cameras: CameraServer, shoot: Shoot
 ) -> None:
     page.goto("/#/add")
     page.get_by_label("Address").fill(cameras.url("cam0"))
@@ -205,7 +205,7 @@ def test_a_camera_is_tried_registered_and_seen_live_with_boxes(
     expect(page.get_by_text("h264")).to_be_visible()
     expect(page.get_by_text(re.compile("^640 . 360$"))).to_be_visible()
     expect(page.get_by_text(re.compile(r"^1[0-4](\.\d+)? measured"))).to_be_visible()
-    assert [view["id"] for view in api.get("/api/v1/streams").json()] in ([], ["hall"])
+    assert [view["id"] for view in api.streams()] in ([], ["hall"])
     page.get_by_label("Name").fill("Fürth, Eingang 1")
     expect(page.get_by_label("Id", exact=True)).to_have_value("furth-eingang-1")
     shoot("tried")
@@ -213,7 +213,7 @@ def test_a_camera_is_tried_registered_and_seen_live_with_boxes(
     expect(page.get_by_role("heading", name="Fürth, Eingang 1")).to_be_visible()
     expect_live_boxes(page.locator(".live .picture"))
     expect(page.locator(".live .picture-people")).to_be_visible()
-    view = view_of(api, "furth-eingang-1")
+    view = api.get_stream("furth-eingang-1")
     assert (view["name"], view["analysis_fps"]) == ("Fürth, Eingang 1", 6)
 
     page.get_by_role("link", name="All cameras").click()
@@ -233,7 +233,7 @@ def test_a_camera_is_tried_registered_and_seen_live_with_boxes(
 
 
 def test_a_line_and_a_zone_are_drawn_saved_and_counted(
-    page: Page, api: httpx.Client, hall: str, clip: Path, shoot: Shoot
+    page: Page, api: Client, hall: str, clip: Path, shoot: Shoot
 ) -> None:
     truth = json.loads((clip / "geometry.json").read_text())
     line, zone = truth["lines"][0], truth["zones"][0]
@@ -313,9 +313,9 @@ def test_without_the_chart_library_the_page_says_so_and_shows_the_rest(
     expect(page.get_by_role("columnheader", name="People on average")).to_be_visible()
 
 
-def test_points_are_dragged_and_moved_by_keys_and_changes_are_undone(page: Page, api: httpx.Client, hall: str) -> None:
+def test_points_are_dragged_and_moved_by_keys_and_changes_are_undone(page: Page, api: Client, hall: str) -> None:
     drawn = {"lines": [{"id": "door", "name": "Door", "a": [0.5, 0.2], "b": [0.5, 0.8]}]}
-    api.put(f"/api/v1/streams/{hall}/geometry", json=drawn).raise_for_status()
+    api.put_geometry(hall, drawn)
     surface = open_editor(page, hall)
     drag(page, surface, (0.5, 0.2), (0.3, 0.4))
     expect(page.get_by_role("button", name="Door, point A, 30 % from the left, 40 % from the top")).to_be_visible()
@@ -335,7 +335,7 @@ def test_points_are_dragged_and_moved_by_keys_and_changes_are_undone(page: Page,
     expect(page.get_by_text("Nothing is drawn yet.")).to_be_visible()
 
 
-def test_a_zone_is_drawn_with_the_keyboard_alone(page: Page, api: httpx.Client, hall: str) -> None:
+def test_a_zone_is_drawn_with_the_keyboard_alone(page: Page, api: Client, hall: str) -> None:
     open_editor(page, hall)
     page.get_by_role("button", name="Draw a zone").press("Enter")
     for keys in (["Enter"], ["Shift+ArrowRight"] * 4 + ["Enter"], ["Shift+ArrowDown"] * 4 + ["Enter", "Enter"]):
@@ -349,14 +349,14 @@ def test_a_zone_is_drawn_with_the_keyboard_alone(page: Page, api: httpx.Client, 
 
 
 def test_a_drawing_that_somebody_else_overtook_is_kept_until_you_choose(
-    page: Page, api: httpx.Client, hall: str, complaints: Complaints
+    page: Page, api: Client, hall: str, complaints: Complaints
 ) -> None:
     complaints.expected.append("status of 409")
     surface = open_editor(page, hall)
     page.get_by_role("button", name="Draw a line").click()
     drag(page, surface, (0.2, 0.3), (0.2, 0.8))
     theirs = {"zones": [{"id": "theirs", "name": "Theirs", "polygon": [[0.6, 0.6], [0.9, 0.6], [0.9, 0.9]]}]}
-    api.put(f"/api/v1/streams/{hall}/geometry", json=theirs).raise_for_status()
+    api.put_geometry(hall, theirs)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("Somebody else has saved")
     expect(page.get_by_label("Name")).to_have_value("Line 1")
@@ -365,7 +365,7 @@ def test_a_drawing_that_somebody_else_overtook_is_kept_until_you_choose(
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_zone_whose_sides_cross_is_not_saved(page: Page, api: httpx.Client, hall: str) -> None:
+def test_a_zone_whose_sides_cross_is_not_saved(page: Page, api: Client, hall: str) -> None:
     before = geometry_of(api, hall)
     surface = open_editor(page, hall)
     page.get_by_role("button", name="Draw a zone").click()
@@ -377,7 +377,7 @@ def test_a_zone_whose_sides_cross_is_not_saved(page: Page, api: httpx.Client, ha
     assert geometry_of(api, hall) == before
 
 
-def test_a_dead_camera_says_why_when_tried_and_in_its_card(page: Page, api: httpx.Client, shoot: Shoot) -> None:
+def test_a_dead_camera_says_why_when_tried_and_in_its_card(page: Page, api: Client, shoot: Shoot) -> None:
     page.goto("/#/add")
     page.get_by_label("Address").fill(DEAD_URL)
     page.get_by_role("button", name="Try the camera").click()
@@ -414,7 +414,7 @@ def test_wrong_input_is_named_next_to_its_field(page: Page, hall: str, complaint
 
 
 def test_settings_are_changed_and_the_hidden_password_is_kept(
-    page: Page, api: httpx.Client, hall: str, cameras: CameraServer
+    page: Page, api: Client, hall: str, cameras: CameraServer
 ) -> None:
     page.goto(f"/#/cameras/{hall}/settings")
     expect(page.get_by_label("Address")).to_have_value(re.compile(r"^rtsp://\*\*\*@"))
@@ -422,15 +422,14 @@ def test_settings_are_changed_and_the_hidden_password_is_kept(
     page.get_by_label("Frames to analyse a second").fill("3")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Great hall")).to_be_visible()
-    view = view_of(api, hall)
+    view = api.get_stream(hall)
     assert (view["name"], view["analysis_fps"]) == ("Great hall", 3)
-    restored = api.patch("/api/v1/streams/hall", json={"name": "Hall", "analysis_fps": 6})
-    assert restored.status_code == 200
+    api.patch_stream("hall", {"name": "Hall", "analysis_fps": 6})
     wait_frames(api, hall, 5)  # the password is still there
 
 
 def test_a_camera_is_stopped_started_and_deleted_after_a_question(
-    page: Page, api: httpx.Client, cameras: CameraServer
+    page: Page, api: Client, cameras: CameraServer
 ) -> None:
     register(api, "gate", cameras.url("cam1"), name="Gate")
     page.goto("/#/cameras/gate")
@@ -439,7 +438,7 @@ def test_a_camera_is_stopped_started_and_deleted_after_a_question(
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert view_of(api, "gate")["enabled"]
+    assert api.get_stream("gate")["enabled"]
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Stop the camera").click()
     expect(badge).to_have_text("Stopped")
@@ -450,10 +449,11 @@ def test_a_camera_is_stopped_started_and_deleted_after_a_question(
     page.get_by_role("button", name="Delete the camera").click()
     expect(page).to_have_title(re.compile("^Cameras"))
     expect(card(page, "gate")).to_have_count(0)
-    assert api.get("/api/v1/streams/gate").status_code == 404
+    with pytest.raises(ApiProblem, match="unknown-stream"):
+        api.get_stream("gate")
 
 
-def test_names_are_shown_as_text_whatever_they_hold(page: Page, api: httpx.Client) -> None:
+def test_names_are_shown_as_text_whatever_they_hold(page: Page, api: Client) -> None:
     nasty = "<img src=x onerror=document.title='owned'>"
     line = {"id": "l", "name": nasty, "a": [0.5, 0.1], "b": [0.5, 0.9], "in_name": nasty, "out_name": nasty}
     register(api, "nasty", DEAD_URL, name=nasty, site=nasty, geometry={"lines": [line]})
@@ -492,8 +492,8 @@ def test_the_token_is_asked_for_once_and_kept_for_the_tab(page: Page, hall: str,
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_of_fifty_cameras_only_those_in_sight_hold_a_connection(page: Page, api: httpx.Client, hall: str) -> None:
-    many = [{**view_of(api, hall), "id": f"cam-{number:02}", "name": f"Camera {number}"} for number in range(50)]
+def test_of_fifty_cameras_only_those_in_sight_hold_a_connection(page: Page, api: Client, hall: str) -> None:
+    many = [{**api.get_stream(hall), "id": f"cam-{number:02}", "name": f"Camera {number}"} for number in range(50)]
     page.route("**/api/v1/streams", lambda route: route.fulfill(json=many))
     opened: set[str] = set()
     page.route_web_socket(re.compile("/tracks"), lambda socket: opened.add(socket.url.split("/")[-2]))
@@ -506,6 +506,76 @@ def test_of_fifty_cameras_only_those_in_sight_hold_a_connection(page: Page, api:
     wait_until(lambda: page.title() and "cam-49" in opened, 10, "a connection of the last camera")
     page.get_by_label("Find a camera").fill("camera 7")
     expect(page.locator(".card:visible")).to_have_count(1)
+
+
+@pytest.mark.skipif(not CHARTS, reason="the viewer is not installed: npm run vendor")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_api_is_documented_from_here_alone(page: Page, service: Service, scheme: Any, shoot: Shoot) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/")
+    page.get_by_role("link", name="API").click()
+    operation = page.locator('.opblock[id*="put_stream"]').first
+    operation.locator(".opblock-summary-control").click()
+    expect(operation).to_contain_text("Register a stream")
+    page.get_by_role("button", name="Try it out").click()
+    shoot(f"docs-{scheme}")
+    page.set_viewport_size({"width": 400, "height": 900})
+    wait_to_fit(page, 400)
+    page.get_by_role("link", name="Cameras").click()
+    expect(page).to_have_title(re.compile("^Cameras"))
+    assert [url for url in asked if not url.startswith((service.url, "data:", "blob:"))] == []
+
+
+def test_without_its_viewer_the_api_page_leads_to_the_document(page: Page, complaints: Complaints) -> None:
+    complaints.expected.append("vendor/")
+    page.route("**/vendor/*", lambda route: route.fulfill(status=404))
+    page.goto("/docs")
+    expect(page.get_by_text("The viewer is not installed")).to_be_visible()
+    expect(page.get_by_role("link", name="openapi.json")).to_be_visible()
+
+
+def test_a_form_that_cannot_be_made_says_so_and_is_asked_for_again(page: Page, complaints: Complaints) -> None:
+    complaints.expected.append("status of 503")
+    refusal = {"type": "urn:footfall:problem:not-ready", "title": "", "status": 503, "detail": "the service restarts"}
+    page.route("**/api/v1/source-types", lambda route: route.fulfill(status=503, json=refusal), times=1)
+    page.goto("/#/add")
+    expect(page.get_by_role("alert")).to_contain_text("The service restarts")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_label("Address")).to_be_visible()
+
+
+def test_every_kind_of_source_has_the_form_that_the_service_describes(page: Page, api: Client, shoot: Shoot) -> None:
+    page.goto("/#/add")
+    kinds = api.source_types()
+    expect(page.get_by_role("radio")).to_have_count(len(kinds))
+    for kind in kinds:
+        page.get_by_role("radio", name=kind["title"]).check()
+        expect(page.get_by_text(kind["description"])).to_be_visible()
+        more = page.get_by_text("More settings")
+        if more.count():
+            more.click()
+        shoot(f"add-{kind['type']}")
+
+
+def test_a_simulated_camera_is_described_in_its_scene(page: Page) -> None:
+    page.goto("/#/add?type=simulator")
+    tried: list[Any] = []
+    page.on("request", lambda request: tried.append(request.post_data_json) if "/probe" in request.url else None)
+    page.get_by_label("People at a time").fill("61")
+    page.get_by_role("button", name="Try the camera").click()
+    error = page.locator('[data-field="source.scene.people"] .field-error')
+    expect(error).to_have_text("A whole number between 0 and 60 is needed.")
+    expect(page.get_by_label("People at a time")).to_be_focused()
+    page.get_by_label("People at a time").fill("2")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Width").fill("320")
+    page.get_by_label("Height").fill("180")
+    page.get_by_role("button", name="Try the camera").click()
+    expect(page.get_by_text("It works.")).to_be_visible(timeout=60_000)
+    scene = {"seed": 0, "people": 2, "width": 320, "height": 180, "fps": 15, "seconds": 60, "overlap": 0.3}
+    assert [body["source"] for body in tried] == [{"type": "simulator", "scene": scene}]
 
 
 def wait_to_fit(page: Page, width: int) -> None:

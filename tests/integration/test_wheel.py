@@ -146,10 +146,10 @@ def test_the_wheel_holds_the_page_the_model_and_the_licences_and_nothing_else(wh
     assert {"LICENSE", "NOTICE", "licences/human-models.txt"} == {
         name.partition("/licenses/")[2] for name in names if "/licenses/" in name
     }
-    code = {name for name in names if name.startswith(("pipelines/", "analytics/", "serve/"))}
+    code = {name for name in names if name.startswith(("pipelines/", "analytics/", "serve/", "footfall/"))}
     assert all(".dist-info/" in name for name in names - code)
     of_python = {name for name in code if not name.startswith(("serve/web/", BUNDLED))}
-    assert {Path(name).suffix for name in of_python} == {".py", ".mako"}
+    assert {Path(name).suffix for name in of_python} == {".py", ".mako", ".typed"}
 
 
 def test_two_builds_have_the_same_bytes(wheel: Path, model_path: Path, tmp_path: Path) -> None:

@@ -1,13 +1,19 @@
 /** The shell: which view is shown, how the service is as a whole, and what has changed. */
 
-import { cameraView } from "./camera.js";
-import { camerasView } from "./cameras.js";
-import { announce, el, setText } from "./dom.js";
-import { editorView } from "./editor.js";
-import { addView, settingsView } from "./register.js";
-import { sentence, stateWord, title } from "./status.js";
-import { start, streams, subscribe } from "./streams.js";
+/** @import { StreamView } from "../types/documents.js" */
+/** @import { MakeView, Route, View } from "../types/views.js" */
 
+import { useTokenPrompt } from "./lib/api.js";
+import { announce, byId, el, first, setText } from "./lib/dom.js";
+import { sentence, stateWord, title } from "./lib/status.js";
+import { start, streams, subscribe } from "./lib/streams.js";
+import { cameraView } from "./views/camera.js";
+import { camerasView } from "./views/cameras.js";
+import { editorView } from "./views/editor.js";
+import { addView, settingsView } from "./views/register.js";
+import { askToken } from "./widgets/dialogs.js";
+
+/** @type {[RegExp, MakeView][]} */
 const ROUTES = [
   [/^\/?$/, camerasView],
   [/^\/add$/, addView],
@@ -15,20 +21,24 @@ const ROUTES = [
   [/^\/cameras\/([^/]+)\/draw$/, editorView],
   [/^\/cameras\/([^/]+)\/settings$/, settingsView],
 ];
-const main = document.getElementById("main");
+const main = byId("main");
+/** @type {View | null} */
 let view = null;
+/** @type {string | null} */
 let shown = null;
-let first = true;
 
+/** @returns {Route & { make: MakeView }} */
 function parse() {
-  const [path, query] = location.hash.replace(/^#/, "").split("?");
+  const [path, search] = location.hash.replace(/^#/, "").split("?");
+  const query = new URLSearchParams(search);
   for (const [pattern, make] of ROUTES) {
     const match = pattern.exec(path);
-    if (match) return { path, make, id: match[1] && decodeURIComponent(match[1]), query: new URLSearchParams(query) };
+    if (match) return { path, make, id: decodeURIComponent(match[1] ?? ""), query };
   }
-  return { path, make: unknownView };
+  return { path, make: unknownView, id: "", query };
 }
 
+/** @type {MakeView} */
 function unknownView(host) {
   host.append(
     el("h1", { tabindex: "-1" }, "There is no such page"),
@@ -48,16 +58,17 @@ function show() {
   main.replaceChildren();
   const host = el("div", { class: "view" });
   main.append(host);
+  const before = shown;
   shown = route.path;
   view = route.make(host, route);
   document.title = `${view.title} – Footfall`;
   window.scrollTo(0, 0);
-  if (!first) (host.querySelector("h1") ?? main).focus({ preventScroll: true });
-  first = false;
+  if (before !== null) (first(host, "h1") ?? main).focus({ preventScroll: true });
 }
 
-const summary = document.getElementById("summary");
-const banner = document.getElementById("banner");
+const summary = byId("summary");
+const banner = byId("banner");
+/** @type {Map<string, string> | null} */
 let states = null;
 
 function summarise() {
@@ -65,35 +76,37 @@ function summarise() {
   banner.hidden = !problem;
   if (problem) setText(banner, `${problem.message} What you see may be old; trying again.`);
   if (!list) return;
+  /** @param {string} state */
   const count = (state) => list.filter((stream) => stream.state === state).length;
   const troubled = ["reconnecting", "failed", "starting", "stopped"]
-    .map((state) => [count(state), state])
-    .filter(([number]) => number > 0)
-    .map(([number, state]) => `${number} ${state}`);
+    .filter((state) => count(state) > 0)
+    .map((state) => `${count(state)} ${state}`);
   const all = list.length === 1 ? "1 camera" : `${list.length} cameras`;
   setText(summary, list.length ? [all, `${count("running")} running`, ...troubled].join(" · ") : "");
   tellChanges(list);
 }
 
+/** @param {StreamView[]} list */
 function tellChanges(list) {
-  const now = new Map(list.map((stream) => [stream.id, stream.state]));
-  if (states) {
+  const before = states;
+  states = new Map(list.map((stream) => [stream.id, stream.state]));
+  if (before) {
     const changes = list
-      .filter((stream) => states.has(stream.id) && states.get(stream.id) !== stream.state)
+      .filter((stream) => before.has(stream.id) && before.get(stream.id) !== stream.state)
       .map((s) => `${title(s)}: ${stateWord(s)}${s.error ? `. ${sentence(s.error)}` : ""}`);
     if (changes.length) announce(changes.join("; "));
   }
-  states = now;
 }
 
 window.addEventListener("hashchange", show);
 window.addEventListener("beforeunload", (event) => {
   if (view?.unsaved?.()) event.preventDefault();
 });
-document.querySelector(".skip").addEventListener("click", (event) => {
+first(document, ".skip")?.addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+useTokenPrompt(askToken);
 subscribe(summarise);
 show();
 start();

@@ -44,9 +44,14 @@ def test_the_token_opens_by_header_and_by_query(api: TestClient) -> None:
     assert api.get("/api/v1/streams", params={"token": TOKEN}).status_code == 200
 
 
-def test_health_and_the_empty_page_need_no_token(api: TestClient) -> None:
+def test_health_and_the_empty_pages_need_no_token(api: TestClient) -> None:
     assert api.get("/healthz").status_code == 200
-    assert "Footfall" in api.get("/").text
+    for address in ("/", "/docs"):
+        answer = api.get(address)
+        assert "Footfall" in answer.text
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
 
 
 def test_a_socket_without_the_token_is_closed_with_a_reason(api: TestClient) -> None:

@@ -1,0 +1,298 @@
+"""A typed client of the REST API.
+
+::
+
+    with Client("http://127.0.0.1:8000") as footfall:
+        footfall.put_stream("entrance", {"source": {"type": "rtsp", "url": "rtsp://camera.local/stream1"}})
+        for stream in footfall.streams(state=["failed"]):
+            print(stream["id"], stream["error"])
+        hours = footfall.counts("entrance", start="2026-03-01", end="2026-03-02", bucket="1h", tz="Europe/Berlin")
+
+Documents are plain dictionaries; their types, in `footfall.types`, are made from the service's OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias, cast
+from urllib.parse import quote
+
+import httpx
+
+from footfall.types import (
+    CountsAnswer,
+    GeometryAnswer,
+    GeometryBody,
+    HeatmapAnswer,
+    ProbeAnswer,
+    ProbeBody,
+    Readiness,
+    SourceType,
+    StreamAnswer,
+    StreamBody,
+    StreamChanges,
+)
+
+State: TypeAlias = Literal["starting", "running", "reconnecting", "stopped", "failed"]
+Bucket: TypeAlias = Literal["1m", "15m", "1h", "1d"]
+Measure: TypeAlias = Literal["dwell", "visits"]
+Moment: TypeAlias = str | float
+"""ISO 8601, in the time zone that is asked for unless it says another; or seconds since the epoch."""
+_PREFIX = "/api/v1"
+
+
+class ApiProblem(Exception):
+    """The service refused; an RFC 9457 problem.
+
+    Attributes:
+        status: of the HTTP answer.
+        code: stable and machine-readable, such as ``unknown-stream``.
+        detail: what is wrong, for people.
+        errors: fields that are wrong, each with ``field`` and ``message``.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(f"{detail} ({status} {code})")
+        self.status, self.code, self.detail, self.errors = status, code, detail, tuple(errors)
+
+
+class Unreachable(Exception):
+    """Nobody answers at the address, or not in time."""
+
+
+class Client:
+    """One service. Thread-safe; close it, or use it as a context manager.
+
+    Every method raises `ApiProblem` if the service refuses, and `Unreachable` if it does not answer.
+
+    Args:
+        url: of the service.
+        token: if the service needs one.
+        timeout_s: for one call.
+        transport: for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        timeout_s: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, transport=transport)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- streams
+
+    def source_types(self) -> list[SourceType]:
+        """Every type of source that can be registered, with the JSON Schema of its document."""
+        return cast(list[SourceType], self._json("GET", "/source-types"))
+
+    def streams(
+        self,
+        *,
+        state: Sequence[State] = (),
+        site: str | None = None,
+        reader: str | None = None,
+        search: str | None = None,
+        page_size: int = 1000,
+    ) -> Iterator[StreamAnswer]:
+        """Streams by id, fetched a page at a time.
+
+        Args:
+            state: only streams in one of these.
+            site: only of this site.
+            reader: only those of this reader.
+            search: part of the id or name.
+            page_size: streams a call.
+        """
+        query = {"state": list(state), "site": site, "reader": reader, "search": search, "limit": page_size}
+        answer = self._call("GET", "/streams", params=query)
+        while True:
+            yield from cast(list[StreamAnswer], answer.json())
+            following = answer.links.get("next", {}).get("url")
+            if following is None:
+                return
+            answer = self._call("GET", following.removeprefix(_PREFIX))
+
+    def get_stream(self, stream: str) -> StreamAnswer:
+        """One stream, desired and observed."""
+        return cast(StreamAnswer, self._json("GET", _path(stream)))
+
+    def stream_etag(self, stream: str) -> str:
+        """Names what is wanted of a stream, for ``if_match``."""
+        return self._call("HEAD", _path(stream)).headers["ETag"]
+
+    def put_stream(
+        self, stream: str, body: StreamBody, *, if_match: str | None = None, only_new: bool = False
+    ) -> StreamAnswer:
+        """Register a stream, or change it; the same again changes nothing.
+
+        Args:
+            stream: id, chosen by you.
+            body: what is wanted.
+            if_match: change it only if this is its ETag.
+            only_new: refuse if there is a stream with this id.
+        """
+        headers = _conditions(if_match) | ({"If-None-Match": "*"} if only_new else {})
+        return cast(StreamAnswer, self._json("PUT", _path(stream), json=body, headers=headers))
+
+    def patch_stream(self, stream: str, changes: StreamChanges, *, if_match: str | None = None) -> StreamAnswer:
+        """Change what is named; ``source`` is replaced whole."""
+        return cast(StreamAnswer, self._json("PATCH", _path(stream), json=changes, headers=_conditions(if_match)))
+
+    def delete_stream(self, stream: str, *, purge: bool = False, if_match: str | None = None) -> None:
+        """Remove a stream; with ``purge`` its counts and heatmaps too."""
+        self._call("DELETE", _path(stream), params={"purge": purge}, headers=_conditions(if_match))
+
+    def probe(self, body: ProbeBody) -> ProbeAnswer:
+        """Open a source without saving it. What is wrong with the source is in the answer, not an error."""
+        return cast(ProbeAnswer, self._json("POST", "/streams/probe", json=body))
+
+    def get_geometry(self, stream: str) -> GeometryAnswer:
+        """Lines and zones."""
+        return cast(GeometryAnswer, self._json("GET", _path(stream, "/geometry")))
+
+    def put_geometry(self, stream: str, body: GeometryBody) -> GeometryAnswer:
+        """Draw lines and zones; with ``version``, only if nobody else was faster."""
+        return cast(GeometryAnswer, self._json("PUT", _path(stream, "/geometry"), json=body))
+
+    def snapshot(self, stream: str) -> bytes:
+        """The newest frame, JPEG."""
+        return self._call("GET", _path(stream, "/snapshot.jpg")).content
+
+    # -- numbers
+
+    def counts(
+        self,
+        stream: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        bucket: Bucket = "15m",
+        tz: str = "UTC",
+    ) -> CountsAnswer:
+        """Counts of a window, in buckets of local time; what nobody saw is left out.
+
+        Args:
+            stream: id.
+            start: none: a day before ``end``.
+            end: none: now.
+            bucket: of local time.
+            tz: IANA name.
+        """
+        query = {"start": start, "end": end, "bucket": bucket, "tz": tz}
+        return cast(CountsAnswer, self._json("GET", _path(stream, "/counts"), params=query))
+
+    def counts_file(
+        self,
+        stream: str,
+        form: Literal["csv", "parquet"],
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        bucket: Bucket = "15m",
+        tz: str = "UTC",
+    ) -> bytes:
+        """The same as a table, as the content of a file."""
+        query = {"start": start, "end": end, "bucket": bucket, "tz": tz, "format": form}
+        return self._call("GET", _path(stream, "/counts"), params=query).content
+
+    def heatmap(
+        self,
+        stream: str,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        measure: Measure = "dwell",
+        tz: str = "UTC",
+    ) -> HeatmapAnswer:
+        """Where people stood in a window: person-seconds or visits per cell."""
+        query = {"start": start, "end": end, "measure": measure, "tz": tz}
+        return cast(HeatmapAnswer, self._json("GET", _path(stream, "/heatmap"), params=query))
+
+    def heatmap_file(
+        self,
+        stream: str,
+        form: Literal["png", "npz"],
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        measure: Measure = "dwell",
+        tz: str = "UTC",
+    ) -> bytes:
+        """The same as a picture with its legend, or as arrays, as the content of a file."""
+        query = {"start": start, "end": end, "measure": measure, "tz": tz, "format": form}
+        return self._call("GET", _path(stream, "/heatmap"), params=query).content
+
+    # -- the service
+
+    def readiness(self) -> Readiness:
+        """Whether the whole service works; the one answer that is no error with status 503."""
+        answer = self._ask("GET", "/readyz")
+        if answer.status_code not in (200, 503):
+            raise _problem(answer)
+        try:
+            found: Readiness = answer.json()
+            _ = found["problems"]
+        except (ValueError, KeyError, TypeError):
+            raise _problem(answer) from None  # something else answers, such as a proxy
+        return found
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        answer = self._ask("GET", "/metrics")
+        if answer.is_error:
+            raise _problem(answer)
+        return answer.text
+
+    # -- calls
+
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        return self._call(method, path, **options).json()
+
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self._ask(method, _PREFIX + path, **options)
+        if answer.is_error:
+            raise _problem(answer)
+        return answer
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if "params" in options:
+            options["params"] = {key: value for key, value in options["params"].items() if value is not None}
+        try:
+            return self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            # Its text can hold the address, but no header, and so no token.
+            raise Unreachable(f"{self._http.base_url} does not answer: {type(error).__name__}") from error
+
+
+def _path(stream: str, rest: str = "") -> str:
+    return f"/streams/{quote(stream, safe='')}{rest}"
+
+
+def _conditions(if_match: str | None) -> dict[str, str]:
+    return {} if if_match is None else {"If-Match": if_match}
+
+
+def _problem(answer: httpx.Response) -> ApiProblem:
+    """Whatever came: a problem of ours, or what a proxy in between made of it."""
+    try:
+        body = answer.json()
+        code = str(body["type"]).rpartition(":")[2]
+        return ApiProblem(answer.status_code, code, str(body["detail"]), body.get("errors") or ())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ApiProblem(answer.status_code, "no-problem-document", answer.reason_phrase or "an unknown answer")

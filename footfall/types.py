@@ -1,0 +1,230 @@
+"""Documents of the REST API; made by `make docs` from docs/openapi.json, do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class FileDefinition(TypedDict):
+    type: Literal["file"]
+    path: str
+    realtime: NotRequired[bool]
+    start_s: NotRequired[float | None]
+
+
+class HeatmapScale(TypedDict):
+    clip: float
+    top: float
+    highest: float
+
+
+class KafkaDefinition(TypedDict):
+    type: Literal["kafka"]
+    brokers: str
+    topic: str
+    key: NotRequired[str | None]
+    start: NotRequired[Literal["latest", "earliest"]]
+    username: NotRequired[str | None]
+    password: NotRequired[str | None]
+    mechanism: NotRequired[Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]]
+    tls: NotRequired[bool]
+
+
+class LineBody(TypedDict):
+    id: str
+    name: NotRequired[str]
+    a: list[float]
+    b: list[float]
+    in_name: NotRequired[str]
+    out_name: NotRequired[str]
+
+
+LineCount = TypedDict(
+    "LineCount",
+    {
+        "in": int,
+        "out": int,
+    },
+)
+
+
+class PeopleCount(TypedDict):
+    mean: float | None
+    peak: int
+    person_seconds: float
+
+
+class ProbeAnswer(TypedDict):
+    ok: bool
+    codec: str | None
+    width: int | None
+    height: int | None
+    measured_fps: float | None
+    declared_fps: float | None
+    snapshot: str | None
+    error: NotRequired[str | None]
+    error_code: NotRequired[str | None]
+
+
+class Readiness(TypedDict):
+    status: Literal["ready", "not ready"]
+    problems: list[str]
+
+
+class RtspDefinition(TypedDict):
+    type: Literal["rtsp"]
+    url: str
+    transport: NotRequired[Literal["tcp", "udp"]]
+    verify_tls: NotRequired[bool]
+
+
+class SceneDefinition(TypedDict):
+    people: NotRequired[int]
+    seed: NotRequired[int]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    fps: NotRequired[float]
+    seconds: NotRequired[float]
+    overlap: NotRequired[float]
+
+
+class SimulatorDefinition(TypedDict):
+    type: Literal["simulator"]
+    scene: NotRequired[SceneDefinition]
+
+
+class SourceType(TypedDict):
+    type: str
+    title: str
+    description: str
+    live: bool
+    schema: dict[str, Any]
+
+
+class ZoneBody(TypedDict):
+    id: str
+    name: NotRequired[str]
+    polygon: list[list[float]]
+    dwell_min_s: NotRequired[float]
+
+
+class ZoneCount(TypedDict):
+    mean: float | None
+    peak: int
+    person_seconds: float
+    entries: int
+    exits: int
+    dwells: int
+    dwell_p50_s: float | None
+    dwell_p90_s: float | None
+
+
+class Problem(TypedDict):
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: NotRequired[list[dict[str, str]] | None]
+
+
+class CountsBucket(TypedDict):
+    start: str
+    end: str
+    coverage: float
+    people: PeopleCount
+    lines: dict[str, LineCount]
+    zones: dict[str, ZoneCount]
+
+
+class GeometryAnswer(TypedDict):
+    lines: list[LineBody]
+    zones: list[ZoneBody]
+    homography: list[list[float]] | None
+    version: int
+
+
+class GeometryBody(TypedDict):
+    lines: NotRequired[list[LineBody]]
+    zones: NotRequired[list[ZoneBody]]
+    homography: NotRequired[list[list[float]] | None]
+    version: NotRequired[int | None]
+
+
+class HeatmapAnswer(TypedDict):
+    stream: str
+    start: str
+    end: str
+    measure: Literal["dwell", "visits"]
+    unit: Literal["person-seconds", "visits"]
+    shape: list[int]
+    coverage: float
+    covered_s: float
+    scale: HeatmapScale
+    total: float
+    grid: list[list[float]]
+
+
+class ProbeBody(TypedDict):
+    source: RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition
+    seconds: NotRequired[float]
+
+
+class StreamAnswer(TypedDict):
+    id: str
+    name: str
+    site: str
+    source: dict[str, Any]
+    analysis_fps: float | None
+    enabled: bool
+    model: str | None
+    geometry: GeometryAnswer
+    state: Literal["starting", "running", "reconnecting", "stopped", "failed"]
+    since: str
+    since_s: float
+    error: str | None
+    error_code: str | None
+    codec: str | None
+    width: int | None
+    height: int | None
+    fps_in: float
+    fps_processed: float
+    frame_age_s: float | None
+    frames: int
+    corrupt: int
+    reconnects: int
+    skipped: int
+    spooled: int
+    rows_lost: int
+    reader: str | None
+    epoch: int
+
+
+class StreamBody(TypedDict):
+    name: NotRequired[str]
+    site: NotRequired[str]
+    source: RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition
+    analysis_fps: NotRequired[float | None]
+    enabled: NotRequired[bool]
+    model: NotRequired[str | None]
+    geometry: NotRequired[GeometryBody | None]
+
+
+class StreamChanges(TypedDict):
+    name: NotRequired[str | None]
+    site: NotRequired[str | None]
+    source: NotRequired[RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition | None]
+    analysis_fps: NotRequired[float | None]
+    enabled: NotRequired[bool | None]
+    model: NotRequired[str | None]
+    geometry: NotRequired[GeometryBody | None]
+
+
+class CountsAnswer(TypedDict):
+    stream: str
+    start: str
+    end: str
+    bucket: Literal["1m", "15m", "1h", "1d"]
+    tz: str
+    buckets: list[CountsBucket]
+    total: CountsBucket

@@ -1,0 +1,28 @@
+/** Ids made of what people call things. */
+
+/**
+ * @param {string} wanted
+ * @param {Set<string>} taken
+ */
+export function freeId(wanted, taken) {
+  if (!taken.has(wanted)) return wanted;
+  for (let number = 2; ; number += 1) {
+    const id = `${wanted.slice(0, 58)}-${number}`;
+    if (!taken.has(id)) return id;
+  }
+}
+
+/**
+ * An id that the API takes, made of a name.
+ *
+ * @param {string} name
+ */
+export function slug(name) {
+  return name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 60);
+}

@@ -1,0 +1,102 @@
+/** Controls of forms: labelled fields, selects, choices. */
+
+/** @import { Props } from "../../types/elements.js" */
+
+import { el, first, freshId, setText } from "../lib/dom.js";
+
+/**
+ * A label above its control, with room for a hint and for what is wrong.
+ *
+ * @param {string} label
+ * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {{ hint?: string | null, name?: string | null }} more ``name`` is how the API calls it
+ */
+export function field(label, control, { hint = null, name = null } = {}) {
+  const notes = notesOf(control, hint);
+  return el(
+    "div",
+    { class: "field", dataset: name ? { field: name } : {} },
+    el("label", { for: control.id }, label),
+    control,
+    notes,
+  );
+}
+
+/**
+ * A box to tick, with its label beside it.
+ *
+ * @param {string} label
+ * @param {HTMLInputElement} control
+ * @param {{ hint?: string | null, name?: string | null }} more
+ */
+export function tick(label, control, { hint = null, name = null } = {}) {
+  const notes = notesOf(control, hint);
+  const row = el("label", { class: "check" }, control, el("span", null, label));
+  return el("div", { class: "field", dataset: name ? { field: name } : {} }, row, notes);
+}
+
+/**
+ * The hint of a control, and where its mistakes are told; both are read out with it.
+ *
+ * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {string | null} hint
+ */
+function notesOf(control, hint) {
+  control.id ||= freshId("field");
+  const error = el("p", { class: "field-error", id: `${control.id}-error`, hidden: true });
+  const hintNode = hint ? el("p", { class: "hint", id: `${control.id}-hint` }, hint) : null;
+  control.setAttribute("aria-describedby", [hintNode?.id, error.id].filter(Boolean).join(" "));
+  return [hintNode, error];
+}
+
+/**
+ * @param {Element} box that `field` or `tick` has made
+ * @param {string | null} message
+ */
+export function setFieldError(box, message) {
+  const error = first(box, ".field-error");
+  const control = first(box, "input, select");
+  if (!error || !control) return;
+  setText(error, message ?? "");
+  error.hidden = !message;
+  if (message) control.setAttribute("aria-invalid", "true");
+  else control.removeAttribute("aria-invalid");
+}
+
+/**
+ * @param {[string, string][]} options value and text
+ * @param {string} value
+ * @param {Props<HTMLSelectElement> | null} [props]
+ */
+export function select(options, value, props) {
+  return el(
+    "select",
+    props,
+    options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)),
+  );
+}
+
+/**
+ * A fieldset of radio buttons that looks like one control.
+ *
+ * @param {string} legend
+ * @param {[string, string][]} options value and text
+ * @param {string} value
+ * @param {(value: string) => void} onchange
+ */
+export function choice(legend, options, value, onchange) {
+  const name = freshId("choice");
+  return el(
+    "fieldset",
+    { class: "choice" },
+    el("legend", { class: "unseen" }, legend),
+    options.map(([key, text]) =>
+      el(
+        "label",
+        null,
+        el("input", { type: "radio", name, value: key, checked: key === value, onchange: () => onchange(key) }),
+        el("span", null, text),
+      ),
+    ),
+  );
+}

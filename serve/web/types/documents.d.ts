@@ -1,0 +1,26 @@
+/** The API's documents by the names that the page uses. */
+
+import type { components } from "./api";
+import type { Schema } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Bucket = Schemas["CountsBucket"];
+export type CountsReport = Schemas["CountsAnswer"];
+export type Geometry = Schemas["GeometryAnswer"];
+export type HeatmapReport = Schemas["HeatmapAnswer"];
+export type LineCounts = Schemas["LineCount"];
+export type LineDocument = Schemas["LineBody"];
+export type Point = LineDocument["a"];
+export type ProbeResult = Schemas["ProbeAnswer"];
+export type SourceDefinition = Schemas["ProbeBody"]["source"];
+/** The API does not describe descriptions; that they are JSON Schema is said here. */
+export type SourceType = Omit<Schemas["SourceType"], "schema"> & { schema: Schema };
+export type StreamView = Schemas["StreamAnswer"];
+export type ZoneCounts = Schemas["ZoneCount"];
+export type ZoneDocument = Schemas["ZoneBody"];
+
+/** A line or a zone on the page; one that was never saved has no id. */
+export type LineShape = Omit<LineDocument, "id"> & { kind: "line"; key: string; id?: string };
+export type ZoneShape = Omit<ZoneDocument, "id"> & { kind: "zone"; key: string; id?: string };
+export type Shape = LineShape | ZoneShape;

@@ -1,0 +1,55 @@
+"""The detector deployment's plain class, without Ray."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from pipelines.types import Detections, ImageBatch
+from serve.deployments.detector import Detector
+from tests.fakes import SMALL_INPUT, FakeDetector, brightness_as_box
+
+
+def stack(*values: int) -> ImageBatch:
+    """An image for each value, all of that brightness."""
+    return np.stack([np.full((*SMALL_INPUT, 3), value, np.uint8) for value in values])
+
+
+def brightness(found: list[Detections]) -> list[int]:
+    return [int(one.scores[0]) for one in found]
+
+
+def test_it_tells_its_input_size() -> None:
+    assert asyncio.run(Detector(FakeDetector(), 8).input_size()) == SMALL_INPUT
+
+
+def test_every_image_gets_its_own_answer() -> None:
+    deployed = Detector(FakeDetector(brightness_as_box), 8)
+    assert brightness(asyncio.run(deployed.detect(stack(7, 8, 9)))) == [7, 8, 9]
+
+
+def test_stacks_of_several_readers_are_merged_and_taken_apart_again() -> None:
+    engine = FakeDetector(brightness_as_box)
+    deployed = Detector(engine, 16)
+    answers = asyncio.run(deployed.detect_stacks([stack(1, 2), stack(3), stack(4, 5, 6, 7, 8)]))
+    assert [brightness(answer) for answer in answers] == [[1, 2], [3], [4, 5, 6, 7, 8]]
+    assert engine.sizes == [8]  # one inference for all of them
+
+
+@pytest.mark.parametrize(
+    ("images", "max_batch", "sizes"), [(7, 8, [4, 2, 1]), (20, 8, [8, 8, 4]), (20, 64, [16, 4]), (3, 1, [1, 1, 1])]
+)
+def test_only_shapes_that_the_engine_knows_are_used(images: int, max_batch: int, sizes: list[int]) -> None:
+    engine = FakeDetector(brightness_as_box)
+    found = asyncio.run(Detector(engine, max_batch).detect(stack(*range(images))))
+    assert engine.sizes == sizes
+    assert brightness(found) == list(range(images))
+
+
+def test_a_failure_reaches_whoever_asked() -> None:
+    engine = FakeDetector()
+    engine.failing = RuntimeError("out of memory")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        asyncio.run(Detector(engine, 8).detect(stack(1)))

@@ -1,0 +1,325 @@
+"""A reader without Ray: a real registry beside it, scripted sources, a store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.geometry import Geometry, Line
+from pipelines.batching.collector import BatchDetector, ThreadedDetector
+from pipelines.sources.base import Source, SourceLimits
+from pipelines.sources.supervisor import StreamState
+from serve.control.messages import DesiredState, Heartbeat
+from serve.control.registry import Registry
+from serve.definitions.rtsp import RtspDefinition
+from serve.definitions.stream import StreamDefinition
+from serve.deployments import reader as reader_module
+from serve.deployments.reader import StreamReader
+from serve.settings import Settings, load
+from serve.streams.live_frame import LiveFrame
+from tests.fakes import FakeDetector, MemoryStore, ScriptedSource, Step, brightness_as_box
+
+BEGIN_S = 1_800_000_000.0
+DOOR = Geometry((Line("door", (0.5, 0.1), (0.5, 0.9)),))
+
+
+def camera(name: str) -> StreamDefinition:
+    source = {"type": "rtsp", "url": f"rtsp://192.0.2.1/{name}"}
+    return StreamDefinition.model_validate({"source": source, "analysis_fps": None})
+
+
+class Network:
+    """`serve.control.link.RegistryLink` to a registry in this process; it can be cut.
+
+    Attributes:
+        cut: while set, every call fails, and open sessions break.
+        sessions: that were opened.
+        handed_back: streams, with their epochs.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.cut = False
+        self.sessions = 0
+        self.handed_back: dict[str, int] = {}
+
+    async def session(
+        self, reader: str, capacity: float, held: Mapping[str, int]
+    ) -> AsyncGenerator[DesiredState, None]:
+        self._check()
+        self.sessions += 1
+        registry = self.registry
+        session = registry.session(reader, capacity, held)
+        try:
+            async for desired in session:
+                self._check()
+                if self.registry is not registry:
+                    raise ConnectionError("this registry is dead")
+                yield desired
+        finally:
+            await session.aclose()
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
+        self._check()
+        return await self.registry.heartbeat(heartbeat)
+
+    async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
+        self._check()
+        self.handed_back |= dict(streams)
+        await self.registry.handback(reader, streams)
+
+    async def publish(self, stream: str, frame: LiveFrame) -> bool:
+        self._check()
+        return await self.registry.publish(stream, frame)
+
+    def _check(self) -> None:
+        if self.cut:
+            raise ConnectionError("the network is cut")
+
+
+class Bench:
+    """A registry, a network, and readers on it, all stopped at the end."""
+
+    def __init__(self, settings: Settings, store: MemoryStore) -> None:
+        self.settings, self.store = settings, store
+        self.registry = Registry(settings, store)
+        self.network = Network(self.registry)
+        self.readers: list[StreamReader] = []
+
+    def reader(self, name: str, connect: Callable[[], Awaitable[BatchDetector]] | None = None) -> StreamReader:
+        made = StreamReader(self.settings, name, self.network, connect or detector, self.store)
+        self.readers.append(made)
+        return made
+
+    async def status(self, stream: str) -> StreamState:
+        return (await self.registry.get_stream(stream)).status.state
+
+    async def close(self) -> None:
+        for reader in self.readers:
+            await reader.stop()
+        self.registry._task.cancel()
+
+
+async def detector() -> BatchDetector:
+    return ThreadedDetector(FakeDetector(brightness_as_box))
+
+
+async def until(condition: Callable[[], Awaitable[object] | object], what: str) -> None:
+    for _ in range(2000):
+        found = condition()
+        if isinstance(found, Awaitable):
+            found = await found
+        if found:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(reader_module, "RETRY_S", 0.02)
+    monkeypatch.setattr("serve.control.assignments.TICK_S", 0.02)
+    monkeypatch.setattr("serve.control.registry.TICK_S", 0.02)
+    monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.5)
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> dict[str, ScriptedSource]:
+    """What was opened, by stream; every camera gives a frame about every 10 ms, for as long as a test may take."""
+    opened: dict[str, ScriptedSource] = {}
+
+    def opener(self: RtspDefinition, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        def make() -> Source:
+            steps: list[Step] = [step for n in range(3000) for step in (_pause, BEGIN_S + n / 10)]
+            opened[stream] = ScriptedSource(steps)
+            return opened[stream]
+
+        return make
+
+    monkeypatch.setattr(RtspDefinition, "opener", opener)
+    return opened
+
+
+def _pause(stop: threading.Event) -> None:
+    stop.wait(0.01)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[Callable[[Bench], Awaitable[None]]], MemoryStore]:
+    def bounded(test: Callable[[Bench], Awaitable[None]]) -> MemoryStore:
+        settings = load(None, data_dir=str(tmp_path), reader={"checkpoint_s": 0.2, "heartbeat_timeout_s": 1})
+        store = MemoryStore()
+
+        async def whole() -> None:
+            bench = Bench(settings, store)
+            try:
+                await asyncio.wait_for(test(bench), 30)
+            finally:
+                await bench.close()
+
+        asyncio.run(whole())
+        return store
+
+    return bounded
+
+
+Run = Callable[[Callable[[Bench], Awaitable[None]]], MemoryStore]
+
+
+def test_it_takes_up_what_it_is_given_and_tells_how_it_is(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    async def test(bench: Bench) -> None:
+        bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), DOOR)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        view = await bench.registry.get_stream("cam")
+        assert (view.reader, view.epoch, view.status.codec) == ("reader-1", 1, "scripted")
+        await until(lambda: bench.store.minutes("cam", 0, 2**40), "its rows")
+
+    run(test)
+    assert sources["cam"].closed == 1
+
+
+def test_what_is_taken_away_is_drained_and_handed_back(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        await bench.registry.delete_stream("cam", purge=False)
+        await until(lambda: not reader._sessions and not reader._stopping, "the end of its session")
+
+    store = run(test)
+    assert sources["cam"].closed == 1
+    assert store.minutes("cam", 0, 2**40)  # the last rows were written before it was handed back
+
+
+def test_new_lines_are_counted_in_the_same_epoch_and_a_new_source_begins_another(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        first = sources["cam"]
+        await bench.registry.put_geometry("cam", DOOR, None)
+        await until(lambda: reader._assignments["cam"].geometry_version == 2, "the new lines")
+        assert reader._sessions["cam"].plan.epoch == 1
+        assert first.closed == 0
+        await bench.registry.patch_stream("cam", {"source": camera("b").source.model_dump()}, None)
+        await until(lambda: "cam" in reader._sessions and reader._sessions["cam"].plan.epoch == 2, "the new epoch")
+        await until(lambda: first.closed, "the end of the old source")
+
+    run(test)
+
+
+def test_it_works_on_while_the_registry_is_away_and_comes_back_with_what_it_holds(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        bench.network.cut = True
+        old, bench.registry = bench.registry, Registry(bench.settings, bench.store)
+        bench.network.registry = bench.registry
+        old._task.cancel()
+        await until(lambda: bench.registry._loaded, "the new registry")
+        bench.network.cut = False
+        await until(lambda: _running(bench, "cam"), "the stream at the new registry")
+        assert bench.network.sessions >= 2
+        assert (await bench.registry.get_stream("cam")).epoch == 1
+        assert reader._sessions["cam"].plan.epoch == 1
+
+    run(test)
+    assert sources["cam"].closed == 1  # it was never interrupted
+
+
+def test_a_reader_that_was_given_up_lets_go(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        held = reader._sessions["cam"]
+        bench.store.assign("cam", "somebody else")  # as another registry would
+        await until(lambda: held.fenced, "the store's refusal")
+        await until(lambda: reader._sessions.get("cam") is not held, "the end of its session")
+
+    run(test)
+
+
+def test_it_waits_for_a_detector_that_is_not_there_yet(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    asked = 0
+
+    async def late() -> BatchDetector:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise ConnectionError("no replica yet")
+        return await detector()
+
+    async def test(bench: Bench) -> None:
+        bench.reader("reader-1", late)
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+
+    run(test)
+    assert asked == 3
+
+
+def test_live_frames_are_sent_only_while_somebody_looks(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        reader._publisher.interval_s = 0.02
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        assert not reader._publisher.watched
+        watching = bench.registry.watch("cam")
+        frame = await anext(watching)
+        assert frame.jpeg[:2] == b"\xff\xd8"
+        assert frame.width == 48
+        await watching.aclose()  # type: ignore[attr-defined]
+        await until(lambda: not reader._publisher.watched, "the end of it")
+
+    run(test)
+
+
+def test_its_health_is_that_of_its_loops(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        await reader.check_health()
+        assert reader.record_autoscaling_stats() == {"registered_weight": 1.0}
+        reader._tasks[0].cancel()
+        await asyncio.gather(reader._tasks[0], return_exceptions=True)
+        with pytest.raises(RuntimeError, match="loop"):
+            await reader.check_health()
+
+    run(test)
+
+
+def test_stopping_hands_everything_back_and_leaves_no_thread(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        for name in ("a", "b", "c"):
+            await bench.registry.put_stream(name, camera(name), None)
+        await until(lambda: len(reader._sessions) == 3, "three streams")
+        await reader.stop()
+        await reader.stop()
+        assert bench.network.handed_back.keys() == {"a", "b", "c"}
+        assert not reader._sessions
+
+    run(test)
+    left: Any = {thread.name for thread in threading.enumerate()} - before
+    assert not [name for name in left if not name.startswith(("asyncio", "detector"))]
+
+
+async def _running(bench: Bench, stream: str) -> bool:
+    return await bench.status(stream) is StreamState.RUNNING
