@@ -4,9 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 WEB := serve/web/static/vendor/.complete
 WEB_DEV := serve/web/node_modules/.dev
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# All platforms and Python versions in one file; without addresses, since everybody has a package index of their own.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
+	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow lint format bench docs clean
+.PHONY: help demo test unit test-slow lint format bench docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,18 +51,27 @@ docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI docume
 	scripts/write-api-documents
 	cd serve/web && npm run --silent api-types
 
-clean: ## Remove what the targets made
-	rm -rf .venv .venv-bench .test-cache serve/web/node_modules serve/web/static/vendor
+wheel: .venv/.run $(WEB) ## Build dist/footfall-*.whl, with the page and the detector in it
+	$(BIN)/python scripts/build_wheel.py
 
-.venv/.run: pyproject.toml
+lock: .venv/.dev ## Write requirements/ anew after a change of pyproject.toml; UPGRADE=--upgrade takes newer versions
+	$(LOCK) $(UPGRADE) pyproject.toml --group dev --group build -o requirements/dev.txt
+	$(LOCK) $(UPGRADE) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) $(UPGRADE) --group build -c requirements/dev.txt -o requirements/build.txt
+
+clean: ## Remove what the targets made
+	rm -rf .venv .venv-bench .test-cache build dist serve/web/node_modules serve/web/static/vendor
+
+.venv/.run: pyproject.toml requirements/run.txt requirements/build.txt
 	@test -n "$(PYTHON)" || { echo "footfall needs Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "footfall needs Python 3.11 or newer; set PYTHON=" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) --require-hashes -r requirements/run.txt -r requirements/build.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/.dev: pyproject.toml .venv/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/.dev: .venv/.run requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
 	touch $@
 
 $(WEB): serve/web/package-lock.json

@@ -111,6 +111,8 @@ CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(
     }
 )
 DEFAULT_MODEL = "nanodet-g"
+BUNDLED = Path(__file__).parent / "bundled"
+"""Models that a wheel carries, never written to; a source tree has none. See `scripts/build_wheel.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +123,13 @@ class ModelStatus:
         entry: what it is.
         path: of its ONNX file.
         present: whether that file is there.
+        bundled: whether it came with Footfall, instead of being pulled.
     """
 
     entry: CatalogueEntry
     path: Path
     present: bool
+    bundled: bool
 
 
 def model_home(home: Path | None = None) -> Path:
@@ -150,12 +154,23 @@ def find_entry(name: str) -> CatalogueEntry:
         ) from None
 
 
+def locate(entry: CatalogueEntry, home: Path | None = None) -> Path:
+    """The model's file: the pulled one if there is one, else the bundled one, else where it would be pulled to.
+
+    Args:
+        entry: of the catalogue.
+        home: see `model_home`.
+    """
+    pulled, bundled = model_home(home) / entry.file_name, BUNDLED / entry.file_name
+    return bundled if bundled.is_file() and not pulled.is_file() else pulled
+
+
 def list_models(home: Path | None = None) -> list[ModelStatus]:
-    """Every model of the catalogue, pulled or not."""
-    folder = model_home(home)
+    """Every model of the catalogue, on this machine or not."""
+    paths = {name: locate(entry, home) for name, entry in CATALOGUE.items()}
     return [
-        ModelStatus(entry, folder / entry.file_name, (folder / entry.file_name).is_file())
-        for entry in CATALOGUE.values()
+        ModelStatus(CATALOGUE[name], path, present=path.is_file(), bundled=path.parent == BUNDLED)
+        for name, path in paths.items()
     ]
 
 
@@ -167,11 +182,11 @@ def resolve(model: str | Path, home: Path | None = None) -> Path:
         home: see `model_home`.
 
     Raises:
-        ModelNotFound: the model is not pulled yet, the file does not exist, or nothing has this name.
+        ModelNotFound: the model is neither pulled nor bundled, the file does not exist, or nothing has this name.
     """
     name = str(model)
     if name in CATALOGUE:
-        path = model_home(home) / CATALOGUE[name].file_name
+        path = locate(CATALOGUE[name], home)
         if not path.is_file():
             raise ModelNotFound(
                 f"the model {name} is not on this machine yet; fetch it with `footfall models pull {name}`"

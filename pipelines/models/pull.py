@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.errors import ModelError
 from pipelines.models.building.recipes import Progress, make_float32, make_int8, scoring_sets
 from pipelines.models.card import ModelCard, read_card
-from pipelines.models.catalogue import DEFAULT_MODEL, find_entry, model_home
+from pipelines.models.catalogue import DEFAULT_MODEL, find_entry, locate, model_home
 from pipelines.models.download import sha256_of
 
 
@@ -38,12 +38,15 @@ def pull(
     accept_any_drop: bool = False,
     progress: Progress | None = None,
 ) -> PulledModel:
-    """Make a model of the catalogue ready for use. One that is there already, unharmed, is left as it is.
+    """Make a model of the catalogue ready for use.
+
+    One that is there already, pulled or bundled, and unharmed, is left as it is. What is made goes to the model folder.
 
     Args:
         name: of the catalogue.
         home: the model folder; see `pipelines.models.catalogue.model_home`.
-        calibrate_with: photos, folders of photos or recordings of one's own, added to the simulated images.
+        calibrate_with: photos, folders of photos or recordings of one's own, added to the simulated images; with
+            them, it is made anew.
         score_with: folder with labelled data; see `pipelines.models.building.recipes.scoring_sets`.
         force: make it anew.
         accept_any_drop: keep an int8 model whatever it lost.
@@ -55,10 +58,11 @@ def pull(
         ModelError: the int8 model finds people worse than allowed, or a path gives no images.
     """
     entry = find_entry(name)
-    path = model_home(home) / entry.file_name
-    present = None if force else _present_card(path)
+    located = locate(entry, home)
+    present = None if force or calibrate_with else _present_card(located)
     if present is not None:
-        return PulledModel(path, present, fresh=False)
+        return PulledModel(located, present, fresh=False)
+    path = model_home(home) / entry.file_name
     scoring = scoring_sets(score_with)
     if entry.made_from is None:
         card = make_float32(

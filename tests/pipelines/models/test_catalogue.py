@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ModelNotFound
+from pipelines.models import catalogue
 from pipelines.models.catalogue import CATALOGUE, COCO_CLASSES, DEFAULT_MODEL, list_models, model_home, resolve
 
 
@@ -23,6 +24,35 @@ def test_the_default_model_is_int8_and_made_from_a_float32_one() -> None:
 def test_a_name_means_the_file_in_the_model_folder(tmp_path: Path) -> None:
     (tmp_path / "nanodet-g.onnx").touch()
     assert resolve("nanodet-g", tmp_path) == tmp_path / "nanodet-g.onnx"
+
+
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default model as a wheel carries it."""
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    (folder / "nanodet-g.onnx").touch()
+    monkeypatch.setattr(catalogue, "BUNDLED", folder)
+    return folder / "nanodet-g.onnx"
+
+
+def test_a_bundled_model_needs_no_pull(bundled: Path, tmp_path: Path) -> None:
+    home = tmp_path / "models"
+    assert resolve("nanodet-g", home) == bundled
+    status = {status.entry.name: status for status in list_models(home)}
+    assert (status["nanodet-g"].path, status["nanodet-g"].present, status["nanodet-g"].bundled) == (bundled, True, True)
+    assert not status["nanodet-g-fp32"].present
+    assert not home.exists()
+
+
+def test_a_pulled_model_wins_over_the_bundled_one(bundled: Path, tmp_path: Path) -> None:
+    own = tmp_path / "models" / "nanodet-g.onnx"
+    own.parent.mkdir()
+    own.touch()
+    assert resolve("nanodet-g", own.parent) == own
+    assert not next(status for status in list_models(own.parent) if status.path == own).bundled
+    own.unlink()
+    assert resolve("nanodet-g", own.parent) == bundled
 
 
 def test_a_path_means_itself(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ModelDownloadFailed, ModelError, ModelNotFound
+from pipelines.models import catalogue
 from pipelines.models.building import recipes as production
 from pipelines.models.building.calibration import simulated_scoring_set
 from pipelines.models.building.recipes import Stage, make_float32, make_int8, score
@@ -61,11 +62,38 @@ def test_a_model_that_was_changed_is_made_anew(home: Path) -> None:
     assert score(path, [simulated_scoring_set(frames_per_scene=1)])[0].images == 2
 
 
+@pytest.fixture
+def bundled(model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default model as a wheel carries it."""
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    for name in ("nanodet-g.onnx", "nanodet-g.card.json"):
+        shutil.copy(model_path.with_name(name), folder)
+    monkeypatch.setattr(catalogue, "BUNDLED", folder)
+    return folder / "nanodet-g.onnx"
+
+
+def test_a_bundled_model_serves_until_one_asks_for_ones_own(home: Path, bundled: Path) -> None:
+    before = bundled.read_bytes()
+    pulled = pull(home=home)
+    assert (pulled.path, pulled.card.name, pulled.fresh) == (bundled, "nanodet-g", False)
+    pulled = pull(home=home, force=True)
+    assert (pulled.path, pulled.fresh) == (home / "nanodet-g.onnx", True)
+    assert resolve("nanodet-g", home) == pulled.path
+    assert bundled.read_bytes() == before
+
+
+def test_a_bundled_model_that_was_damaged_is_made_anew(home: Path, bundled: Path) -> None:
+    bundled.write_bytes(bundled.read_bytes()[:1000])
+    assert pull(home=home).path == home / "nanodet-g.onnx"
+
+
 def test_ones_own_images_take_part_in_the_calibration(home: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for i in range(3):
         cv2.imwrite(str(photos / f"{i}.jpg"), np.full((90, 120, 3), 60 * i, np.uint8))
+    assert pull(home=home).card.calibration is not None
     pulled = pull(home=home, calibrate_with=[photos])
     assert pulled.card.calibration is not None
     assert "; 3 images of the user's own" in pulled.card.calibration
