@@ -27,10 +27,11 @@ class MemoryStore:
 
     Attributes:
         away: while set, every call raises `StoreUnavailable`, as if the database were gone.
+        closed: whether it was closed, which changes nothing here.
     """
 
     def __init__(self, *, wall_clock: Callable[[], float] = lambda: 0.0) -> None:
-        self.away = False
+        self.away = self.closed = False
         self.checkpoints_written = 0
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
@@ -137,7 +138,7 @@ class MemoryStore:
             pass
 
     def close(self) -> None:
-        pass
+        self.closed = True
 
     # -- shorthands for tests
 

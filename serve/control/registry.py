@@ -117,6 +117,13 @@ class Registry:
             await asyncio.sleep(0.05)
         return self._open()
 
+    async def stop(self) -> None:
+        """End the loop and let go of the database; streams run on without. Idempotent."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._store is not None:
+            await asyncio.to_thread(self._store.close)
+
     async def check_health(self) -> None:
         """Called by Serve; a registry whose loop has ended is replaced."""
         if self._task.done():

@@ -67,6 +67,10 @@ class RegistryReplica(Registry):
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__(_configured(arguments))
 
+    async def __del__(self) -> None:
+        """Serve's only shutdown hook, called after the drain."""
+        await self.stop()
+
 
 class DetectorReplica(Detector):
     """Merges stacks of several readers that arrive within a moment."""

@@ -172,7 +172,7 @@ def test_a_new_registry_moves_no_stream_whose_reader_comes_back(store: MemorySto
         reader = Reader(registry, "reader-1")
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
-        registry._task.cancel()
+        await registry.stop()
 
         clock = Clock()
         heir = begin(store, clock)
@@ -319,5 +319,18 @@ def test_a_hidden_password_of_a_stream_that_is_not_known_is_refused(store: Memor
         hidden = StreamDefinition.model_validate(CAMERA.redacted())
         with pytest.raises(DefinitionRefused, match="hidden"):
             await registry.put_stream("cam", hidden, None)
+
+    run(test)
+
+
+def test_a_registry_that_is_stopped_asks_its_database_nothing_more(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        await until(lambda: registry._loaded, "the streams")
+        await registry.stop()
+        await registry.stop()
+        assert store.closed
+        with pytest.raises(RuntimeError, match="loop"):
+            await registry.check_health()
 
     run(test)
