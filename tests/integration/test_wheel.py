@@ -117,6 +117,7 @@ class Machine:
             yield
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the group
             assert process.wait(60) == 0, log.read_text()
+            assert "Traceback" not in log.read_text(), log.read_text()
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
