@@ -24,7 +24,7 @@ from serve.control.link import RegistryLink
 from serve.control.messages import Assignment, DesiredState, Heartbeat, Reported, Work
 from serve.settings import Settings
 from serve.streams.live import LivePublisher
-from serve.streams.worker import SessionPlan, StreamSession
+from serve.streams.worker import StreamWorker, WorkerPlan
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_S = 1.0
@@ -62,7 +62,7 @@ class StreamReader:
         self._connect_detector = connect_detector
         self._store: Store = store or DatabaseStore(settings.store_url)
         self._collector: BatchCollector | None = None
-        self._sessions: dict[str, StreamSession] = {}
+        self._workers: dict[str, StreamWorker] = {}
         self._assignments: dict[str, Assignment] = {}
         self._work: dict[str, Work] = {}
         self._stopping: dict[str, asyncio.Task[None]] = {}
@@ -81,7 +81,7 @@ class StreamReader:
         """Open a session and follow it; open it again whenever it breaks."""
         self._collector = await self._collector_ready()
         while not self._closing:
-            held = {name: session.plan.epoch for name, session in self._sessions.items()}
+            held = {name: worker.plan.epoch for name, worker in self._workers.items()}
             session = self._registry.session(self._name, self._settings.reader.capacity, held)
             try:
                 # Closed in every case: a session that is only forgotten counts as one of ours for ever.
@@ -117,20 +117,20 @@ class StreamReader:
                 await asyncio.sleep(RETRY_S)
 
     async def _reconcile(self, desired: DesiredState) -> None:
-        """Bring the sessions to the desired state; nothing here waits for a camera."""
+        """Bring the workers to the desired state; nothing here waits for a camera."""
         if self._closing:
             return
         self._total_weight = desired.total_weight
         self._work |= desired.work
         wanted = desired.assignments
-        for name, session in list(self._sessions.items()):
-            if name not in wanted or session.plan.epoch != wanted[name].epoch:
+        for name, worker in list(self._workers.items()):
+            if name not in wanted or worker.plan.epoch != wanted[name].epoch:
                 self._let_go(name)
         for name, assigned in wanted.items():
-            # Its old session must have written its last row first: the new epoch goes on from that.
+            # Its old worker must have written its last row first: the new epoch goes on from that.
             if name in self._stopping:
                 continue
-            running = self._sessions.get(name)
+            running = self._workers.get(name)
             if running is None:
                 self._take_up(name, assigned)
             elif self._assignments.get(name) != assigned:
@@ -138,15 +138,15 @@ class StreamReader:
             self._assignments[name] = assigned
         self._work = {name: work for name, work in self._work.items() if name in wanted}
         self._publisher.watch(desired.watched)
-        for name, session in self._sessions.items():
-            session.keep_video_frames(name in self._publisher.watched)
+        for name, worker in self._workers.items():
+            worker.keep_video_frames(name in self._publisher.watched)
 
     def _take_up(self, name: str, assigned: Assignment) -> None:
         assert self._collector is not None
         work, reader = self._work[name], self._settings.reader
         limits = SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s)
         source = work.definition.source
-        plan = SessionPlan(
+        plan = WorkerPlan(
             stream=name,
             epoch=assigned.epoch,
             make_source=source.opener(name, limits),
@@ -156,25 +156,25 @@ class StreamReader:
             origin=source.origin,
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
-        session = StreamSession(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
-        self._sessions[name] = session
-        session.start()
+        worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
+        self._workers[name] = worker
+        worker.start()
         logger.info("takes up epoch %d", assigned.epoch, extra={"stream": name})
 
     def _let_go(self, name: str) -> None:
         """Drain a stream beside everything else and hand it back."""
-        session = self._sessions.pop(name)
+        worker = self._workers.pop(name)
         self._assignments.pop(name, None)
         if name not in self._stopping:
-            self._stopping[name] = asyncio.get_running_loop().create_task(self._drain(name, session))
+            self._stopping[name] = asyncio.get_running_loop().create_task(self._drain(name, worker))
 
-    async def _drain(self, name: str, session: StreamSession) -> None:
+    async def _drain(self, name: str, worker: StreamWorker) -> None:
         try:
-            await asyncio.to_thread(session.stop)
-            logger.info("hands back epoch %d", session.plan.epoch, extra={"stream": name})
+            await asyncio.to_thread(worker.stop)
+            logger.info("hands back epoch %d", worker.plan.epoch, extra={"stream": name})
             # At the end of the whole service the registry may have gone first.
             wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
-            await asyncio.wait_for(self._registry.handback(self._name, {name: session.plan.epoch}), wait_s)
+            await asyncio.wait_for(self._registry.handback(self._name, {name: worker.plan.epoch}), wait_s)
         except Exception as error:
             level = logging.DEBUG if self._closing else logging.WARNING
             logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
@@ -186,17 +186,17 @@ class StreamReader:
     async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._sessions.items()}
+            reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
             try:
                 told = Heartbeat(self._name, reported)
                 lost = await asyncio.wait_for(self._registry.heartbeat(told), CALL_TIMEOUT_S)
             except Exception as error:
                 logger.debug("a heartbeat was not heard: %s", type(error).__name__)
                 continue
-            fenced = [name for name, session in self._sessions.items() if session.fenced]
-            for name in {*lost, *fenced} & self._sessions.keys() & reported.keys():
+            fenced = [name for name, worker in self._workers.items() if worker.fenced]
+            for name in {*lost, *fenced} & self._workers.keys() & reported.keys():
                 # While the answer was on its way, the stream may have been taken up again in the next epoch.
-                if reported[name].epoch == self._sessions[name].plan.epoch:
+                if reported[name].epoch == self._workers[name].plan.epoch:
                     self._let_go(name)
 
     async def _publish(self) -> None:
@@ -213,11 +213,11 @@ class StreamReader:
         while not self._checkpoints_stop.wait(max(0.0, due_s - time.monotonic())):
             due_s = time.monotonic() + interval_s
             away = False
-            for session in list(self._sessions.values()):
+            for worker in list(self._workers.values()):
                 try:
-                    away = not session.checkpoint(database_away=away)
+                    away = not worker.checkpoint(database_away=away)
                 except Exception:
-                    logger.exception("a checkpoint failed", extra={"stream": session.plan.stream})
+                    logger.exception("a checkpoint failed", extra={"stream": worker.plan.stream})
 
     # -- whoever hosts the reader
 
@@ -236,7 +236,7 @@ class StreamReader:
         if self._closing:
             return
         self._closing = True
-        for name in list(self._sessions):
+        for name in list(self._workers):
             self._let_go(name)
         if self._stopping:
             await asyncio.wait(list(self._stopping.values()), timeout=15.0)

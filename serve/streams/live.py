@@ -44,7 +44,7 @@ class LivePublisher:
                 del self._newest[name]
 
     def sink(self, stream: str) -> Callable[[ProcessedFrame], None]:
-        """Where a stream's session puts its frames."""
+        """Where a stream's worker puts its frames."""
 
         def put(frame: ProcessedFrame) -> None:
             if stream in self._watched and frame.frame.video_frame is not None:

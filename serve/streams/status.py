@@ -9,7 +9,7 @@ from pipelines.sources.supervisor import StreamState
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """How a stream is right now. Counters begin at zero with every session.
+    """How a stream is right now. Counters begin at zero with every worker.
 
     Attributes:
         state: of its source.

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionPlan:
-    """What a session is to do.
+class WorkerPlan:
+    """What a worker is to do.
 
     Attributes:
         stream: id.
@@ -49,12 +49,12 @@ class SessionPlan:
     origin: str = ""
 
 
-class StreamSession:
+class StreamWorker:
     """Owns source, tracker and counters of one stream, between `start` and `stop`.
 
     Args:
         plan: what to do.
-        collector: shared by all sessions of a reader.
+        collector: shared by all workers of a reader.
         store: for checkpoints.
         spool: where checkpoints wait while the database is away.
         on_frame: called by the collector's thread after each frame.
@@ -62,7 +62,7 @@ class StreamSession:
 
     def __init__(
         self,
-        plan: SessionPlan,
+        plan: WorkerPlan,
         collector: BatchCollector,
         store: Store,
         spool: Spool,

@@ -191,7 +191,7 @@ def test_what_is_taken_away_is_drained_and_handed_back(run: Run, sources: dict[s
         await bench.registry.put_stream("cam", camera("a"), None)
         await until(lambda: _running(bench, "cam"), "the stream to run")
         await bench.registry.delete_stream("cam", purge=False)
-        await until(lambda: not reader._sessions and not reader._stopping, "the end of its session")
+        await until(lambda: not reader._workers and not reader._stopping, "the end of its session")
 
     store = run(test)
     assert sources["cam"].closed == 1
@@ -208,10 +208,10 @@ def test_new_lines_are_counted_in_the_same_epoch_and_a_new_source_begins_another
         first = sources["cam"]
         await bench.registry.put_geometry("cam", DOOR, None)
         await until(lambda: reader._assignments["cam"].geometry_version == 2, "the new lines")
-        assert reader._sessions["cam"].plan.epoch == 1
+        assert reader._workers["cam"].plan.epoch == 1
         assert first.closed == 0
         await bench.registry.patch_stream("cam", {"source": camera("b").source.model_dump()}, None)
-        await until(lambda: "cam" in reader._sessions and reader._sessions["cam"].plan.epoch == 2, "the new epoch")
+        await until(lambda: "cam" in reader._workers and reader._workers["cam"].plan.epoch == 2, "the new epoch")
         await until(lambda: first.closed, "the end of the old source")
 
     run(test)
@@ -233,7 +233,7 @@ def test_it_works_on_while_the_registry_is_away_and_comes_back_with_what_it_hold
         await until(lambda: _running(bench, "cam"), "the stream at the new registry")
         assert bench.network.sessions >= 2
         assert (await bench.registry.get_stream("cam")).epoch == 1
-        assert reader._sessions["cam"].plan.epoch == 1
+        assert reader._workers["cam"].plan.epoch == 1
 
     run(test)
     assert sources["cam"].closed == 1  # it was never interrupted
@@ -244,10 +244,10 @@ def test_a_reader_that_was_given_up_lets_go(run: Run, sources: dict[str, Scripte
         reader = bench.reader("reader-1")
         await bench.registry.put_stream("cam", camera("a"), None)
         await until(lambda: _running(bench, "cam"), "the stream to run")
-        held = reader._sessions["cam"]
+        held = reader._workers["cam"]
         bench.store.assign("cam", "somebody else")  # as another registry would
         await until(lambda: held.fenced, "the store's refusal")
-        await until(lambda: reader._sessions.get("cam") is not held, "the end of its session")
+        await until(lambda: reader._workers.get("cam") is not held, "the end of its session")
 
     run(test)
 
@@ -310,11 +310,11 @@ def test_stopping_hands_everything_back_and_leaves_no_thread(run: Run, sources: 
         reader = bench.reader("reader-1")
         for name in ("a", "b", "c"):
             await bench.registry.put_stream(name, camera(name), None)
-        await until(lambda: len(reader._sessions) == 3, "three streams")
+        await until(lambda: len(reader._workers) == 3, "three streams")
         await reader.stop()
         await reader.stop()
         assert bench.network.handed_back.keys() == {"a", "b", "c"}
-        assert not reader._sessions
+        assert not reader._workers
 
     run(test)
     left: Any = {thread.name for thread in threading.enumerate()} - before

@@ -21,7 +21,7 @@ from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
 from pipelines.types import Detections, Image
 from serve.streams.processor import ProcessedFrame
-from serve.streams.worker import SessionPlan, StreamSession
+from serve.streams.worker import StreamWorker, WorkerPlan
 from tests.fakes import SMALL_INPUT, FakeDetector, MemoryStore, ScriptedSource, Step
 from tests.waiting import wait_until
 
@@ -51,12 +51,12 @@ def script(frames: int = FRAMES) -> list[Step]:
 
 
 class Reader:
-    """What a reader replica does for one stream: a collector, a session, checkpoints when asked for.
+    """What a reader replica does for one stream: a collector, a worker, checkpoints when asked for.
 
     Args:
         store: shared by readers.
         folder: for the spool.
-        source: what the session reads.
+        source: what the worker reads.
     """
 
     def __init__(self, store: MemoryStore, folder: Path, source: ScriptedSource, **spool: int) -> None:
@@ -67,11 +67,11 @@ class Reader:
         self.collector.start()
         self.epoch = store.assign("cam", "reader")
         self.spool = Spool(folder, "cam", **spool)
-        plan = SessionPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, analysis_fps=None)
-        self.session = StreamSession(plan, self.collector, store, self.spool, on_frame=self.frames.append)
+        plan = WorkerPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, analysis_fps=None)
+        self.worker = StreamWorker(plan, self.collector, store, self.spool, on_frame=self.frames.append)
 
     def start(self) -> Reader:
-        self.session.start()
+        self.worker.start()
         return self
 
     def until_frames(self, count: int) -> Reader:
@@ -83,13 +83,13 @@ class Reader:
 
     def crash(self) -> None:
         """End without a last checkpoint."""
-        self.session._stop.set()
+        self.worker._stop.set()
         self.collector.stop()
-        if self.session._thread.is_alive():
-            self.session._thread.join(5)
+        if self.worker._thread.is_alive():
+            self.worker._thread.join(5)
 
     def stop(self) -> None:
-        self.session.stop()
+        self.worker.stop()
         self.collector.stop()
 
 
@@ -127,7 +127,7 @@ def total(store: MemoryStore) -> Totals:
 
 
 def undisturbed() -> Totals:
-    """The counts of the whole recording, from a session that nothing happens to."""
+    """The counts of the whole recording, from a worker that nothing happens to."""
     store = MemoryStore()
     store.put_stream(StreamRecord("cam", {}))
     source = ScriptedSource(script(), live=False, brighter_per_s=8.0)
@@ -172,12 +172,12 @@ def test_counts_after_a_crash_are_exactly_those_of_an_undisturbed_run(
 ) -> None:
     steps, (first, second) = paused(script(), checkpoint_at, crash_at)
     victim = make(*steps).start().until_frames(checkpoint_at)
-    victim.session.checkpoint()
+    victim.worker.checkpoint()
     first.set()
     victim.until_frames(crash_at)
     victim.crash()
     heir = make().start()
-    heir.until(lambda: heir.session.status().state == "stopped", "the end of the recording")
+    heir.until(lambda: heir.worker.status().state == "stopped", "the end of the recording")
     heir.stop()
     assert heir.source.resumed_at == {"frame": checkpoint_at - 1}
     assert total(store) == truth
@@ -191,7 +191,7 @@ def test_counts_survive_a_crash_every_few_frames(make: Make, store: MemoryStore,
         steps, _ = paused(script(), min(done + 90, FRAMES))
         reader = make(*steps).start()
         reader.until_frames(min(90, FRAMES - done))
-        reader.session.checkpoint()
+        reader.worker.checkpoint()
         reader.crash()
         done += 90
     assert total(store) == truth
@@ -220,7 +220,7 @@ def test_ids_of_people_survive_a_hand_over(make: Make) -> None:
 def test_a_live_camera_goes_on_with_a_gap_and_never_back_in_time(make: Make, store: MemoryStore) -> None:
     times = [BEGIN_S + number * DT for number in range(30)]
     first = make(*times, live=True).start()
-    first.until(lambda: first.session.status().state == "stopped", "the end of the script")
+    first.until(lambda: first.worker.status().state == "stopped", "the end of the script")
     first.until(lambda: first.frames and first.frames[-1].frame.stamp.time_s == times[-1], "the newest frame")
     first.stop()
     second = make(BEGIN_S - 50, BEGIN_S - 49.9, live=True).start()
@@ -231,7 +231,7 @@ def test_a_live_camera_goes_on_with_a_gap_and_never_back_in_time(make: Make, sto
     assert stamp.resume is None
 
 
-def test_a_first_session_begins_with_what_comes(make: Make) -> None:
+def test_a_first_worker_begins_with_what_comes(make: Make) -> None:
     reader = make().start().until_frames(1)
     assert reader.source.resumed_at is None
     assert not reader.frames[0].frame.stamp.gap
@@ -259,19 +259,19 @@ def test_rows_wait_on_disk_while_the_database_is_away_and_are_delivered(
 ) -> None:
     steps, gates = paused(script(), 100, 300, 600)
     reader = make(*steps).start().until_frames(100)
-    reader.session.checkpoint()
+    reader.worker.checkpoint()
     store.away = True
     for gate, place in zip(gates[:2], (300, 600), strict=True):
         gate.set()
         reader.until_frames(place)
-        reader.session.checkpoint()
-        status = reader.session.status()
+        reader.worker.checkpoint()
+        status = reader.worker.status()
         assert status.spooled > 0
         assert (status.state, status.error_code) == ("running", "store-unavailable")
     store.away = False
     assert total(store)[PEOPLE].frames == 100
-    reader.session.checkpoint()
-    status = reader.session.status()
+    reader.worker.checkpoint()
+    status = reader.worker.status()
     assert (status.spooled, status.error, status.rows_lost) == (0, None, 0)
     gates[2].set()
     reader.until_frames(FRAMES)
@@ -283,17 +283,17 @@ def test_a_full_spool_loses_nothing_while_the_process_lives(make: Make, store: M
     steps, (gate,) = paused(script(), 300)
     reader = make(*steps, max_bytes=10).start().until_frames(300)
     store.away = True
-    reader.session.checkpoint()
-    assert reader.session.status().spooled == 0
+    reader.worker.checkpoint()
+    assert reader.worker.status().spooled == 0
     gate.set()
     reader.until_frames(FRAMES)
-    reader.session.checkpoint()
+    reader.worker.checkpoint()
     store.away = False
     reader.stop()
     assert total(store) == truth
 
 
-def test_a_session_waits_for_the_database_rather_than_begin_at_zero(
+def test_a_worker_waits_for_the_database_rather_than_begin_at_zero(
     make: Make, store: MemoryStore, truth: Totals
 ) -> None:
     steps, _ = paused(script(), 200)
@@ -302,8 +302,8 @@ def test_a_session_waits_for_the_database_rather_than_begin_at_zero(
     second = make()
     store.away = True
     second.start()
-    second.until(lambda: second.session.status().error_code == "store-unavailable", "the error")
-    assert second.session.status().state == "starting"
+    second.until(lambda: second.worker.status().error_code == "store-unavailable", "the error")
+    assert second.worker.status().state == "starting"
     assert second.frames == []
     store.away = False
     second.until_frames(FRAMES - 200)
@@ -317,12 +317,12 @@ def test_what_an_earlier_process_spooled_is_delivered_and_gone_on_from(
     steps, _ = paused(script(), 100)
     first = make(*steps).start().until_frames(100)
     store.away = True
-    first.session.checkpoint()
+    first.worker.checkpoint()
     first.crash()
     store.away = False
     second = make().start().until_frames(FRAMES - 100)
-    second.session.checkpoint()
-    status = second.session.status()
+    second.worker.checkpoint()
+    status = second.worker.status()
     assert (status.spooled, status.rows_lost) == (0, 0)
     assert second.source.resumed_at is not None
     assert total(store) == truth
@@ -331,7 +331,7 @@ def test_what_an_earlier_process_spooled_is_delivered_and_gone_on_from(
 def test_state_of_another_source_is_not_taken_up(make: Make, store: MemoryStore) -> None:
     steps, _ = paused(script(), 100)
     first = make(*steps).start().until_frames(100)
-    first.session.checkpoint()
+    first.worker.checkpoint()
     saved = store.load_checkpoint("cam")
     assert saved is not None
     store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
@@ -348,11 +348,11 @@ def test_what_no_retry_mends_is_told_and_still_owed(make: Make, store: MemorySto
         raise StoreError("the database refuses: a constraint")
 
     store.checkpoint = refuse  # type: ignore[method-assign]
-    reader.session.checkpoint()
-    assert "a constraint" in (reader.session.status().error or "")
+    reader.worker.checkpoint()
+    assert "a constraint" in (reader.worker.status().error or "")
     store.checkpoint = refusing  # type: ignore[method-assign]
-    reader.session.checkpoint()
-    assert reader.session.status().error is None
+    reader.worker.checkpoint()
+    assert reader.worker.status().error is None
     assert total(store) == truth
 
 
@@ -362,68 +362,68 @@ def test_what_no_retry_mends_is_told_and_still_owed(make: Make, store: MemorySto
 def test_a_reader_that_lost_its_stream_writes_nothing_more(make: Make, store: MemoryStore) -> None:
     steps, (gate,) = paused(script(), 100)
     zombie = make(*steps).start().until_frames(100)
-    zombie.session.checkpoint()
+    zombie.worker.checkpoint()
     before = total(store)
     store.assign("cam", "somebody else")
     gate.set()
     zombie.until_frames(FRAMES)
-    zombie.session.checkpoint()
-    assert zombie.session.fenced
-    zombie.session.checkpoint()
+    zombie.worker.checkpoint()
+    assert zombie.worker.fenced
+    zombie.worker.checkpoint()
     zombie.stop()
     assert total(store) == before
 
 
-# -- the rest of a session's life
+# -- the rest of a worker's life
 
 
 def test_a_source_hears_only_of_what_is_stored(make: Make, store: MemoryStore) -> None:
     steps, (first, _) = paused(script(), 50, 120)
     reader = make(*steps).start().until_frames(50)
     assert reader.source.acknowledged == []
-    reader.session.checkpoint()
+    reader.worker.checkpoint()
     assert reader.source.acknowledged == [{"frame": 49}]
     store.away = True
     first.set()
     reader.until_frames(120)
     store.away = False
-    reader.session.checkpoint()
+    reader.worker.checkpoint()
     assert reader.source.acknowledged[-1] == {"frame": 119}
 
 
 def test_nothing_new_is_nothing_to_write(make: Make, store: MemoryStore) -> None:
     steps, _ = paused(script(), 50)
     reader = make(*steps)
-    reader.session.checkpoint()
+    reader.worker.checkpoint()
     reader.start().until_frames(50)
-    reader.session.checkpoint()
+    reader.worker.checkpoint()
     written = store.checkpoints_written
     for _ in range(5):
-        reader.session.checkpoint()
+        reader.worker.checkpoint()
     assert store.checkpoints_written == written
 
 
 def test_stopping_is_idempotent_and_possible_at_any_time(make: Make, store: MemoryStore) -> None:
     never_started = make()
-    never_started.session.stop()
+    never_started.worker.stop()
     running = make().start().until_frames(10)
-    running.session.stop()
+    running.worker.stop()
     written = total(store)[PEOPLE].frames
-    running.session.stop()
+    running.worker.stop()
     assert total(store)[PEOPLE].frames == written >= 10
     waiting = make()
     store.away = True
     waiting.start()
-    waiting.until(lambda: waiting.session.status().error, "the missing database")
+    waiting.until(lambda: waiting.worker.status().error, "the missing database")
     begun = time.monotonic()
-    waiting.session.stop()
+    waiting.worker.stop()
     assert time.monotonic() - begun < 3
 
 
 def test_lines_that_are_drawn_while_it_runs_count_from_then_on(make: Make, store: MemoryStore) -> None:
     steps, (gate,) = paused(script(), 200)
     reader = make(*steps).start().until_frames(200)
-    reader.session.use_geometry(Geometry((*GEOMETRY.lines, Line("late", (0.4, 0.0), (0.4, 1.0))), ()))
+    reader.worker.use_geometry(Geometry((*GEOMETRY.lines, Line("late", (0.4, 0.0), (0.4, 1.0))), ()))
     gate.set()
     reader.until_frames(FRAMES)
     reader.stop()
@@ -435,7 +435,7 @@ def test_pictures_travel_only_while_somebody_looks(make: Make) -> None:
     steps, (gate,) = paused(script(), 50)
     reader = make(*steps).start().until_frames(50)
     assert reader.frames[-1].frame.video_frame is None
-    reader.session.keep_video_frames(True)
+    reader.worker.keep_video_frames(True)
     gate.set()
     reader.until_frames(FRAMES)
     assert reader.frames[-1].frame.video_frame is not None
@@ -444,9 +444,9 @@ def test_pictures_travel_only_while_somebody_looks(make: Make) -> None:
 def test_the_status_is_what_the_api_shows(make: Make) -> None:
     steps, _ = paused(script(), 50)
     reader = make(*steps)
-    assert reader.session.status().state == "starting"
+    assert reader.worker.status().state == "starting"
     reader.start().until_frames(50)
-    status = reader.session.status()
+    status = reader.worker.status()
     assert (status.state, status.frames, status.codec, status.skipped) == ("running", 50, "scripted", 0)
     assert (status.width, status.height) == (SMALL_INPUT[1], SMALL_INPUT[0])
     assert status.fps_processed > 0
