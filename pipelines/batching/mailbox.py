@@ -76,6 +76,7 @@ class Mailbox:
             if self._closed:
                 return
             slot = self._free.pop()
+        # Scaled outside of the lock: nobody else knows of this slot until it is queued.
         letterbox = self._writer.write(video_frame, slot)
         self._queue(WaitingFrame(slot, letterbox, stamp, video_frame if self.keep_video_frames else None))
 
@@ -108,6 +109,7 @@ class Mailbox:
             if not self._waiting:
                 return None
             frame = self._waiting.popleft()
+        # Copied outside of the lock, which all cameras share; the slot is free for its camera only afterwards.
         target[:] = frame.slot
         with self._arrived:
             self._free.append(frame.slot)

@@ -298,6 +298,7 @@ class Registry:
                     entry.definition = wanted  # it is registered still, so it runs on
                     raise
                 self._entries.pop(stream, None)
+            # After the entry is gone: a frame that still comes finds nobody watching, and nobody can begin to.
             self._live.drop(stream)
             self._assignments.wake_all()
 

@@ -94,11 +94,14 @@ class StreamProcessor:
 
     def use_geometry(self, geometry: Geometry) -> None:
         """From the next frame on."""
+        # Kept until then: counters belong to the collector's thread, and a line must not change within a frame.
         with self._lock:
             self._geometry = geometry
 
     def cut(self) -> Cut | None:
         """A consistent copy of everything; None before the first frame."""
+        # Between two frames, never within one: rows, state and place that are not of the very same frame would count it
+        # twice or not at all after a crash.
         with self._lock:
             if self._newest is None:
                 return None

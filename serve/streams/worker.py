@@ -140,12 +140,12 @@ class StreamWorker:
         self._processor.use_geometry(geometry)
 
     def keep_video_frames(self, wanted: bool) -> None:
-        """Whether processed frames carry their picture, because somebody looks."""
+        """Whether processed frames carry their decoded frame, because somebody looks."""
         if self._mailbox is not None:
             self._mailbox.keep_video_frames = wanted
 
     def checkpoint(self, *, database_away: bool = False) -> bool:
-        """Write what is owed; when the database is away, to disk. Called every few seconds, by one thread.
+        """Write what is pending; when the database is away, to disk. Called every few seconds, by one thread.
 
         Args:
             database_away: somebody found out just now, so do not wait for it again.
@@ -153,6 +153,8 @@ class StreamWorker:
         Returns:
             False if the database is away.
         """
+        # The checkpoint thread and `stop` both come here. From the cut to its acknowledgement is one step: of two cuts
+        # under way, the older could be written last, and take rows and place back.
         with self._checkpointing:
             cut = self._processor.cut()
             if cut is None or self.fenced or (not cut.rows and not len(self._spool)):
@@ -164,16 +166,19 @@ class StreamWorker:
             reached = self._write(checkpoint, database_away)
             if reached is None:
                 return not database_away
+            # Only now: a crash between the write and this repeats the rows, which changes nothing; the other way round
+            # it would lose them. The broker hears of the place last: what it knows is only for people to look at.
             self._processor.acknowledge(cut.rows)
             if cut.stamp.resume is not None and self._supervisor is not None:
                 self._supervisor.acknowledge(cut.stamp.resume["position"])
             return reached
 
     def _write(self, checkpoint: Checkpoint, database_away: bool) -> bool | None:
-        """To the database (True) or to disk (False); None if it is safe in neither, and still owed."""
+        """To the database (True) or to disk (False); None if it is safe in neither, and still pending."""
         try:
             if database_away:
                 raise StoreUnavailable(self._store_error or "the database is away")
+            # What was spooled comes first: it is older, and its state must not end up over this one's.
             self._deliver_spooled()
             self._store.checkpoint(checkpoint)
             self._store_error = None
@@ -206,6 +211,7 @@ class StreamWorker:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Drain in order: source, frames in flight, rows. Idempotent."""
+        # Each step waits for the one before: rows written while frames are in flight would miss what these count.
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
