@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from analytics.counting.heatmap import HEAT
 from analytics.counting.lines import LINES
 from analytics.counting.observer import StreamObserver
-from analytics.counting.people import PEOPLE
+from analytics.counting.people import PEOPLE, PeopleCounter
 from analytics.counting.zones import ZONES
 from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import MinuteRow, Totals
@@ -216,3 +217,28 @@ def test_a_new_geometry_counts_from_the_next_frame_on_and_keeps_what_stayed_the_
 def test_a_state_of_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="observer-1"):
         observer().restore({"format": "observer-0"})
+
+
+class Footsteps(PeopleCounter):
+    """An analytic of somebody's own: it counts observed feet."""
+
+
+@dataclass(frozen=True)
+class _Footsteps(type(PEOPLE)):  # type: ignore[misc]
+    name = "footsteps"
+    table = "footstep_minutes"
+
+    def counter(self, geometry: Geometry) -> Footsteps:
+        return Footsteps()
+
+
+def test_an_observer_feeds_whatever_analytic_it_is_given() -> None:
+    extra = _Footsteps()
+    counter = StreamObserver("cam", 1, DRAWN, analytics=(PEOPLE, extra))
+    feed(counter, [BEGIN_S, BEGIN_S + 1], tracks_at({1: (600, 200)}))
+    (row,) = counter.pending()
+    assert set(row.totals.values) == {PEOPLE, extra}
+    assert row.totals[extra] == row.totals[PEOPLE]
+    assert set(counter.snapshot()) == {"format", "last_s", "people", "footsteps"}
+    counter.acknowledge([row])
+    assert counter.pending() == []

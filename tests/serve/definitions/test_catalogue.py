@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -77,3 +80,53 @@ def test_the_bounds_of_the_scene_are_those_of_the_simulator() -> None:
     scene = SOURCES["simulator"].model_json_schema()["$defs"]["SceneDefinition"]["properties"]
     assert (scene["seconds"]["minimum"], scene["seconds"]["maximum"]) == (0.1, 600)
     assert scene["width"]["multipleOf"] == 2
+
+
+PIGEON = '''
+"""Carrier pigeons."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.sources.file import FileSource
+from serve.definitions.base import Secret, SourceDefinition, form
+
+
+class PigeonDefinition(SourceDefinition):
+    """A pigeon with a memory card."""
+
+    title: ClassVar = "Carrier pigeon"
+    live: ClassVar = True
+    secrets: ClassVar = {"token": Secret.WHOLE}
+    type: Literal["pigeon"]
+    loft: str = Field(title="Loft", json_schema_extra=form(needed="A loft is needed."))
+    token: str = Field(title="Ring", json_schema_extra={**form(needed="Its ring is needed."), "writeOnly": True})
+
+    def opener(self, stream, limits):
+        return lambda: FileSource(self.loft)
+
+    @property
+    def origin(self):
+        return f"pigeon {self.loft}"
+'''
+
+
+def test_a_new_source_type_is_one_module_here_and_everybody_knows_it(tmp_path: Path) -> None:
+    """The registry takes it, the API documents it, the page has its form, and its secret is hidden."""
+    (tmp_path / "pigeon.py").write_text(PIGEON)
+    program = f"""
+import serve.definitions
+serve.definitions.__path__.append({str(tmp_path)!r})
+from serve.api.document import document
+from serve.definitions.catalogue import source_types
+from serve.definitions.stream import StreamDefinition, completed
+sent = StreamDefinition.model_validate({{"source": {{"type": "pigeon", "loft": "north", "token": "hunter2"}}}})
+assert completed(sent, None, 0.0).source.origin == "pigeon north"
+assert "hunter2" not in str(sent.redacted())
+assert "pigeon" in [kind["type"] for kind in source_types()]
+schemas = document()["components"]["schemas"]
+assert "PigeonDefinition" in schemas
+assert "PigeonDefinition" in str(schemas["StreamBody"]) and "PigeonDefinition" in str(schemas["ProbeBody"])
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
