@@ -202,6 +202,8 @@ def _text(item: Mapping[str, Any], key: str, where: str, default: str) -> str:
     value = item.get(key, default)
     if not isinstance(value, str) or len(value) > 200:
         raise GeometryError(f"{where}.{key} must be text of at most 200 characters")
+    if any("\ud800" <= character <= "\udfff" for character in value):  # half a character: no answer could hold it
+        raise GeometryError(f"{where}.{key} holds characters that are none")
     return value
 
 
@@ -214,7 +216,10 @@ def _point(value: Any, where: str) -> Point:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _unique(ids: list[str], where: str) -> None:

@@ -13,6 +13,7 @@ Documents are plain dictionaries; their types, in `footfall.types`, are made fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, cast
@@ -40,6 +41,7 @@ Measure: TypeAlias = Literal["dwell", "visits"]
 Moment: TypeAlias = str | float
 """ISO 8601, in the time zone that is asked for unless it says another; or seconds since the epoch."""
 _PREFIX = "/api/v1"
+_STREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class ApiProblem(Exception):
@@ -64,7 +66,8 @@ class Unreachable(Exception):
 class Client:
     """One service. Thread-safe; close it, or use it as a context manager.
 
-    Every method raises `ApiProblem` if the service refuses, and `Unreachable` if it does not answer.
+    Every method raises `ApiProblem` if the service refuses (or something else answers in its place), `Unreachable` if
+    nobody answers, and ValueError for an id that no stream can have.
 
     Args:
         url: of the service.
@@ -119,14 +122,20 @@ class Client:
             search: part of the id or name.
             page_size: streams a call.
         """
-        query = {"state": list(state), "site": site, "reader": reader, "search": search, "limit": page_size}
-        answer = self._call("GET", "/streams", params=query)
+        query: dict[str, Any] = {
+            "state": list(state),
+            "site": site,
+            "reader": reader,
+            "search": search,
+            "limit": page_size,
+        }
         while True:
-            yield from cast(list[StreamAnswer], answer.json())
-            following = answer.links.get("next", {}).get("url")
-            if following is None:
+            answer = self._call("GET", "/streams", params=query)
+            yield from cast(list[StreamAnswer], _document(answer))
+            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("after")
+            if following is None or following == query.get("after"):
                 return
-            answer = self._call("GET", following.removeprefix(_PREFIX))
+            query["after"] = following
 
     def get_stream(self, stream: str) -> StreamAnswer:
         """One stream, desired and observed."""
@@ -134,7 +143,10 @@ class Client:
 
     def stream_etag(self, stream: str) -> str:
         """Names what is wanted of a stream, for ``if_match``."""
-        return self._call("HEAD", _path(stream)).headers["ETag"]
+        answer = self._call("HEAD", _path(stream))
+        if "ETag" not in answer.headers:
+            raise _problem(answer)
+        return answer.headers["ETag"]
 
     def put_stream(
         self, stream: str, body: StreamBody, *, if_match: str | None = None, only_new: bool = False
@@ -255,18 +267,18 @@ class Client:
     def metrics(self) -> str:
         """Prometheus text."""
         answer = self._ask("GET", "/metrics")
-        if answer.is_error:
+        if not answer.is_success:
             raise _problem(answer)
         return answer.text
 
     # -- calls
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
-        return self._call(method, path, **options).json()
+        return _document(self._call(method, path, **options))
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer = self._ask(method, _PREFIX + path, **options)
-        if answer.is_error:
+        if not answer.is_success:
             raise _problem(answer)
         return answer
 
@@ -275,13 +287,22 @@ class Client:
             options["params"] = {key: value for key, value in options["params"].items() if value is not None}
         try:
             return self._http.request(method, path, **options)
-        except httpx.TransportError as error:
-            # Its text can hold the address, but no header, and so no token.
-            raise Unreachable(f"{self._http.base_url} does not answer: {type(error).__name__}") from error
+        except httpx.RequestError as error:
+            url = self._http.base_url.copy_with(username=None, password=None)
+            raise Unreachable(f"{url} does not answer: {type(error).__name__}") from error
 
 
 def _path(stream: str, rest: str = "") -> str:
+    if not _STREAM_ID.fullmatch(stream):  # also keeps "..", which would lead to another path, where it is
+        raise ValueError(f"{stream!r} is no stream's id: letters, digits, '_', '.' and '-', 64 at most")
     return f"/streams/{quote(stream, safe='')}{rest}"
+
+
+def _document(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise _problem(answer) from None  # something else answers, such as a proxy
 
 
 def _conditions(if_match: str | None) -> dict[str, str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analytics.counting.base import Analytic, Row
 from analytics.counting.catalogue import BY_NAME
+from analytics.counting.heatmap import HEAT, HeatCells
+from analytics.counting.lines import LINES, LineTotals
+from analytics.counting.people import PEOPLE, PeopleTotals
+from analytics.counting.zones import ZONES, ZoneTotals
 from analytics.minutes import MinuteRow, Totals
 
 
@@ -52,10 +56,31 @@ def from_json(document: Mapping[str, Any]) -> MinuteRow:
         KeyError: a part is missing, or an analytic is not known.
     """
     totals = Totals()
-    for name, rows in document["values"].items():
+    values = document["values"] if "values" in document else _first_format(document)
+    for name, rows in values.items():
         analytic = BY_NAME[name]
         totals.values[analytic] = analytic.from_rows(_unpacked(analytic, columns) for columns in rows)
     return MinuteRow(document["stream"], document["minute"], document["epoch"], totals)
+
+
+def _first_format(document: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The values of a minute that was spooled before analytics had codecs: an upgrade must not lose what waits."""
+    covered_s, frames, person_seconds, peak = document["totals"]
+    (height, width), seconds, visits = document["heat"]
+    heat = HeatCells({int(c): s for c, s in seconds}, {int(c): n for c, n in visits}, (int(height), int(width)))
+    return {
+        PEOPLE.name: PEOPLE.to_rows(PeopleTotals(covered_s, frames, person_seconds, peak)),
+        LINES.name: LINES.to_rows(
+            {line: LineTotals(entered, left) for line, (entered, left) in document["lines"].items()}
+        ),
+        ZONES.name: ZONES.to_rows(
+            {
+                zone: ZoneTotals(inside_s, most, entries, exits, Counter({int(k): n for k, n in dwells}))
+                for zone, (inside_s, most, entries, exits, dwells) in document["zones"].items()
+            }
+        ),
+        HEAT.name: [_packed(HEAT, columns) for columns in HEAT.to_rows(heat)],
+    }
 
 
 def _packed(analytic: Analytic[Any], columns: Row) -> Row:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+SMALLEST_PX, LARGEST_PX = 64, 7680
+NARROWEST, WIDEST = 0.5, 2.5
+"""Width of a picture over its height."""
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "seed": (0, 2**31),
     "people": (0, 60),
-    "width": (64, 3840),
-    "height": (64, 2160),
+    "width": (SMALLEST_PX, LARGEST_PX),
+    "height": (SMALLEST_PX, LARGEST_PX),
     "fps": (1, 60),
     "seconds": (0.1, 600),
     "overlap": (0, 1),
@@ -44,5 +47,7 @@ class SceneSettings:
         for name, (least, most) in BOUNDS.items():
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be between {least} and {most}")
+        if not NARROWEST <= self.width / self.height <= WIDEST:
+            raise ValueError(f"the width must be {NARROWEST} to {WIDEST} times the height")
         if self.overlap < 0.1 and self.people > 12:
             raise ValueError("more than 12 people need an overlap of at least 0.1")

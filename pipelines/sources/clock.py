@@ -146,7 +146,7 @@ class Admission:
 class Timeline:
     """Clock, sampler and frame counter of one stream: what decides which frames are analysed, and as of when.
 
-    It lives as long as the stream's session, over any number of reconnects, and its state travels with every frame, so
+    It lives as long as the stream's worker, over any number of reconnects, and its state travels with every frame, so
     that a checkpoint taken at a frame continues exactly there.
     """
 

@@ -100,7 +100,7 @@ class SourceSupervisor:
         name: of the stream, for logs.
         make_source: a fresh source for every attempt.
         sink: where sampled frames go.
-        timeline: clock and sampler of the stream's session.
+        timeline: clock and sampler of the stream's worker.
         resume: where a replayable source goes on.
         backoff: between attempts.
         wall_clock: seconds since the epoch.

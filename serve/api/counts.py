@@ -16,13 +16,11 @@ from serve.api.errors import BINARY, RESPONSES, TEXT
 from serve.api.models import StreamId
 from serve.api.period import InPeriod
 from serve.api.report_models import CountsAnswer
-from serve.api.routing import StrictRoute
+from serve.api.routing import KnownParameters
 from serve.api.security import Access
 from serve.errors import BadRequest
 
-router = APIRouter(
-    prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"], route_class=StrictRoute
-)
+router = APIRouter(prefix="/api/v1", dependencies=[Access, KnownParameters], responses=RESPONSES, tags=["reports"])
 MAX_BUCKETS = 20_000
 
 

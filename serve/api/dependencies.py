@@ -73,5 +73,4 @@ def _etags(header: str | None) -> tuple[str, ...] | None:
     return found
 
 
-Expected = Annotated[Precondition, Depends(_expected)]
 ExpectedOrAbsent = Annotated[Precondition, Depends(_expected_or_absent)]

@@ -22,12 +22,10 @@ from serve.api.models import StreamId
 from serve.api.period import InPeriod, Period
 from serve.api.registry_client import RegistryClient, newest_frame
 from serve.api.report_models import HeatmapAnswer
-from serve.api.routing import StrictRoute
+from serve.api.routing import KnownParameters
 from serve.api.security import Access
 
-router = APIRouter(
-    prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["reports"], route_class=StrictRoute
-)
+router = APIRouter(prefix="/api/v1", dependencies=[Access, KnownParameters], responses=RESPONSES, tags=["reports"])
 
 
 @router.get(

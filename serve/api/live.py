@@ -15,17 +15,17 @@ from serve.api.dependencies import InRegistry
 from serve.api.errors import BINARY, RESPONSES
 from serve.api.models import StreamId
 from serve.api.registry_client import RegistryClient, newest_frame
-from serve.api.routing import StrictRoute
+from serve.api.routing import KnownParameters
 from serve.api.security import Access, require_access
 from serve.errors import Forbidden, NotReady, Unauthorized
 
-router = APIRouter(prefix="/api/v1", tags=["live"], route_class=StrictRoute)
-WS_REFUSED, WS_GONE, WS_AGAIN = 4401, 4404, 4503
+router = APIRouter(prefix="/api/v1", tags=["live"])
+WS_BAD, WS_REFUSED, WS_GONE, WS_AGAIN = 4400, 4401, 4404, 4503
 
 
 @router.get(
     "/streams/{stream}/snapshot.jpg",
-    dependencies=[Access],
+    dependencies=[Access, KnownParameters],
     responses=RESPONSES | {200: {"content": {"image/jpeg": {"schema": BINARY}}}},
     response_class=PlainResponse,
 )
@@ -48,14 +48,18 @@ async def tracks(
     """Boxes and ids of every frame that is analysed, several a second, newest first.
 
     Each message is JSON: ``time_s``, ``width``, ``height``, ``tracks`` (``id``, ``box`` as x1, y1, x2, y2 in shares of
-    the picture, ``score``) and ``crossings``. Closes with 4401 without the right token, 4404 when the stream is gone,
-    4503 when the service is restarting.
+    the picture, ``score``) and ``crossings``. Closes with 4400 for a parameter that nobody knows, 4401 without the
+    right token, 4404 when the stream is gone, 4503 when the service is restarting.
     """
     await socket.accept()
     try:
         require_access(socket, socket.app.state.settings)
     except (Unauthorized, Forbidden) as error:
         await socket.close(WS_REFUSED, str(error)[:120])
+        return
+    unknown = socket.query_params.keys() - {"picture", "token"}
+    if unknown:
+        await socket.close(WS_BAD, f"there is no query parameter {sorted(unknown)[0]!r} here"[:120])
         return
     sender = asyncio.create_task(_send(socket, registry, stream, picture))
     listener = asyncio.create_task(_until_gone(socket))

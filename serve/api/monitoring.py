@@ -14,11 +14,11 @@ from analytics.errors import StoreError
 from pipelines.errors import FootfallError
 from serve.api.dependencies import InRegistry, InStore
 from serve.api.errors import RESPONSES
-from serve.api.routing import StrictRoute
+from serve.api.routing import KnownParameters
 from serve.api.security import Access
 from serve.metrics.streams import StreamCollector
 
-router = APIRouter(tags=["monitoring"], route_class=StrictRoute)
+router = APIRouter(tags=["monitoring"])
 
 
 class Readiness(BaseModel):
@@ -28,13 +28,13 @@ class Readiness(BaseModel):
     problems: list[str]
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[KnownParameters])
 async def get_health() -> dict[str, str]:
     """This process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={200: {"model": Readiness}, 503: {"model": Readiness}})
+@router.get("/readyz", dependencies=[KnownParameters], responses={200: {"model": Readiness}, 503: {"model": Readiness}})
 async def get_readiness(registry: InRegistry, store: InStore) -> Response:
     """The whole service works: registry, database, and at least one reader."""
     problems: list[str] = []
@@ -57,7 +57,7 @@ async def get_readiness(registry: InRegistry, store: InStore) -> Response:
 
 @router.get(
     "/metrics",
-    dependencies=[Access],
+    dependencies=[Access, KnownParameters],
     response_class=PlainTextResponse,
     responses=RESPONSES | {200: {"description": "Prometheus text format."}},
 )

@@ -42,7 +42,7 @@ class _Revalidated(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         answer = await super().get_response(path, scope)
-        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers.update(_HEADERS)
         return answer
 
 

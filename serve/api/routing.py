@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-from fastapi import Request, Response, params
+from fastapi import Depends, Request, params
 from fastapi.dependencies.utils import get_flat_params
-from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.errors import BadRequest
 
 
-class StrictRoute(APIRoute):
-    """A route that refuses query parameters it does not know: a typing error must not quietly mean "all of it"."""
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that the route does not know, or that come twice where one counts.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Called once by FastAPI, when the route is made."""
-        answer = super().get_route_handler()
-        fields = get_flat_params(self.dependant)
-        known = {field.alias for field in fields if isinstance(field.field_info, params.Query)} | {"token"}
+    A typing error must not quietly mean "all of it". Comes after the check of access: whoever may not ask learns
+    nothing of what could be asked.
 
-        async def strict(request: Request) -> Response:
-            unknown = request.query_params.keys() - known
-            if unknown:
-                listed = ", ".join(sorted(known - {"token"})) or "none"
-                raise BadRequest(f"there is no query parameter {sorted(unknown)[0]!r} here; known are: {listed}")
-            return await answer(request)
+    Raises:
+        BadRequest: naming the parameter.
+    """
+    fields = {
+        field.alias: field
+        for field in get_flat_params(request.scope["route"].dependant)
+        if isinstance(field.field_info, params.Query)
+    }
+    known = fields.keys() | {"token"}
+    for name in request.query_params:
+        if name not in known:
+            listed = ", ".join(sorted(fields.keys() - {"token"})) or "none"
+            raise BadRequest(f"there is no query parameter {name!r} here; known are: {listed}")
+        several = name in fields and "list" in str(fields[name].field_info.annotation)
+        if not several and len(request.query_params.getlist(name)) > 1:
+            raise BadRequest(f"the query parameter {name!r} is given more than once")
 
-        return strict
+
+KnownParameters = Depends(refuse_unknown_parameters)
 
 
 class HeadAsGet:

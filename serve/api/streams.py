@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from analytics.reports.queries import iso
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.supervisor import StreamState
-from serve.api.dependencies import Expected, ExpectedOrAbsent, InRegistry, InSettings
+from serve.api.dependencies import ExpectedOrAbsent, InRegistry, InSettings
 from serve.api.errors import CHANGE_RESPONSES, RESPONSES
 from serve.api.models import (
     GeometryAnswer,
@@ -26,15 +26,13 @@ from serve.api.models import (
     StreamChanges,
     StreamId,
 )
-from serve.api.routing import StrictRoute
+from serve.api.routing import KnownParameters
 from serve.api.security import Access
 from serve.control.messages import StreamView
 from serve.definitions.catalogue import source_types
 from serve.streams.probe import probe
 
-router = APIRouter(
-    prefix="/api/v1", dependencies=[Access], responses=RESPONSES, tags=["streams"], route_class=StrictRoute
-)
+router = APIRouter(prefix="/api/v1", dependencies=[Access, KnownParameters], responses=RESPONSES, tags=["streams"])
 MAX_PAGE = 5000
 _PROBES = asyncio.Semaphore(4)
 _ETAG: dict[str, Any] = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}}}
@@ -100,9 +98,12 @@ async def list_streams(
 
 
 def _next_page(request: Request, page: Sequence[StreamView]) -> str:
-    """Relative, because a proxy may know this service by another name; without the token, which belongs in no link."""
+    """The same with another ``after``, relative: a proxy may know this service by another name and path.
+
+    Without the token, which belongs in no link.
+    """
     kept = [(key, value) for key, value in request.query_params.multi_items() if key not in ("after", "token")]
-    return f"{request.url.path}?{urlencode([*kept, ('after', page[-1].id)])}"
+    return f"?{urlencode([*kept, ('after', page[-1].id)])}"
 
 
 @router.get("/streams/{stream}", responses={200: {"headers": _ETAG}})
@@ -127,7 +128,7 @@ async def put_stream(
 
 @router.patch("/streams/{stream}", responses=CHANGE_RESPONSES | {200: {"headers": _ETAG}})
 async def patch_stream(
-    stream: StreamId, body: StreamChanges, registry: InRegistry, response: Response, expected: Expected
+    stream: StreamId, body: StreamChanges, registry: InRegistry, response: Response, expected: ExpectedOrAbsent
 ) -> StreamAnswer:
     """Change what is named; ``source`` is replaced whole."""
     changes = body.model_dump(mode="json", exclude_unset=True, exclude={"geometry"})
@@ -139,7 +140,7 @@ async def patch_stream(
 async def delete_stream(
     stream: StreamId,
     registry: InRegistry,
-    expected: Expected,
+    expected: ExpectedOrAbsent,
     purge: Annotated[bool, Query(description="Delete its counts and heatmaps too.")] = False,
 ) -> None:
     """Remove a stream; all others run on. Its history stays, unless it is purged."""
@@ -165,7 +166,7 @@ async def get_geometry(stream: StreamId, registry: InRegistry, response: Respons
 
 @router.put("/streams/{stream}/geometry", tags=["geometry"], responses=CHANGE_RESPONSES | {200: {"headers": _ETAG}})
 async def put_geometry(
-    stream: StreamId, body: GeometryBody, registry: InRegistry, response: Response, expected: Expected
+    stream: StreamId, body: GeometryBody, registry: InRegistry, response: Response, expected: ExpectedOrAbsent
 ) -> GeometryAnswer:
     """Draw lines and zones; counting goes on with them from the next frame.
 

@@ -57,6 +57,7 @@ class Assignments:
         self._clock = clock
         self._begun_s: float | None = None
         self._readers: dict[str, _Reader] = {}
+        self._replanning: asyncio.Task[None] | None = None
 
     @property
     def readers(self) -> dict[str, float]:
@@ -160,16 +161,16 @@ class Assignments:
     ) -> AsyncGenerator[DesiredState, None]:
         """See `serve.control.registry.Registry.session`."""
         link = self._readers[reader] = _Reader(capacity, self._clock())
-        logger.info("reader %s opens a session, holding %d streams", reader, len(held))
-        # Under the lock: a plan that is being carried out may be giving the same streams to somebody else.
-        async with self.changing:
-            for stream, epoch in held.items():
-                entry = self._entries.get(stream)
-                if entry is not None and entry.record.owner is None and entry.record.epoch == epoch:
-                    entry.record = replace(entry.record, owner=reader)
-        await self.plan_soon()
-        told: Mapping[str, Assignment] = {}
         try:
+            logger.info("reader %s opens a session, holding %d streams", reader, len(held))
+            # Under the lock: a plan that is being carried out may be giving the same streams to somebody else.
+            async with self.changing:
+                for stream, epoch in held.items():
+                    entry = self._entries.get(stream)
+                    if entry is not None and entry.record.owner is None and entry.record.epoch == epoch:
+                        entry.record = replace(entry.record, owner=reader)
+            await self.plan_soon()
+            told: Mapping[str, Assignment] = {}
             # A reader that came back has a new link under its name; the session of its old one ends here.
             while self._readers.get(reader) is link:
                 # Cleared before the state is read: what changes from here on sets it again, and is told next time.

@@ -6,7 +6,7 @@ Readers send frames of watched streams only. Who looks gets the newest; who is s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from serve.streams.live_frame import LiveFrame
 
@@ -45,7 +45,7 @@ class LiveHub:
         for queue in self._watchers.pop(stream, ()):
             _replace(queue, None)
 
-    async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
+    async def watch(self, stream: str) -> AsyncGenerator[LiveFrame, None]:
         """Frames as they come, until the stream is dropped or the caller goes."""
         queue: asyncio.Queue[LiveFrame | None] = asyncio.Queue(maxsize=1)
         queues = self._watchers.setdefault(stream, set())

@@ -166,8 +166,9 @@ class Registry:
         """Live frames of a stream, newest first served, as they come."""
         await self._ready()
         self._entry(stream)
-        async for frame in self._live.watch(stream):
-            yield frame
+        async with contextlib.aclosing(self._live.watch(stream)) as frames:
+            async for frame in frames:
+                yield frame
 
     async def list_streams(self) -> list[StreamView]:
         """All streams by id, desired and observed."""

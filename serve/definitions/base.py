@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Self
 
@@ -14,7 +14,11 @@ from pipelines.redaction import HIDDEN, redact, same_but_redacted
 from pipelines.sources.base import Source, SourceLimits
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
-_SOUNDS_SECRET = re.compile(r"pass|pwd|secret|token|credential|private", re.IGNORECASE)
+_SOUNDS_SECRET = re.compile(
+    r"pass|pwd|secret|token|credential|private|auth|login|api_?key|(^|_)(url|uri|address|brokers?|servers?)$",
+    re.IGNORECASE,
+)
+"""Names of fields that hold a secret, or an address that may hold one."""
 
 
 class Secret(Enum):
@@ -59,8 +63,9 @@ class SourceDefinition(BaseModel, ABC):
         live: True if the newest frame wins; False if every frame must be analysed.
         secrets: fields that are never shown. Named by every type itself, even if there are none: a type that forgets
             them, or a field that sounds like a secret and is not named, cannot be loaded.
-        belongs_to: fields that say where the secrets are sent, and how. A hidden secret is filled in only while they
-            are what they were: whoever may change a definition must not have its password sent elsewhere.
+        belongs_to: fields that say where a secret that is hidden whole is sent, and how; named by every type that has
+            one. It is filled in only while they are what they were: whoever may change a definition must not have its
+            password sent elsewhere.
     """
 
     model_config = STRICT
@@ -83,7 +88,9 @@ class SourceDefinition(BaseModel, ABC):
         unknown = (cls.secrets.keys() | set(cls.belongs_to)) - cls.model_fields.keys()
         if unknown:
             raise TypeError(f"{cls.__name__} has no fields {', '.join(sorted(unknown))}")
-        forgotten = [name for name in cls.model_fields if _SOUNDS_SECRET.search(name) and name not in cls.secrets]
+        if Secret.WHOLE in cls.secrets.values() and not cls.__dict__.get("belongs_to"):
+            raise TypeError(f"{cls.__name__} must say in belongs_to where its secrets are sent")
+        forgotten = [name for name in _field_names(cls) if _SOUNDS_SECRET.search(name) and name not in cls.secrets]
         if forgotten:
             raise TypeError(f"{cls.__name__} must name {', '.join(forgotten)} among its secrets")
 
@@ -118,10 +125,12 @@ class SourceDefinition(BaseModel, ABC):
     def redacted(self) -> dict[str, Any]:
         """As JSON without secrets, for answers."""
         document = self.model_dump(mode="json")
-        for name, secret in self.secrets.items():
-            if document[name]:
-                document[name] = HIDDEN if secret is Secret.WHOLE else redact(document[name])
-        return document
+        whole = {name for name, secret in self.secrets.items() if secret is Secret.WHOLE and document[name]}
+        return {name: HIDDEN if name in whole else _redacted(value) for name, value in document.items()}
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What a log may show."""
+        return self.redacted().items()
 
     def with_secrets_of(self, stored: SourceDefinition) -> Self:
         """With the stored secrets where a client sent back the redacted ones that it was shown."""
@@ -145,3 +154,20 @@ class SourceDefinition(BaseModel, ABC):
             getattr(self, name) == HIDDEN if secret is Secret.WHOLE else f"//{HIDDEN}@" in (getattr(self, name) or "")
             for name, secret in self.secrets.items()
         )
+
+
+def _field_names(kind: type[BaseModel]) -> Iterator[str]:
+    """Of a model and of the models in it; a secret in one of those cannot be named, so there must be none."""
+    for name, field in kind.model_fields.items():
+        yield name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from (f"{name}.{inner}" for inner in _field_names(field.annotation))
+
+
+def _redacted(value: Any) -> Any:
+    """Every text with the user part of its URLs hidden, whoever forgot to say that it has one."""
+    if isinstance(value, dict):
+        return {key: _redacted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner) for inner in value]
+    return redact(value) if isinstance(value, str) else value

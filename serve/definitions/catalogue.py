@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -22,8 +22,15 @@ def _load() -> dict[str, type[SourceDefinition]]:
     for module in pkgutil.iter_modules(serve.definitions.__path__):
         if module.name not in _NOT_SOURCES:
             importlib.import_module(f"{serve.definitions.__name__}.{module.name}")
-    kinds = sorted(SourceDefinition.__subclasses__(), key=lambda kind: (not kind.live, kind.title))
+    kinds = sorted(_below(SourceDefinition), key=lambda kind: (not kind.live, kind.title))
     return {kind.model_fields["type"].annotation.__args__[0]: kind for kind in kinds}  # type: ignore[union-attr]
+
+
+def _below(kind: Any) -> Iterator[type[SourceDefinition]]:
+    """All types that are made of one, at any depth."""
+    for found in kind.__subclasses__():
+        yield found
+        yield from _below(found)
 
 
 SOURCES: Mapping[str, type[SourceDefinition]] = _load()

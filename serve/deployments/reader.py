@@ -243,7 +243,10 @@ class StreamReader:
         # The session ends last: its end would tell the registry to give away what is still being drained.
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._checkpoints_stop.set()
+        # Before the store is closed: a checkpoint that is being written needs it.
+        await asyncio.to_thread(self._checkpoints.join, CALL_TIMEOUT_S)
         if self._collector is not None:
             await asyncio.to_thread(self._collector.stop)
         self._store.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from analytics.counting.base import Crossing
 from pipelines.batching.letterbox import to_image
 from serve.streams.images import encode_jpeg, pixelate, scale_down
 from serve.streams.live_frame import LiveCrossing, LiveFrame, LiveTrack
@@ -81,7 +82,9 @@ def _live_frame(processed: ProcessedFrame, blur: bool) -> LiveFrame:
         width=width,
         height=height,
         tracks=_tracks(processed, width, height),
-        crossings=tuple(LiveCrossing(c.line, c.track, c.direction) for c in processed.outcome.events),
+        crossings=tuple(
+            LiveCrossing(c.line, c.track, c.direction) for c in processed.outcome.events if isinstance(c, Crossing)
+        ),
         jpeg=encode_jpeg(image),
     )
 

@@ -120,13 +120,44 @@ def test_an_answer_that_is_not_ours_is_a_problem_too(content: bytes) -> None:
         client.readiness()
 
 
-def test_a_name_cannot_lead_to_another_path() -> None:
-    asked: list[bytes] = []
+@pytest.mark.parametrize("status", [302, 307])
+def test_being_sent_elsewhere_is_no_success(status: int) -> None:
+    elsewhere = httpx.MockTransport(lambda request: httpx.Response(status, headers={"Location": "/login"}))
+    with Client(transport=elsewhere) as client:
+        for call in (client.readiness, client.metrics, lambda: client.delete_stream("a")):
+            with pytest.raises(ApiProblem):
+                call()
 
+
+def test_an_answer_that_is_no_json_is_a_problem_too() -> None:
+    strange = httpx.MockTransport(lambda request: httpx.Response(200, content=b"<html>welcome</html>"))
+    with Client(transport=strange) as client:
+        for call in (lambda: client.get_stream("a"), lambda: list(client.streams()), lambda: client.stream_etag("a")):
+            with pytest.raises(ApiProblem, match="no-problem-document"):
+                call()
+
+
+def test_a_list_that_never_ends_is_not_followed_for_ever() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.raw_path)
-        return httpx.Response(200, json={})
+        return httpx.Response(200, json=[], headers={"Link": '<?after=x>; rel="next"'})
 
     with Client(transport=httpx.MockTransport(answer)) as client:
-        client.get_stream("../../healthz?x=1")
-    assert asked == [b"/api/v1/streams/..%2F..%2Fhealthz%3Fx%3D1"]
+        assert list(client.streams()) == []
+
+
+def test_the_password_of_an_address_is_in_no_error() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    client = Client("http://admin:hunter2@h.example", transport=httpx.MockTransport(refuse))
+    with client, pytest.raises(Unreachable) as failed:
+        client.readiness()
+    assert "hunter2" not in str(failed.value)
+    assert "h.example" in str(failed.value)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../../healthz?x=1", "a/b", "a" * 65])
+def test_a_name_cannot_lead_to_another_path(name: str) -> None:
+    client = Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, json={})))
+    with client, pytest.raises(ValueError, match="no stream's id"):
+        client.get_stream(name)

@@ -12,11 +12,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.simulator.settings import LARGEST_PX, NARROWEST, SMALLEST_PX, WIDEST
 from pipelines.types import Float64Array
-
-SMALLEST_PX, LARGEST_PX = 64, 7680
-NARROWEST, WIDEST = 0.5, 2.5
-"""Limits of a frame's sides, and of its width as a share of its height."""
 
 REFERENCE_ASPECT = 16 / 9
 """Frames wider than this see more to the sides, not less above and below."""

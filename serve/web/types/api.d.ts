@@ -1683,6 +1683,8 @@ export interface operations {
                 purge?: boolean;
             };
             header?: {
+                /** @description `*`: only if it is not there yet. */
+                "if-none-match"?: string | null;
                 /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
                 "if-match"?: string | null;
             };
@@ -1779,6 +1781,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description `*`: only if it is not there yet. */
+                "if-none-match"?: string | null;
                 /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
                 "if-match"?: string | null;
             };
@@ -2022,6 +2026,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description `*`: only if it is not there yet. */
+                "if-none-match"?: string | null;
                 /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
                 "if-match"?: string | null;
             };

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,23 @@ def test_what_was_spooled_comes_back_as_it_was(tmp_path: Path) -> None:
         written.resume,
         written.time_s,
     )
+
+
+def test_what_the_first_version_spooled_is_delivered_too(tmp_path: Path) -> None:
+    first = {
+        "stream": "cam",
+        "minute": NOON,
+        "epoch": 1,
+        "totals": [60.0, 360, 0.1 + 0.2 + 360, 7],
+        "lines": {"door": [3, 4], "gate": [0, 0]},
+        "zones": {"till": [1 / 3, 2, 5, 4, [[0, 1], [17, 2]]]},
+        "heat": [[36, 64], [[0, 1 / 7], [2303, 4.5]], [[0, 1], [5, 2]]],
+    }
+    written = {"stream": "cam", "epoch": 1, "rows": [first], "state": {}, "resume": None, "time_s": 1.0}
+    (tmp_path / "cam").mkdir()
+    (tmp_path / "cam" / f"{NOON:012d}-00000001.json").write_text(json.dumps(written))
+    ((_, waiting),) = Spool(tmp_path, "cam").waiting()
+    assert list(waiting.rows) == [row()]
 
 
 def test_it_is_delivered_oldest_first(tmp_path: Path) -> None:

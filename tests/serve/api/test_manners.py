@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from serve.api.models import SourceType, StreamAnswer
 from serve.api.report_models import CountsAnswer, HeatmapAnswer
@@ -35,7 +36,8 @@ def test_pages_follow_one_another_until_all_is_told(shop: TestClient) -> None:
         answer = shop.get(address)
         assert answer.headers["X-Total-Count"] == "4"
         found += ids(answer)
-        address, pages = answer.links.get("next", {}).get("url", ""), pages + 1
+        link = answer.links.get("next", {}).get("url", "")
+        address, pages = str(answer.url.join(link)) if link else "", pages + 1
     assert (found, pages) == (["cam-0", "cam-2", "cam-4", "cam-6"], 2)
 
 
@@ -48,7 +50,7 @@ def test_the_link_to_the_next_page_does_not_hold_the_token(shop: TestClient) -> 
     answer = shop.get(STREAMS, params={"limit": 1, "token": "hunter2hunter2", "search": "cam ü&"})
     assert "hunter2" not in answer.headers.get("link", "")
     answer = shop.get(STREAMS, params={"limit": 1, "token": "hunter2hunter2", "search": "camera"})
-    assert answer.links["next"]["url"] == f"{STREAMS}?limit=1&search=camera&after=cam-0"
+    assert answer.links["next"]["url"] == "?limit=1&search=camera&after=cam-0"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,38 @@ def test_a_parameter_that_nobody_knows_is_refused(
 ) -> None:
     problem = problem_of(api.get(path, params=query), 422, "bad-request")
     assert next(iter(query)) in problem["detail"]
+
+
+def test_a_parameter_that_is_given_twice_is_refused_where_one_counts(shop: TestClient) -> None:
+    problem_of(shop.get(f"{STREAMS}?limit=1&limit=3"), 422, "bad-request")
+    assert ids(shop.get(f"{STREAMS}?state=starting&state=failed&limit=1")) == ["cam-0"]
+
+
+@pytest.mark.parametrize("token", ["a-long-token"])
+@pytest.mark.parametrize("path", [STREAMS, "/metrics"])
+def test_whoever_may_not_ask_does_not_learn_what_could_be_asked(api: TestClient, token: str, path: str) -> None:
+    problem = problem_of(api.get(path, params={"bogus": "1"}), 401, "unauthorized")
+    assert "limit" not in problem["detail"]
+
+
+@pytest.mark.parametrize("token", ["a-long-token"])
+def test_a_live_connection_with_a_parameter_that_nobody_knows_is_closed(api: TestClient, token: str) -> None:
+    with (
+        pytest.raises(WebSocketDisconnect) as closed,
+        api.websocket_connect(f"{STREAMS}/door/tracks?pictur=true&token={token}") as socket,
+    ):
+        socket.receive_text()
+    assert (closed.value.code, closed.value.reason) == (4400, "there is no query parameter 'pictur' here")
+
+
+def test_a_patch_of_what_must_not_be_there_is_refused(api: TestClient, camera: str) -> None:
+    answer = api.patch(f"{STREAMS}/{camera}", json={"name": "x"}, headers={"If-None-Match": "*"})
+    problem_of(answer, 412, "precondition-failed")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/docs.html", "/static/index.html", "/static/main.js"])
+def test_no_file_of_the_page_comes_without_its_policy(api: TestClient, path: str) -> None:
+    assert "frame-ancestors 'none'" in api.get(path).headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 5001}, {"state": "happy"}])

@@ -162,6 +162,10 @@ def test_geometry_is_versioned_and_a_lost_race_is_told(api: TestClient, camera: 
         ({"zones": [{"id": "z", "polygon": [[0, 0], [1, 1]]}]}, "3 to"),
         ({"zones": [{"id": "z", "polygon": [[0, 0], [1, 1], [1, 0], [0, 1]]}]}, "crosses itself"),
         ({"homography": [[1, 0], [0, 1]]}, "3 rows"),
+        ({"lines": [1]}, "an object"),
+        ({"lines": [None]}, "an object"),
+        ({"lines": [{"id": "a", "a": [10**400, 0], "b": [0.5, 0.1]}]}, "a point"),
+        ({"zones": [{"id": "z", "polygon": [[0, 0], [1, 0], [1, 1]], "dwell_min_s": 10**400}]}, "dwell_min_s"),
     ],
 )
 def test_geometry_that_makes_no_sense_is_refused_in_words(
@@ -171,6 +175,13 @@ def test_geometry_that_makes_no_sense_is_refused_in_words(
     assert says in problem["detail"]
     registered = api.put("/api/v1/streams/other", json={"source": RTSP, "geometry": geometry})
     problem_of(registered, 422, "geometry-invalid")
+
+
+def test_half_a_character_in_a_name_is_refused_and_no_list_is_lost(api: TestClient, camera: str) -> None:
+    body = '{"lines": [{"id": "a", "name": "\\ud800", "a": [0.5, 0.9], "b": [0.5, 0.1]}]}'
+    answer = api.put(f"/api/v1/streams/{camera}/geometry", content=body, headers={"Content-Type": "application/json"})
+    problem_of(answer, 422, "geometry-invalid")
+    assert api.get("/api/v1/streams").status_code == 200
 
 
 def test_putting_a_stream_again_without_geometry_keeps_what_is_drawn(api: TestClient, camera: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
+from pydantic import BaseModel
 
 from pipelines.sources.base import Source, SourceLimits
 from serve.definitions.base import Secret, SourceDefinition
@@ -31,6 +32,7 @@ def declare(**parts: Any) -> type[SourceDefinition]:
     return type("PigeonDefinition", (SourceDefinition,), body | parts)
 
 
+WITH_PASSWORD: dict[str, Any] = {"fields": {"host": str, "password": str}, "secrets": {"password": Secret.WHOLE}}
 COMPLETE: dict[str, Any] = {"title": "Carrier pigeon", "live": True, "secrets": {}}
 
 
@@ -44,18 +46,47 @@ def test_a_type_that_leaves_something_unsaid_cannot_be_loaded(part: str) -> None
         declare(**{name: value for name, value in COMPLETE.items() if name != part})
 
 
-@pytest.mark.parametrize("field", ["password", "api_token", "client_secret", "passphrase", "private_key_file"])
+@pytest.mark.parametrize(
+    "field",
+    ["password", "api_token", "client_secret", "passphrase", "private_key_file", "api_key", "auth", "login", "url"],
+)
 def test_a_field_that_sounds_like_a_secret_must_be_named_as_one(field: str) -> None:
     with pytest.raises(TypeError, match=field):
         declare(**COMPLETE, fields={field: str})
-    named = declare(**{**COMPLETE, "secrets": {field: Secret.WHOLE}}, fields={field: str})
-    assert named.model_validate({"type": "pigeon", field: "hunter2"}).redacted()[field] == "***"
+    secrets = {"secrets": {field: Secret.WHOLE}, "belongs_to": ("host",)}
+    named = declare(**COMPLETE | secrets, fields={field: str, "host": str})
+    assert named.model_validate({"type": "pigeon", "host": "north", field: "hunter2"}).redacted()[field] == "***"
 
 
 @pytest.mark.parametrize("parts", [{"secrets": {"colour": Secret.WHOLE}}, {"belongs_to": ("colour",)}])
 def test_a_secret_that_is_no_field_is_a_mistake(parts: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="colour"):
         declare(**COMPLETE | parts)
+
+
+def test_a_type_with_a_password_must_say_where_it_is_sent() -> None:
+    with pytest.raises(TypeError, match="belongs_to"):
+        declare(**COMPLETE | WITH_PASSWORD)
+    kind = declare(**COMPLETE | WITH_PASSWORD, belongs_to=("host",))
+    stored = kind.model_validate({"type": "pigeon", "host": "north", "password": "hunter2"})
+    elsewhere = kind.model_validate({"type": "pigeon", "host": "evil", "password": "***"})
+    assert elsewhere.with_secrets_of(stored).hides_a_secret
+    assert "hunter2" not in repr(stored)
+
+
+def test_a_secret_inside_of_a_nested_document_cannot_be_hidden_and_is_refused() -> None:
+    class Login(BaseModel):
+        password: str
+
+    with pytest.raises(TypeError, match=r"inner\.password"):
+        declare(**COMPLETE, fields={"inner": Login})
+
+
+def test_a_password_in_a_url_is_hidden_even_where_nobody_expects_one() -> None:
+    kind = declare(**COMPLETE, fields={"note": str})
+    assert kind.model_validate({"type": "pigeon", "note": "see http://me:hunter2@host"}).redacted()["note"] == (
+        "see http://***@host"
+    )
 
 
 def test_cameras_come_first_and_every_type_is_there() -> None:
@@ -99,6 +130,7 @@ class PigeonDefinition(SourceDefinition):
     title: ClassVar = "Carrier pigeon"
     live: ClassVar = True
     secrets: ClassVar = {"token": Secret.WHOLE}
+    belongs_to: ClassVar = ("loft",)
     type: Literal["pigeon"]
     loft: str = Field(title="Loft", json_schema_extra=form(needed="A loft is needed."))
     token: str = Field(title="Ring", json_schema_extra={**form(needed="Its ring is needed."), "writeOnly": True})
@@ -119,12 +151,20 @@ def test_a_new_source_type_is_one_module_here_and_everybody_knows_it(tmp_path: P
 import serve.definitions
 serve.definitions.__path__.append({str(tmp_path)!r})
 from serve.api.document import document
+from serve.definitions.base import Secret
 from serve.definitions.catalogue import source_types
 from serve.definitions.stream import StreamDefinition, completed
 sent = StreamDefinition.model_validate({{"source": {{"type": "pigeon", "loft": "north", "token": "hunter2"}}}})
 assert completed(sent, None, 0.0).source.origin == "pigeon north"
 assert "hunter2" not in str(sent.redacted())
 assert "pigeon" in [kind["type"] for kind in source_types()]
+class CourierDefinition(type(sent.source)):
+    title = "Courier"
+    live = True
+    secrets = {{"token": Secret.WHOLE}}
+    belongs_to = ("loft",)
+from serve.definitions.catalogue import _below, SourceDefinition
+assert CourierDefinition in list(_below(SourceDefinition))
 schemas = document()["components"]["schemas"]
 assert "PigeonDefinition" in schemas
 assert "PigeonDefinition" in str(schemas["StreamBody"]) and "PigeonDefinition" in str(schemas["ProbeBody"])
