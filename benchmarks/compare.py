@@ -1,4 +1,4 @@
-"""All parts and the peer in turn, several rounds, and the table that the docs include.
+"""All parts and the peer in turn, several rounds, the table that the docs include, and all figures as measured.
 
 Usage: compare.py [VIDEO ...] [--rounds N] [--out FILE]; without a video, a simulated one. Run by ``benchmarks/run``.
 """
@@ -24,6 +24,7 @@ from serve.launch.benchmark import (
 )
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "throughput.json"
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 PORT = 8009
 NAMES = {
@@ -67,16 +68,20 @@ def table(title: str, rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def page(tables: list[str], rounds: int) -> str:
+def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
+    return f"{os.cpu_count()} cores of {cpu}"
+
+
+def page(tables: list[str], rounds: int) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("ray", "av", "numpy"))
     return "\n".join(
         [
             "# Benchmarks",
             "",
             "Written by `make bench`; do not edit. Every round measures all parts one after the other, and ratios are",
-            f"taken within a round. {rounds} rounds on {os.cpu_count()} cores of {cpu}, CPU only, Python",
+            f"taken within a round. {rounds} rounds on {machine()}, CPU only, Python",
             f"{platform.python_version()}, {versions}, model {DEFAULT_MODEL} (int8, 416x320).",
             "",
             "\n\n".join(tables),
@@ -91,7 +96,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     arguments = parser.parse_args()
-    tables = []
+    tables, measured = [], {}
     for video in arguments.videos or [default_clip()]:
         title = f"{video.parent.name}/{video.name}" if arguments.videos else "Simulated people, 640x360"
         rounds = []
@@ -99,6 +104,9 @@ def main() -> None:
             print(f"{title}, round {number + 1}", file=sys.stderr, flush=True)
             rounds.append(one_round(video))
         tables.append(table(title, summarise(rounds)))
+        measured[title] = [{part.part: round(part.fps, 2) for part in parts} for parts in rounds]
+    results = {"machine": machine(), "unit": "frames/s", "rounds": measured}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     arguments.out.write_text(page(tables, arguments.rounds))
     print(arguments.out.read_text())
 
