@@ -6,7 +6,8 @@
     ├── GeometryError               a line or zone that makes no sense
     ├── StoreError                  the database
     │   ├── StoreUnavailable          away, locked or full                (retryable)
-    │   └── StaleEpoch                somebody else owns the stream now
+    │   ├── StaleEpoch                somebody else owns the stream now
+    │   └── LeaseLost                 another registry changes streams now (retryable)
     └── UnknownStream               no stream has this id
 """
 
@@ -30,6 +31,11 @@ class StoreUnavailable(StoreError):
 
 class StaleEpoch(StoreError):
     code = "stale-epoch"
+
+
+class LeaseLost(StoreError):
+    code = "not-ready"
+    retryable = True
 
 
 class UnknownStream(FootfallError):

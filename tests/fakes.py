@@ -14,9 +14,10 @@ import numpy as np
 
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
-from analytics.errors import StaleEpoch, StoreUnavailable, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, UnknownStream
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
+from analytics.storage.lateness import Standing, Verdict, verdict
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.sources.base import Position, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
@@ -39,6 +40,16 @@ class MemoryStore:
         self._epochs: dict[str, tuple[int, str | None]] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
         self._minutes: dict[tuple[str, int, int], MinuteRow] = {}
+        self._begun: dict[str, dict[int, float]] = {}
+        self._purged: dict[str, int] = {}
+        self._leases = [0, 0]
+        self._term: int | None = None
+
+    def shared(self) -> MemoryStore:
+        """Another connection to the same database, for somebody who leads by himself."""
+        other = copy.copy(self)
+        other._term = None
+        return other
 
     def _ask(self) -> threading.Lock:
         if self.away:
@@ -47,6 +58,7 @@ class MemoryStore:
 
     def put_stream(self, record: StreamRecord) -> bool:
         with self._ask():
+            self._fence()
             known = self._streams.get(record.id)
             now = self._wall_clock()
             stored = replace(
@@ -74,30 +86,92 @@ class MemoryStore:
 
     def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
         with self._ask():
+            self._fence()
             removed = self._streams.pop(stream, None) is not None
             self._checkpoints.pop(stream, None)
             if stream in self._epochs:
-                self._epochs[stream] = (self._epochs[stream][0] + 1, None)
-            if purge:
-                self._minutes = {key: row for key, row in self._minutes.items() if key[0] != stream}
+                epoch = self._epochs[stream][0] + 1
+                self._epochs[stream] = (epoch, None)
+                self._begin(stream, epoch)
+                if purge:
+                    self._purged[stream] = epoch
             return removed
+
+    def sweep(self) -> bool:
+        with self._ask():
+            over = [key for key in self._minutes if key[2] <= self._purged.get(key[0], 0)]
+            for key in over:
+                del self._minutes[key]
+            return bool(over)
+
+    def lead(self) -> None:
+        with self._ask():
+            self._leases[0] += 1
+            self._leases[1] += 1
+            self._term = self._leases[0]
+
+    def renew(self) -> None:
+        with self._ask():
+            self._fence()
+
+    def leader(self) -> tuple[int, int]:
+        with self._ask():
+            return self._leases[0], self._leases[1]
+
+    def _fence(self) -> None:
+        if self._term is None:
+            return
+        if self._term != self._leases[0]:
+            raise LeaseLost("another registry has taken over")
+        self._leases[1] += 1
 
     def assign(self, stream: str, owner: str | None) -> int:
         with self._ask():
             if stream not in self._streams:
                 raise UnknownStream(f"there is no stream {stream!r}")
+            self._fence()
             epoch = self._epochs[stream][0] + (owner is not None)
             self._epochs[stream] = (epoch, owner)
             return epoch
 
-    def checkpoint(self, checkpoint: Checkpoint, *, writer_epoch: int | None = None) -> None:
-        epoch = checkpoint.epoch if writer_epoch is None else max(writer_epoch, checkpoint.epoch)
+    def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
         with self._ask():
-            held = self._epochs.get(checkpoint.stream)
-            written = self._checkpoints.get(checkpoint.stream)
-            overtaken = written is not None and written.epoch > checkpoint.epoch
-            if held is None or checkpoint.stream not in self._streams or held[0] != epoch or overtaken:
-                raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
+            self._fence()
+            if stream not in self._streams or self._epochs[stream] != (epoch, None):
+                return False
+            self._epochs[stream] = (epoch, owner)
+            return True
+
+    def begin(self, stream: str, epoch: int) -> Checkpoint | None:
+        with self._ask():
+            self._hold(stream, epoch)
+            self._begin(stream, epoch)
+            return self._checkpoints.get(stream)
+
+    def _begin(self, stream: str, epoch: int) -> None:
+        self._begun.setdefault(stream, {}).setdefault(epoch, self._wall_clock())
+
+    def _hold(self, stream: str, epoch: int) -> None:
+        if stream not in self._streams or self._epochs[stream][0] != epoch:
+            raise StaleEpoch(f"epoch {epoch} of stream {stream!r} is over")
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        with self._ask():
+            self._hold(checkpoint.stream, checkpoint.epoch)
+            self._write(checkpoint, Verdict.WHOLE)
+
+    def deliver(self, late: Checkpoint) -> None:
+        with self._ask():
+            epoch = self._epochs.get(late.stream, (0, None))[0]
+            later = [s for e, s in sorted(self._begun.get(late.stream, {}).items()) if e > late.epoch]
+            purged = self._purged.get(late.stream, 0)
+            wanted = verdict(late, Standing(epoch, late.stream in self._streams, purged, next(iter(later), None)))
+            if wanted is Verdict.NOTHING:
+                raise StaleEpoch(f"what epoch {late.epoch} of stream {late.stream!r} left behind comes too late")
+            self._write(late, wanted)
+
+    def _write(self, checkpoint: Checkpoint, wanted: Verdict) -> None:
+        if wanted is Verdict.WHOLE:
             self._checkpoints[checkpoint.stream] = Checkpoint(
                 checkpoint.stream,
                 checkpoint.epoch,
@@ -106,9 +180,9 @@ class MemoryStore:
                 None if checkpoint.resume is None else _as_json(checkpoint.resume),
                 checkpoint.time_s,
             )
-            for row in checkpoint.rows:
-                self._minutes[row.stream, row.minute, row.epoch] = copy.deepcopy(row)
-            self.checkpoints_written += 1
+        for row in checkpoint.rows:
+            self._minutes[row.stream, row.minute, row.epoch] = copy.deepcopy(row)
+        self.checkpoints_written += 1
 
     def load_checkpoint(self, stream: str) -> Checkpoint | None:
         with self._ask():
@@ -121,7 +195,7 @@ class MemoryStore:
             found = [
                 copy.deepcopy(self._minutes[key])
                 for key in sorted(self._minutes)
-                if key[0] == stream and start <= key[1] < end
+                if key[0] == stream and start <= key[1] < end and key[2] > self._purged.get(stream, 0)
             ]
         for row in found:
             for analytic in row.totals.values.keys() - set(analytics):
@@ -130,7 +204,7 @@ class MemoryStore:
 
     def extent(self, stream: str) -> tuple[int, int]:
         with self._ask():
-            found = [minute for name, minute, _ in self._minutes if name == stream]
+            found = [minute for name, minute, e in self._minutes if name == stream and e > self._purged.get(name, 0)]
         return (min(found), max(found) + 60) if found else (0, 0)
 
     def check(self) -> None:
@@ -168,7 +242,9 @@ class FakeDetector:
 
     Attributes:
         failing: while set, every call raises it.
+        failing_with: batches of which it says so fail too.
         gate: calls wait until it is set.
+        gated: only calls with batches of which it says so wait.
         sizes: of the batches so far.
     """
 
@@ -176,17 +252,22 @@ class FakeDetector:
         self.input_size = input_size
         self.classes = ("person",)
         self.failing: Exception | None = None
+        self.failing_with: Callable[[ImageBatch], bool] = lambda batch: False
         self.gate = threading.Event()
         self.gate.set()
+        self.gated: Callable[[ImageBatch], bool] = lambda batch: True
         self.sizes: list[int] = []
         self.closed = 0
         self._find = find
 
     def detect(self, batch: ImageBatch) -> list[Detections]:
         self.sizes.append(len(batch))
-        self.gate.wait(20.0)
+        if self.gated(batch):
+            self.gate.wait(20.0)
         if self.failing is not None:
             raise self.failing
+        if self.failing_with(batch):
+            raise ValueError("not with these")
         return [self._find(image) for image in batch]
 
     def close(self) -> None:

@@ -80,8 +80,38 @@ class Store(Protocol):
         ...
 
     def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
-        """Forget a registration and its checkpoint; with ``purge`` also its minutes. False if there was none."""
+        """Forget a registration and its checkpoint; with ``purge`` also its minutes. False if there was none.
+
+        Purged minutes are out of sight at once; `sweep` removes them.
+        """
         ...
+
+    def sweep(self) -> bool:
+        """Remove a piece of what was purged, in a short transaction; False once nothing is left to remove."""
+        ...
+
+    # -- who leads
+
+    def lead(self) -> None:
+        """Be the one who changes streams from now on; whoever was so before is refused (`LeaseLost`).
+
+        A store that never led is not bound by this: its changes are always taken.
+        """
+        ...
+
+    def renew(self) -> None:
+        """Say that this one still leads.
+
+        Raises:
+            LeaseLost: somebody else does.
+        """
+        ...
+
+    def leader(self) -> tuple[int, int]:
+        """Term of the newest leader, and how often it has said so; a leader whose number stands still is gone."""
+        ...
+
+    # -- assignments; whoever led before is refused
 
     def assign(self, stream: str, owner: str | None) -> int:
         """Give the stream to ``owner`` (a new epoch) or to nobody (the epoch stays).
@@ -91,20 +121,45 @@ class Store(Protocol):
 
         Raises:
             UnknownStream: no such stream.
+            LeaseLost: somebody else leads.
         """
         ...
 
-    def checkpoint(self, checkpoint: Checkpoint, *, writer_epoch: int | None = None) -> None:
-        """Write rows and state in one transaction; the same checkpoint twice changes nothing.
+    def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
+        """Give a stream that nobody has back to ``owner``, in the epoch that it works on; False if that is over.
 
-        Args:
-            checkpoint: what to write.
-            writer_epoch: epoch of whoever hands in a checkpoint that an earlier epoch left behind. It is taken if that
-                is the newest epoch, and no epoch later than the checkpoint's own has written anything: then nobody has
-                counted those frames again.
+        Raises:
+            LeaseLost: somebody else leads.
+        """
+        ...
+
+    # -- minutes and checkpoints
+
+    def begin(self, stream: str, epoch: int) -> Checkpoint | None:
+        """Begin an epoch: the state that it goes on from, without rows; None for the first.
+
+        From now on nothing that an earlier epoch left behind can change that state.
 
         Raises:
             StaleEpoch: the stream is in a newer epoch, or gone.
+        """
+        ...
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write rows and state in one transaction; the same checkpoint twice changes nothing.
+
+        Raises:
+            StaleEpoch: the stream is in a newer epoch, or gone.
+        """
+        ...
+
+    def deliver(self, late: Checkpoint) -> None:
+        """Write what is wanted of a checkpoint that waited on a disk; see `analytics.storage.lateness.verdict`.
+
+        Whoever finds it may hand it in, in the order in which it was cut.
+
+        Raises:
+            StaleEpoch: nothing of it is wanted.
         """
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,22 +14,24 @@ import alembic.command
 import alembic.config
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
 
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
-from analytics.errors import StaleEpoch, StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable, UnknownStream
 from analytics.minutes import MINUTE_S, MinuteRow
 from analytics.storage import rows as row_format
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
+from analytics.storage.engine import BEGIN, driver_url, open_engine, reason_of
+from analytics.storage.lateness import Standing, Verdict, verdict
 
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 10.0
-BEGIN = "footfall_begin"
-"""Name of the execution option that says how a transaction of SQLite begins."""
+SWEEP_S = 6 * 3600
+"""Minutes that a transaction removes at once, seconds."""
+LEASE = "registry"
 
 
 class DatabaseStore:
@@ -45,10 +46,11 @@ class DatabaseStore:
     def __init__(
         self, url: str, *, lock_wait_s: float = LOCK_WAIT_S, wall_clock: Callable[[], float] = time.time
     ) -> None:
-        self._url = _driver_url(url)
+        self._url = driver_url(url)
         self._wall_clock = wall_clock
         self._sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = _sqlite_engine(self._url, lock_wait_s) if self._sqlite else _engine(self._url, lock_wait_s)
+        self._engine = open_engine(self._url, lock_wait_s)
+        self._term: int | None = None
         self._insert = sqlite.insert if self._sqlite else postgresql.insert
         # Readers see one moment, although they ask several times; in SQLite they hold up no writer.
         self._reading = {BEGIN: "DEFERRED"} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
@@ -85,13 +87,15 @@ class DatabaseStore:
                 with connection.begin():
                     yield connection
         except sa.exc.OperationalError as error:
-            raise StoreUnavailable(f"the database does not work: {_reason(error)}") from error
+            raise StoreUnavailable(f"the database does not work: {reason_of(error)}") from error
         except (sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
-            raise StoreUnavailable(f"the database is away: {_reason(error)}") from error
+            raise StoreUnavailable(f"the database is away: {reason_of(error)}") from error
         except sa.exc.DatabaseError as error:
             if "not a database" in str(error) or "malformed" in str(error):
-                raise StoreUnavailable(f"the database file is damaged: {_reason(error)}") from error
-            raise StoreError(f"the database refuses: {_reason(error)}") from error
+                raise StoreUnavailable(f"the database file is damaged: {reason_of(error)}") from error
+            raise StoreError(f"the database refuses: {reason_of(error)}") from error
+        except OverflowError as error:  # SQLite's driver says so by itself
+            raise StoreError(f"the database refuses: {error}") from error
 
     # -- streams
 
@@ -108,6 +112,7 @@ class DatabaseStore:
         }
         with self._transaction() as connection:
             known = connection.execute(sa.select(tables.streams.c.id).where(tables.streams.c.id == record.id)).first()
+            self._fence(connection)
             self._upsert(connection, tables.streams, [values], keep=("created_s",))
             first = {"stream": record.id, "epoch": 0, "owner": None, "active": True}
             statement = self._insert(tables.assignments).values(first)
@@ -125,22 +130,81 @@ class DatabaseStore:
         return [_record(row) for row in found]
 
     def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
+        table = tables.assignments
         with self._transaction() as connection:
+            self._fence(connection)
             removed = connection.execute(sa.delete(tables.streams).where(tables.streams.c.id == stream)).rowcount
             connection.execute(sa.delete(tables.checkpoints).where(tables.checkpoints.c.stream == stream))
-            connection.execute(
-                sa.update(tables.assignments)
-                .where(tables.assignments.c.stream == stream)
-                .values(owner=None, active=False, epoch=tables.assignments.c.epoch + 1)
-            )
+            epoch = table.c.epoch + 1
+            ended: dict[str, Any] = {"owner": None, "active": False, "epoch": epoch}
             if purge:
-                for table in tables.MINUTE_TABLES.values():
-                    connection.execute(sa.delete(table).where(table.c.stream == stream))
+                ended |= {"purged_epoch": epoch, "purging": True}
+            statement = sa.update(table).where(table.c.stream == stream).values(ended).returning(table.c.epoch)
+            last = connection.execute(statement).scalar()
+            if last is not None:
+                # The end is an epoch of its own: what comes later, from before it, is judged like any other.
+                self._begin(connection, stream, last)
         return bool(removed)
+
+    def sweep(self) -> bool:
+        table = tables.assignments
+        with self._transaction() as connection:
+            found = connection.execute(sa.select(table.c.stream, table.c.purged_epoch).where(table.c.purging)).first()
+            if found is None:
+                return False
+            stream, epoch = found
+            swept = [self._sweep(connection, minutes, stream, epoch) for minutes in tables.MINUTE_TABLES.values()]
+            if not any(swept):
+                connection.execute(sa.update(table).where(table.c.stream == stream).values(purging=False))
+        return True
+
+    @staticmethod
+    def _sweep(connection: sa.Connection, table: sa.Table, stream: str, epoch: int) -> bool:
+        """Remove the oldest purged minutes of one table; False if there are none."""
+        purged = (table.c.stream == stream, table.c.epoch <= epoch)
+        first = connection.execute(sa.select(sa.func.min(table.c.minute)).where(*purged)).scalar()
+        if first is None:
+            return False
+        connection.execute(sa.delete(table).where(*purged, table.c.minute < first + SWEEP_S))
+        return True
+
+    # -- who leads
+
+    def lead(self) -> None:
+        table = tables.leases
+        first = {"name": LEASE, "term": 1, "renewals": 0}
+        statement = self._insert(table).values(first)
+        taken = statement.on_conflict_do_update(
+            index_elements=["name"], set_={"term": table.c.term + 1, "renewals": table.c.renewals + 1}
+        )
+        with self._transaction() as connection:
+            self._term = int(connection.execute(taken.returning(table.c.term)).scalar_one())
+
+    def renew(self) -> None:
+        with self._transaction() as connection:
+            self._fence(connection)
+
+    def leader(self) -> tuple[int, int]:
+        table = tables.leases
+        with self._transaction(reading=True) as connection:
+            found = connection.execute(sa.select(table.c.term, table.c.renewals).where(table.c.name == LEASE)).first()
+        return (0, 0) if found is None else (int(found[0]), int(found[1]))
+
+    def _fence(self, connection: sa.Connection) -> None:
+        """Hold the lease until the end of the transaction, so that nobody else can begin to lead within it."""
+        if self._term is None:
+            return
+        table = tables.leases
+        mine = sa.update(table).where(table.c.name == LEASE, table.c.term == self._term)
+        if not connection.execute(mine.values(renewals=table.c.renewals + 1)).rowcount:
+            raise LeaseLost("another registry has taken over")
+
+    # -- assignments
 
     def assign(self, stream: str, owner: str | None) -> int:
         table = tables.assignments
         with self._transaction() as connection:
+            self._fence(connection)
             statement = sa.update(table).where(table.c.stream == stream, table.c.active)
             if owner is None:
                 statement = statement.values(owner=None)
@@ -151,43 +215,87 @@ class DatabaseStore:
             raise UnknownStream(f"there is no stream {stream!r}")
         return int(epoch)
 
+    def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
+        table = tables.assignments
+        nobody = (table.c.stream == stream, table.c.active, table.c.epoch == epoch, table.c.owner.is_(None))
+        with self._transaction() as connection:
+            self._fence(connection)
+            return bool(connection.execute(sa.update(table).where(*nobody).values(owner=owner)).rowcount)
+
     # -- minutes and checkpoints
 
-    def checkpoint(self, checkpoint: Checkpoint, *, writer_epoch: int | None = None) -> None:
-        table = tables.assignments
-        epoch = checkpoint.epoch if writer_epoch is None else max(writer_epoch, checkpoint.epoch)
+    def begin(self, stream: str, epoch: int) -> Checkpoint | None:
         with self._transaction() as connection:
-            # Locks the row, so that no newer epoch can begin between the question and the answer.
-            held = connection.execute(
-                sa.update(table)
-                .where(table.c.stream == checkpoint.stream, table.c.active, table.c.epoch == epoch)
-                .values(active=True)
-            ).rowcount
-            written = connection.execute(
-                sa.select(tables.checkpoints.c.epoch).where(tables.checkpoints.c.stream == checkpoint.stream)
-            ).scalar()
-            if not held or (written is not None and written > checkpoint.epoch):
-                raise StaleEpoch(f"epoch {checkpoint.epoch} of stream {checkpoint.stream!r} is over")
-            for row in checkpoint.rows:
-                for analytic, values in row_format.table_rows(row):
-                    self._upsert(connection, tables.MINUTE_TABLES[analytic], values)
-            state = {
-                "stream": checkpoint.stream,
-                "epoch": checkpoint.epoch,
-                "time_s": checkpoint.time_s,
-                "state": json.dumps(checkpoint.state),
-                "resume": None if checkpoint.resume is None else json.dumps(checkpoint.resume),
-            }
-            self._upsert(connection, tables.checkpoints, [state])
+            self._hold(connection, stream, epoch)
+            self._begin(connection, stream, epoch)
+            return _checkpoint(connection, stream)
+
+    def _begin(self, connection: sa.Connection, stream: str, epoch: int) -> None:
+        begun = {"stream": stream, "epoch": epoch, "begun_s": self._wall_clock()}
+        connection.execute(self._insert(tables.epochs).values(begun).on_conflict_do_nothing())
+
+    @staticmethod
+    def _hold(connection: sa.Connection, stream: str, epoch: int) -> None:
+        """Lock a stream, so that no newer epoch can begin before the end of the transaction.
+
+        Raises:
+            StaleEpoch: ``epoch`` is not the newest, or the stream is gone.
+        """
+        table = tables.assignments
+        mine = sa.update(table).where(table.c.stream == stream, table.c.active, table.c.epoch == epoch)
+        if not connection.execute(mine.values(active=True)).rowcount:
+            raise StaleEpoch(f"epoch {epoch} of stream {stream!r} is over")
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        with self._transaction() as connection:
+            self._hold(connection, checkpoint.stream, checkpoint.epoch)
+            self._write_rows(connection, checkpoint)
+            self._write_state(connection, checkpoint)
+
+    def deliver(self, late: Checkpoint) -> None:
+        with self._transaction() as connection:
+            wanted = verdict(late, self._standing(connection, late))
+            if wanted is Verdict.NOTHING:
+                raise StaleEpoch(f"what epoch {late.epoch} of stream {late.stream!r} left behind comes too late")
+            self._write_rows(connection, late)
+            if wanted is Verdict.WHOLE:
+                self._write_state(connection, late)
+
+    @staticmethod
+    def _standing(connection: sa.Connection, late: Checkpoint) -> Standing:
+        """How things stand with its stream; they stay so until the end of the transaction."""
+        table = tables.assignments
+        found = connection.execute(
+            sa.update(table)
+            .where(table.c.stream == late.stream)
+            .values(active=table.c.active)  # changes nothing, but locks the row
+            .returning(table.c.epoch, table.c.active, table.c.purged_epoch)
+        ).first()
+        if found is None:
+            return Standing(0, False, 0, None)
+        epochs = tables.epochs
+        later = sa.select(epochs.c.begun_s).where(epochs.c.stream == late.stream, epochs.c.epoch > late.epoch)
+        begun_s = connection.execute(later.order_by(epochs.c.epoch).limit(1)).scalar()
+        return Standing(found.epoch, found.active, found.purged_epoch, begun_s)
+
+    def _write_rows(self, connection: sa.Connection, checkpoint: Checkpoint) -> None:
+        for row in checkpoint.rows:
+            for analytic, values in row_format.table_rows(row):
+                self._upsert(connection, tables.MINUTE_TABLES[analytic], values)
+
+    def _write_state(self, connection: sa.Connection, checkpoint: Checkpoint) -> None:
+        state = {
+            "stream": checkpoint.stream,
+            "epoch": checkpoint.epoch,
+            "time_s": checkpoint.time_s,
+            "state": json.dumps(checkpoint.state),
+            "resume": None if checkpoint.resume is None else json.dumps(checkpoint.resume),
+        }
+        self._upsert(connection, tables.checkpoints, [state])
 
     def load_checkpoint(self, stream: str) -> Checkpoint | None:
-        table = tables.checkpoints
         with self._transaction(reading=True) as connection:
-            row = connection.execute(sa.select(table).where(table.c.stream == stream)).mappings().first()
-        if row is None:
-            return None
-        resume = None if row["resume"] is None else json.loads(row["resume"])
-        return Checkpoint(stream, row["epoch"], (), json.loads(row["state"]), resume, row["time_s"])
+            return _checkpoint(connection, stream)
 
     def minutes(
         self, stream: str, start: int, end: int, analytics: Collection[Analytic[Any]] = ANALYTICS
@@ -196,13 +304,13 @@ class DatabaseStore:
         with self._transaction(reading=True) as connection:
             for analytic in analytics:
                 table = tables.MINUTE_TABLES[analytic]
-                query = sa.select(table).where(table.c.stream == stream, table.c.minute >= start, table.c.minute < end)
+                query = sa.select(table).where(*_of(table, stream), table.c.minute >= start, table.c.minute < end)
                 found[analytic] = [dict(row) for row in connection.execute(query).mappings()]
         return row_format.minute_rows(found)
 
     def extent(self, stream: str) -> tuple[int, int]:
         table = tables.MINUTE_TABLES[PEOPLE]  # every minute that was seen is there
-        query = sa.select(sa.func.min(table.c.minute), sa.func.max(table.c.minute)).where(table.c.stream == stream)
+        query = sa.select(sa.func.min(table.c.minute), sa.func.max(table.c.minute)).where(*_of(table, stream))
         with self._transaction(reading=True) as connection:
             first, last = connection.execute(query).one()
         return (0, 0) if first is None else (int(first), int(last) + MINUTE_S)
@@ -227,6 +335,22 @@ class DatabaseStore:
         self._engine.dispose()
 
 
+def _of(table: sa.Table, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """The stream's minutes, but for those that were purged."""
+    assignments = tables.assignments
+    purged = sa.select(assignments.c.purged_epoch).where(assignments.c.stream == stream).scalar_subquery()
+    return table.c.stream == stream, table.c.epoch > sa.func.coalesce(purged, 0)
+
+
+def _checkpoint(connection: sa.Connection, stream: str) -> Checkpoint | None:
+    table = tables.checkpoints
+    row = connection.execute(sa.select(table).where(table.c.stream == stream)).mappings().first()
+    if row is None:
+        return None
+    resume = None if row["resume"] is None else json.loads(row["resume"])
+    return Checkpoint(stream, row["epoch"], (), json.loads(row["state"]), resume, row["time_s"])
+
+
 def _streams() -> sa.Select[Any]:
     return sa.select(tables.streams, tables.assignments.c.epoch, tables.assignments.c.owner).join(
         tables.assignments, tables.assignments.c.stream == tables.streams.c.id
@@ -238,71 +362,3 @@ def _record(row: sa.RowMapping) -> StreamRecord:
     values["definition"] = json.loads(values["definition"])
     values["geometry"] = json.loads(values["geometry"])
     return StreamRecord(**values)
-
-
-def _driver_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise StoreError(
-            "the database URL cannot be read; use sqlite:///PATH or postgresql://USER@HOST/NAME"
-        ) from error
-    if backend == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    if backend == "sqlite":
-        return parsed.set(drivername="sqlite+pysqlite")
-    raise StoreError(f"databases of kind {backend!r} are not supported; use sqlite or postgresql")
-
-
-def _engine(url: URL, lock_wait_s: float) -> sa.Engine:
-    """Of PostgreSQL. A server that is gone without a word is noticed; a lock is not waited for for ever."""
-    limits = {
-        "connect_timeout": 5,
-        "tcp_user_timeout": 10_000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "options": f"{url.query.get('options', '')} -c lock_timeout={round(lock_wait_s * 1000)}",
-    }
-    return sa.create_engine(url, pool_pre_ping=True, pool_size=5, pool_timeout=lock_wait_s, connect_args=limits)
-
-
-def _sqlite_engine(url: URL, lock_wait_s: float) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": lock_wait_s, "check_same_thread": False})
-
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        _write_ahead(connection, lock_wait_s)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        # A transaction that turns from reading to writing can be refused; one that begins as a writer only waits.
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'IMMEDIATE')}")
-
-    return engine
-
-
-def _write_ahead(connection: sqlite3.Connection, wait_s: float) -> None:
-    """Switch a new file to a write-ahead log; it stays so for good.
-
-    The switch needs the file for itself, and SQLite refuses it at once, whatever its time-out, while another process is
-    at the same.
-    """
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-
-
-def _reason(error: sa.exc.DBAPIError | sa.exc.SQLAlchemyError) -> str:
-    origin = getattr(error, "orig", None) or error
-    return str(origin).strip().splitlines()[0] if str(origin).strip() else type(origin).__name__

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from analytics.minutes import minute_of
 from analytics.storage import rows as row_format
 from analytics.storage.base import Checkpoint
 
@@ -19,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatistics:
-    """Since the start: checkpoints written to disk, delivered from it, and lost.
+    """Since the start: checkpoints written to disk, delivered from it, and minutes lost.
 
-    Lost are those that found no room, that were damaged on disk, or that the database does not want any more.
+    Lost are those that had to make room for newer ones, that were damaged on disk, or that the database does not want.
     """
 
     spooled: int
@@ -30,33 +33,48 @@ class SpoolStatistics:
 
 
 class Spool:
-    """One stream's checkpoints that the database has not seen.
+    """One stream's checkpoints that the database has not seen, in the order in which they were cut.
 
     Rows of one minute and epoch replace each other, so only the newest checkpoint of every minute needs to be kept: a
-    file a minute, and the file of the newest minute is rewritten. A day without database is 1,440 small files.
+    file a minute, and the newest file is rewritten. A day without database is 1,440 small files.
+
+    Several processes, or machines that share a disk, may deliver what waits; one writes.
 
     Args:
         folder: of all spools on this machine.
         stream: id.
-        max_bytes: of this stream; what comes after is lost, and counted.
+        max_bytes: of this stream. Of a live camera the oldest minutes make room, and are counted; what can be replayed
+            is refused, since its source can wait.
     """
 
     def __init__(self, folder: Path, stream: str, *, max_bytes: int = 64 << 20) -> None:
+        self._all = folder
         self._folder = folder / quote(stream, safe="")
         self._max_bytes = max_bytes
+        self._sizes: dict[Path, int] | None = None
+        self._open: tuple[Path, int, int] | None = None
+        self._read: dict[Path, int] = {}
         self._spooled = self._delivered = self._lost = 0
+
+    @staticmethod
+    def streams(folder: Path) -> list[str]:
+        """Streams of which something waits in the folder of all spools, whoever left it there."""
+        try:
+            return sorted(unquote(path.name) for path in folder.iterdir() if next(path.glob("*.json"), None))
+        except OSError:
+            return []
 
     @property
     def statistics(self) -> SpoolStatistics:
         return SpoolStatistics(self._spooled, self._delivered, self._lost)
 
     def __len__(self) -> int:
-        return len(self._files())
+        """Files that wait, as far as is known; asks no disk."""
+        return len(self._sizes or ())
 
     def put(self, checkpoint: Checkpoint) -> bool:
         """Keep a checkpoint; False if there is no room for it, or the disk refuses."""
-        newest = max((row.minute for row in checkpoint.rows), default=0)
-        target = self._folder / f"{newest:012d}-{checkpoint.epoch:08d}.json"
+        target = self._target(checkpoint)
         rows = self._rows_of(target) | {str(row.minute): row_format.to_json(row) for row in checkpoint.rows}
         content = json.dumps(
             {
@@ -70,24 +88,43 @@ class Spool:
         )
         temporary = target.with_suffix(".part")
         try:
-            used = sum(path.stat().st_size for path in self._files() if path != target)
-            if used + len(content) > self._max_bytes:
-                raise OSError(f"more than {self._max_bytes} bytes wait for the database")
-            self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._make_room(target, len(content), oldest_may_go=checkpoint.resume is None):
+                return False
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             temporary.write_text(content)
-            temporary.replace(target)
+            with self._locked():
+                temporary.replace(target)
         except OSError as error:
-            self._lost += 1
             with suppress(OSError):
                 temporary.unlink()
-            logger.error("a checkpoint could not be spooled: %s", error, extra={"stream": checkpoint.stream})
+            logger.error("a checkpoint could not be spooled: %s", error.strerror, extra={"stream": checkpoint.stream})
             return False
+        self._known()[target] = len(content)
+        self._open = (target, checkpoint.epoch, minute_of(checkpoint.time_s))
         self._spooled += 1
+        return True
+
+    def _target(self, checkpoint: Checkpoint) -> Path:
+        """The newest file, if it is of the same minute and still there, or the one after it."""
+        known, minute = self._known(), minute_of(checkpoint.time_s)
+        if self._open is not None and self._open[0] in known and self._open[1:] == (checkpoint.epoch, minute):
+            return self._open[0]
+        newest = max((_place(path)[1] for path in known), default=0)
+        return self._folder / f"{newest + 1:012d}-{checkpoint.epoch:08d}.json"
+
+    def _make_room(self, target: Path, size: int, *, oldest_may_go: bool) -> bool:
+        known = self._known()
+        while sum(known.values()) - known.get(target, 0) + size > self._max_bytes:
+            oldest = min(known.keys() - {target}, key=_place, default=None)
+            if oldest is None or not oldest_may_go:
+                return False
+            self._lost += len(self._rows_of(oldest))
+            self._remove(oldest)
         return True
 
     @staticmethod
     def _rows_of(path: Path) -> dict[str, dict[str, Any]]:
-        """The rows of the file that is about to be replaced: minutes that were over by then are in no newer one."""
+        """The rows of a file; of one that is about to be replaced, minutes that were over are in no newer one."""
         try:
             return {str(row["minute"]): row for row in json.loads(path.read_text())["rows"]}
         except (OSError, ValueError, KeyError, TypeError):
@@ -95,9 +132,12 @@ class Spool:
 
     def waiting(self) -> Iterator[tuple[Path, Checkpoint]]:
         """What waits, oldest first; a damaged file is set aside, not retried for ever."""
-        for path in self._files():
+        self._sizes = None  # others may have been at the folder
+        for path in sorted(self._known(), key=_place):
             try:
-                document = json.loads(path.read_text())
+                with path.open() as file:
+                    self._read[path] = os.fstat(file.fileno()).st_ino
+                    document = json.load(file)
                 rows = [row_format.from_json(row) for row in document["rows"]]
                 checkpoint = Checkpoint(
                     document["stream"],
@@ -107,28 +147,65 @@ class Spool:
                     document["resume"],
                     document["time_s"],
                 )
+            except FileNotFoundError:  # somebody else delivered it
+                self._remove(path)
+                continue
             except (OSError, ValueError, KeyError, TypeError):
                 logger.exception("spooled checkpoint %s is damaged", path.name)
-                with suppress(OSError):
-                    path.rename(path.with_suffix(".damaged"))
-                self._lost += 1
+                self.set_aside(path)
                 continue
             yield path, checkpoint
 
     def delivered(self, path: Path) -> None:
         """The database has it."""
-        with suppress(OSError):
-            path.unlink()
+        self._remove(path)
         self._delivered += 1
 
-    def refused(self, path: Path) -> None:
-        """The database will never want it."""
-        with suppress(OSError):
-            path.unlink()
-        self._lost += 1
+    def refused(self, path: Path, checkpoint: Checkpoint) -> None:
+        """The database will never want it; of a live camera nobody else has it."""
+        if checkpoint.resume is None:
+            self._lost += len(checkpoint.rows)
+        self._remove(path)
 
-    def _files(self) -> list[Path]:
-        try:
-            return sorted(self._folder.glob("*.json"))
-        except OSError:
-            return []
+    def set_aside(self, path: Path) -> None:
+        """Neither wanted nor to be thrown away: somebody has to look at it."""
+        self._lost += len(self._rows_of(path)) or 1
+        with suppress(OSError):
+            path.rename(path.with_suffix(".damaged"))
+        self._known().pop(path, None)
+
+    def _remove(self, path: Path) -> None:
+        """Unless it was written anew since it was read: then it waits for the next time."""
+        read = self._read.pop(path, None)
+        with suppress(OSError), self._locked():
+            if read is not None and path.stat().st_ino != read:
+                return
+            path.unlink()
+        self._known().pop(path, None)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time removes or replaces files."""
+        self._all.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._all / ".lock").open("a") as file:
+            with suppress(OSError):  # some network disks know no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _known(self) -> dict[Path, int]:
+        """Files and their sizes, bytes."""
+        if self._sizes is None:
+            self._sizes = {}
+            with suppress(OSError):
+                for path in self._folder.glob("*.json"):
+                    self._sizes[path] = path.stat().st_size
+        return self._sizes
+
+
+def _place(path: Path) -> tuple[int, int]:
+    """Where a file stands in the order of delivery: by epoch, and within one as they were cut."""
+    number, _, epoch = path.stem.partition("-")
+    try:
+        return int(epoch), int(number)
+    except ValueError:
+        return 0, 0

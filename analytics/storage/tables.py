@@ -34,6 +34,24 @@ assignments = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("owner", sa.String(200), nullable=True),
     sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("purged_epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("purging", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+
+epochs = sa.Table(
+    "epochs",
+    metadata,
+    sa.Column("stream", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("begun_s", sa.Double, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("term", sa.Integer, nullable=False),
+    sa.Column("renewals", sa.BigInteger, nullable=False),
 )
 
 checkpoints = sa.Table(

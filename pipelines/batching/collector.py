@@ -11,9 +11,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 BATCH_SIZES = (1, 2, 4, 8, 16)
 COMPLAINT_INTERVAL_S = 5.0
 """Between two log messages about single frames or batches."""
+LONGEST_RETRY_S = 5.0
+ATTEMPTS = 5
+"""After so many, a frame that no detector takes while others go through is given up."""
 
 
 class BatchDetector(Protocol):
@@ -85,23 +89,60 @@ class FrameConsumer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+@dataclass(eq=False, slots=True)
+class _Stream:
+    """A camera at the collector.
+
+    Attributes:
+        order: its frames that were taken and not dealt with, in the order of capture.
+        troubled: one of these is being tried again; until then it gives no others, so their number is bounded.
+        gone: it was removed; what still comes of it is nobody's.
+    """
+
     mailbox: Mailbox
     consumer: FrameConsumer
+    order: deque[_Item] = field(default_factory=deque)
+    troubled: bool = False
+    gone: bool = False
+
+    @property
+    def ready(self) -> int:
+        """Frames that may be taken."""
+        return 0 if self.troubled else len(self.mailbox)
+
+
+@dataclass(eq=False, slots=True)
+class _Item:
+    """A frame on its way.
+
+    Attributes:
+        stream: whose it is.
+        frame: as it was taken; its slot is not valid any more.
+        image: its pixels ``[1, H, W, 3]``, kept once it has to be tried again.
+        attempts: that failed.
+        successes: of the whole collector when it failed first.
+        answer: what was found; None until then.
+        lost: it will never be answered.
+    """
+
+    stream: _Stream
     frame: WaitingFrame
-    place: int
-    """In the batch."""
+    image: ImageBatch | None = None
+    attempts: int = 0
+    successes: int = 0
+    answer: Detections | None = None
+    lost: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Flight:
-    """A batch under way; of ``items`` only those are left that still want an answer."""
+    """A batch under way; ``items`` lie at its beginning, in their order."""
 
     items: list[_Item]
     batch: ImageBatch
-    future: Future[list[Detections]]
     begun_s: float
+    again: bool = False
+    """Whether it is one frame that is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +159,31 @@ def batch_size(ready: int, largest: int) -> int:
     return max((size for size in BATCH_SIZES if size <= min(ready, largest)), default=0)
 
 
-class BatchCollector:
-    """Gathers batches from mailboxes, has them detected, and hands results on in order.
+def retry_pause_s(attempts: int, first_s: float) -> float:
+    """How long to wait after the ``attempts``-th failure of a frame: not at all first, then longer and longer."""
+    if attempts <= 1:
+        return 0.0
+    pause_s: float = min(LONGEST_RETRY_S, first_s * 2.0 ** min(attempts - 2, 16))
+    return pause_s
 
-    Two threads: one gathers and submits, one waits for answers and feeds the consumers. ``start`` and ``stop`` frame
-    its life; cameras come and go at any time.
+
+class BatchCollector:
+    """Gathers batches from mailboxes, has them detected, and hands results on, in order for every camera.
+
+    Batches may be answered in any order, late, or never: a camera waits for its own frames alone. What was in a batch
+    that failed is tried again, one frame at a time; meanwhile its cameras give no others, and all others go on.
+
+    Two threads: one gathers and submits, one takes answers and feeds the consumers. ``start`` and ``stop`` frame its
+    life; cameras come and go at any time.
 
     Args:
         detector: where batches go.
         max_batch: largest batch.
         max_wait_s: how long an idle detector waits for a batch to fill up.
-        retry_s: pause before a batch of frames that may not be skipped is tried again.
+        retry_s: first pause before a frame that has failed twice is tried again.
+        deadline_s: an answer that takes longer is not waited for.
+        stalled_s: a detector that has answered nothing right for so long is not healthy; None if that is for others to
+            judge.
         on_failure: told of every failed batch, with the number of failures in a row; must not block.
     """
 
@@ -139,22 +194,29 @@ class BatchCollector:
         max_batch: int = 8,
         max_wait_s: float = 0.0,
         retry_s: float = 0.5,
+        deadline_s: float = 30.0,
+        stalled_s: float | None = None,
         on_failure: Callable[[int], None] | None = None,
     ) -> None:
         self._detector = detector
         self._max_batch = max_batch
         self._max_wait_s = max_wait_s
         self._retry_s = retry_s
+        self._deadline_s = deadline_s
+        self._stalled_s = stalled_s
         self._on_failure = on_failure
         self._changed = threading.Condition()
-        self._streams: dict[str, tuple[Mailbox, FrameConsumer]] = {}
+        self._streams: dict[str, _Stream] = {}
         self._turn = 0
-        self._flights: deque[_Flight] = deque()
+        self._flights: dict[_Flight, Future[list[Detections]]] = {}
+        self._answered: SimpleQueue[_Flight | None] = SimpleQueue()
+        self._again: list[tuple[float, _Item | None]] = []
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._frames = self._batches = 0
         self._latency_s = 0.0
         self._silent_until_s = 0.0
+        self._failing_since_s: float | None = None
         self.failures = 0
         """Batches that failed in a row."""
 
@@ -163,9 +225,11 @@ class BatchCollector:
         return BatchStatistics(self._frames, self._batches, self._latency_s)
 
     @property
-    def alive(self) -> bool:
-        """Whether both threads run, between `start` and `stop`."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+    def healthy(self) -> bool:
+        """Whether both threads run, between `start` and `stop`, and the detector does what it is for."""
+        since_s = self._failing_since_s
+        stalled = self._stalled_s is not None and since_s is not None and time.monotonic() - since_s > self._stalled_s
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads) and not stalled
 
     def start(self) -> None:
         for run in (self._gather, self._deliver):
@@ -178,6 +242,7 @@ class BatchCollector:
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
+        self._answered.put(None)
         for thread in self._threads:
             thread.join(10.0)
         self._threads.clear()
@@ -188,18 +253,22 @@ class BatchCollector:
         frames = capacity if capacity is not None else 1 if live else self._max_batch
         mailbox = Mailbox(self._detector.input_size, live=live, capacity=frames, arrived=self._changed)
         with self._changed:
-            self._streams[name] = (mailbox, consumer)
+            self._streams[name] = _Stream(mailbox, consumer)
         return mailbox
 
     def remove(self, name: str, timeout_s: float = 10.0) -> bool:
-        """Close a stream's mailbox and wait until its last frame was consumed; False if that took too long."""
+        """Close a stream's mailbox and wait until its last frame was consumed; False if that took too long.
+
+        Afterwards nothing is consumed any more.
+        """
         with self._changed:
             stream = self._streams.get(name)
         if stream is None:
             return True
-        stream[0].close()
-        drained = stream[0].wait_empty(timeout_s)
+        stream.mailbox.close()
+        drained = stream.mailbox.wait_empty(timeout_s)
         with self._changed:
+            stream.gone = True
             if self._streams.get(name) is stream:
                 del self._streams[name]
         return drained
@@ -209,130 +278,184 @@ class BatchCollector:
     def _gather(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stop.is_set() or self._may_submit(), 1.0)
+                self._changed.wait_for(lambda: self._stop.is_set() or self._may_submit(), self._patience_s())
                 if self._stop.is_set():
                     return
-                ready = self._ready()
-                if not ready or not self._may_submit():
+                if not self._may_submit():
                     continue
-                if self._max_wait_s and not self._flights and ready < self._max_batch:
+                due = self._take_due()
+                ready = self._ready()
+                if not due and self._max_wait_s and not self._flights and ready < self._max_batch:
                     self._changed.wait_for(lambda: self._ready() >= self._max_batch, self._max_wait_s)
                 order = self._fair_order()
                 size = batch_size(self._ready(), self._max_batch)
-            self._submit(order, size)
+            if due:
+                self._submit_again(due[0])
+            else:
+                self._submit(order, size)
 
     def _ready(self) -> int:
-        return sum(len(mailbox) for mailbox, _ in self._streams.values())
+        return sum(stream.ready for stream in self._streams.values())
 
     def _may_submit(self) -> bool:
-        return self._ready() > 0 and len(self._flights) < self._detector.in_flight
+        return len(self._flights) < self._detector.in_flight and (self._ready() > 0 or self._is_due())
 
-    def _fair_order(self) -> list[tuple[Mailbox, FrameConsumer]]:
+    def _is_due(self) -> bool:
+        """Whether a frame is to be tried again: one at a time, for what made it fail may do so again."""
+        waiting = any(due_s <= time.monotonic() for due_s, _ in self._again)
+        return waiting and not any(flight.again for flight in self._flights)
+
+    def _patience_s(self) -> float:
+        """Until the next frame is to be tried again, but no longer than a second."""
+        next_s = min((due_s for due_s, _ in self._again), default=float("inf"))
+        return min(1.0, max(next_s - time.monotonic(), 0.01))
+
+    def _take_due(self) -> list[_Item | None]:
+        """What is to be tried again now: nothing, or one."""
+        if not self._is_due():
+            return []
+        first = min(range(len(self._again)), key=lambda index: self._again[index][0])
+        return [self._again.pop(first)[1]]
+
+    def _fair_order(self) -> list[_Stream]:
         """All streams, beginning one further than last time."""
         streams = list(self._streams.values())
         self._turn = (self._turn + 1) % max(len(streams), 1)
         return streams[self._turn :] + streams[: self._turn]
 
-    def _submit(self, order: Sequence[tuple[Mailbox, FrameConsumer]], size: int) -> None:
+    def _submit(self, order: Sequence[_Stream], size: int) -> None:
         batch: ImageBatch = np.empty((size, *self._detector.input_size, 3), np.uint8)
         items: list[_Item] = []
         while len(items) < size:
             before = len(items)
-            for mailbox, consumer in order:
+            for stream in order:
                 if len(items) == size:
                     break
-                frame = mailbox.take_into(batch[len(items)])
+                frame = stream.mailbox.take_into(batch[len(items)]) if stream.ready else None
                 if frame is not None:
-                    items.append(_Item(mailbox, consumer, frame, len(items)))
-            if len(items) == before:  # only this thread takes, so this cannot happen; never spin if it does
+                    items.append(_Item(stream, frame))
+                    stream.order.append(items[-1])
+            if len(items) == before:  # a camera got into trouble since the frames were counted
                 batch[len(items) :] = 0
                 break
         if items:
-            flight = _Flight(items, batch, self._begin(batch), time.monotonic())
-            with self._changed:
-                self._flights.append(flight)
-                self._changed.notify_all()
+            self._fly(_Flight(items, batch, time.monotonic()))
 
-    def _begin(self, batch: ImageBatch) -> Future[list[Detections]]:
+    def _submit_again(self, item: _Item | None) -> None:
+        """One frame, or a black one: the answer tells whether the detector works at all."""
+        image = np.zeros((1, *self._detector.input_size, 3), np.uint8) if item is None else item.image
+        assert image is not None
+        self._fly(_Flight([] if item is None else [item], image, time.monotonic(), again=True))
+
+    def _fly(self, flight: _Flight) -> None:
         try:
-            return self._detector.submit(batch)
+            future = self._detector.submit(flight.batch)
         except Exception as error:  # a refusal is an answer too, and is dealt with where answers are
-            failed: Future[list[Detections]] = Future()
-            failed.set_exception(error)
-            return failed
+            future = Future()
+            future.set_exception(error)
+        with self._changed:
+            self._flights[flight] = future
+        future.add_done_callback(lambda _: self._answered.put(flight))
 
     # -- delivering
 
     def _deliver(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stop.is_set() or bool(self._flights), 1.0)
-                if self._stop.is_set():
-                    return
-                if not self._flights:
-                    continue
-                flight = self._flights[0]
-            self._complete(flight)
-            with self._changed:
-                self._flights.popleft()
-                self._changed.notify_all()
-
-    def _complete(self, flight: _Flight) -> None:
-        """Wait for a flight's results and feed the consumers; frames that may not be skipped are tried again."""
         while not self._stop.is_set():
             try:
-                results = self._answer(flight)
-            except Exception as error:
-                self.failures += 1
-                if self._on_failure is not None:
-                    self._on_failure(self.failures)
-                if self._may_complain():
-                    known = isinstance(error, FootfallError)
-                    logger.warning("the detector failed: %s", error, exc_info=None if known else error)
-                flight.items = self._drop_live(flight.items)
-                if not flight.items:
-                    return
-                self._stop.wait(self._retry_s)
-                # The whole batch again, for its size is one of the fixed ones.
-                flight.future = self._begin(flight.batch)
-                continue
-            if results is None:
-                continue
+                flight = self._answered.get(timeout=min(0.2, self._deadline_s))
+            except Empty:
+                flight = None
+            for landed in (*self._overdue(), *((flight,) if flight is not None else ())):
+                with self._changed:
+                    future = self._flights.pop(landed, None)
+                    self._changed.notify_all()
+                if future is not None:  # else it was given up before its answer came
+                    self._complete(landed, future)
+
+    def _overdue(self) -> list[_Flight]:
+        late_s = time.monotonic() - self._deadline_s
+        with self._changed:
+            return [flight for flight in self._flights if flight.begun_s < late_s]
+
+    def _complete(self, flight: _Flight, future: Future[list[Detections]]) -> None:
+        """Take a flight's answer, and hand on what its cameras may have by now."""
+        try:
+            if not future.done():
+                future.cancel()
+                raise DetectorUnavailable(f"the detector has not answered for {self._deadline_s:.0f} s")
+            results = future.result()
+            if len(results) != len(flight.batch):
+                raise DetectorUnavailable(f"the detector gave {len(results)} answers for {len(flight.batch)} images")
+        except Exception as error:
+            self._failed(flight, error, answered=future.done() and not future.cancelled())
+        else:
             self.failures = 0
+            self._failing_since_s = None
             self._frames += len(flight.items)
             self._batches += 1
             self._latency_s = time.monotonic() - flight.begun_s
-            for item in flight.items:
-                self._feed(item, results[item.place])
+            for item, answer in zip(flight.items, results, strict=False):
+                item.answer = answer
+                item.image = None
+        self._hand_on({item.stream: None for item in flight.items})
+
+    def _failed(self, flight: _Flight, error: Exception, *, answered: bool) -> None:
+        """Try the frames of a failed flight again, or give them up."""
+        self.failures += 1
+        if self._failing_since_s is None:
+            self._failing_since_s = flight.begun_s
+        if self._on_failure is not None:
+            self._on_failure(self.failures)
+        if self._may_complain():
+            known = isinstance(error, FootfallError)
+            logger.warning("the detector failed: %s", error, exc_info=None if known else error)
+        with self._changed:
+            for place, item in enumerate(flight.items):
+                item.attempts += 1
+                if item.attempts == 1:
+                    item.image, item.successes = flight.batch[place : place + 1].copy(), self._batches
+                item.lost = item.stream.gone or self._is_hopeless(item, answered=answered)
+                if not item.lost:
+                    item.stream.troubled = True
+                    pause_s = retry_pause_s(item.attempts, self._retry_s)
+                    self._again.append((time.monotonic() + pause_s, item))
+            self._changed.notify_all()
+
+    def _is_hopeless(self, item: _Item, *, answered: bool) -> bool:
+        """Whether a frame is not worth another attempt: live ones soon, others if all but they go through."""
+        if item.stream.mailbox.live:
+            return not answered or item.attempts > 1
+        if item.attempts < ATTEMPTS:
+            return False
+        if self._batches > item.successes:
+            logger.error("the detector takes anything but one frame, which is given up")
+            return True
+        self._again.append((time.monotonic(), None))  # is it the frame, or the detector?
+        return False
+
+    def _hand_on(self, streams: Iterable[_Stream]) -> None:
+        """Feed the consumers, as far as no earlier frame of the same camera is missing."""
+        for stream in streams:
+            while stream.order and (stream.order[0].lost or stream.order[0].answer is not None):
+                self._feed(stream.order.popleft())
+            with self._changed:
+                stream.troubled = any(item.attempts and not item.lost for item in stream.order)
+                self._changed.notify_all()
+
+    def _feed(self, item: _Item) -> None:
+        mailbox, stream = item.stream.mailbox, item.stream
+        if item.lost or item.answer is None:
+            mailbox.lost(item.frame)
             return
-
-    @staticmethod
-    def _answer(flight: _Flight) -> list[Detections] | None:
-        """What the detector found; None if it has not answered yet, so that nobody waits for it past the end."""
-        if not wait((flight.future,), timeout=0.2).done:
-            return None
-        results = flight.future.result()
-        if len(results) != len(flight.batch):
-            raise DetectorUnavailable(f"the detector gave {len(results)} answers for {len(flight.batch)} images")
-        return results
-
-    @staticmethod
-    def _drop_live(items: Sequence[_Item]) -> list[_Item]:
-        """Give up a failed flight's live frames; returns the others."""
-        for item in items:
-            if item.mailbox.live:
-                item.mailbox.lost(item.frame)
-        return [item for item in items if not item.mailbox.live]
-
-    def _feed(self, item: _Item, detections: Detections) -> None:
-        frame = item.mailbox.arrives(item.frame)
+        frame = mailbox.arrives(item.frame)
         try:
-            item.consumer.consume(frame, frame.letterbox.to_source(detections))
+            if not stream.gone:
+                stream.consumer.consume(frame, frame.letterbox.to_source(item.answer))
         except Exception:  # one stream's bug must not stop the others' results
             if self._may_complain():
                 logger.exception("a frame's results were lost")
         finally:
-            item.mailbox.finished()
+            mailbox.finished()
 
     def _may_complain(self) -> bool:
         """Whether enough time has passed since the last message about a single batch or frame."""

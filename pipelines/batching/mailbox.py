@@ -39,14 +39,17 @@ class Mailbox:
         input_size: (height, width) of the detector's input, pixels.
         live: whether the newest frame wins.
         capacity: frames that may wait.
-        arrived: shared with the collector, notified for every frame.
+        arrived: the collector's, notified for every frame. Whoever waits for room in here waits by itself: a hundred
+            cameras that wait for one another's room would all wake up for every frame.
     """
 
     def __init__(self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition) -> None:
         self.live = live
         self.keep_video_frames = False
         """Whether frames carry their decoded picture; set while somebody wants to look."""
+        self._paused = False
         self._arrived = arrived
+        self._changed = threading.Condition()
         self._capacity = capacity
         self._writer = SlotWriter(input_size)
         # One slot is being written and one copied into a batch while all others wait.
@@ -64,15 +67,26 @@ class Mailbox:
         return self._skipped
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """Frames that may be taken."""
+        return 0 if self._paused else len(self._waiting)
+
+    def pause(self, paused: bool) -> None:
+        """Give no frames for a while: there is nowhere to put what would be made of them, and their sender can wait."""
+        self._paused = paused
+        if not paused:
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._arrived:
+            self._arrived.notify_all()
 
     def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
         """Scale ``video_frame`` into a slot and queue it; called by the camera's thread alone."""
-        with self._arrived:
+        with self._changed:
             while not self._closed and not self.live and len(self._waiting) >= self._capacity:
                 if stop.is_set():
                     return
-                self._arrived.wait(0.1)
+                self._changed.wait(0.1)
             if self._closed:
                 return
             slot = self._free.pop()
@@ -81,7 +95,7 @@ class Mailbox:
         self._queue(WaitingFrame(slot, letterbox, stamp, video_frame if self.keep_video_frames else None))
 
     def _queue(self, frame: WaitingFrame) -> None:
-        with self._arrived:
+        with self._changed:
             if self._closed:
                 self._free.append(frame.slot)
                 return
@@ -93,7 +107,7 @@ class Mailbox:
                 self._gap_skipped = False
             self._waiting.append(frame)
             self._unfinished += 1
-            self._arrived.notify_all()
+        self._tell()
 
     def _drop_oldest(self) -> None:
         dropped = self._waiting.popleft()
@@ -105,15 +119,15 @@ class Mailbox:
 
     def take_into(self, target: Image) -> WaitingFrame | None:
         """Copy the oldest waiting frame into ``target`` (one image of a batch) and free its slot."""
-        with self._arrived:
+        with self._changed:
             if not self._waiting:
                 return None
             frame = self._waiting.popleft()
-        # Copied outside of the lock, which all cameras share; the slot is free for its camera only afterwards.
+        # Copied outside of the lock; the slot is free for its camera only afterwards.
         target[:] = frame.slot
-        with self._arrived:
+        with self._changed:
             self._free.append(frame.slot)
-            self._arrived.notify_all()
+            self._changed.notify_all()
         return frame
 
     def arrives(self, frame: WaitingFrame) -> WaitingFrame:
@@ -125,25 +139,28 @@ class Mailbox:
 
     def finished(self) -> None:
         """A frame that was taken has been dealt with."""
-        with self._arrived:
+        with self._changed:
             self._unfinished -= 1
-            self._arrived.notify_all()
+            self._changed.notify_all()
 
     def lost(self, frame: WaitingFrame) -> None:
         """A frame that was taken will never reach the tracker."""
-        with self._arrived:
+        with self._changed:
             self._gap_lost = self._gap_lost or frame.stamp.gap
             self._skipped += 1
             self._unfinished -= 1
-            self._arrived.notify_all()
+            self._changed.notify_all()
 
     def close(self) -> None:
-        """Take no more frames; those that wait are still delivered."""
-        with self._arrived:
+        """Take no more frames; those that wait are still delivered, unless it is paused."""
+        with self._changed:
             self._closed = True
-            self._arrived.notify_all()
+            while self._paused and self._waiting:
+                self._free.append(self._waiting.popleft().slot)
+                self._unfinished -= 1
+            self._changed.notify_all()
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Block until every accepted frame is dealt with; False if that takes too long."""
-        with self._arrived:
-            return self._arrived.wait_for(lambda: self._unfinished == 0, timeout_s)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._unfinished == 0, timeout_s)

@@ -227,7 +227,7 @@ class StreamReader:
 
     async def check_health(self) -> None:
         """A reader one of whose loops has ended is replaced."""
-        collecting = self._collector is None or self._collector.alive
+        collecting = self._collector is None or self._collector.healthy
         if any(task.done() for task in self._tasks) or not self._checkpoints.is_alive() or not collecting:
             raise RuntimeError("a loop of the reader has ended")
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from analytics.counting.observer import StreamObserver
@@ -20,10 +21,31 @@ from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
 from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState
 from pipelines.tracking.bytetrack import ByteTracker
-from serve.streams.processor import ProcessedFrame, StreamProcessor
+from serve.streams.delivery import deliver
+from serve.streams.processor import Cut, ProcessedFrame, StreamProcessor
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
+MINUTES_IN_MEMORY = 60
+"""Of a live camera, while neither database nor disk takes them."""
+PARTING_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """What keeps rows from being stored: for machines, for people, and for those who share the cause."""
+
+    code: str
+    message: str
+    cause: str = ""
+
+
+class _Kept(Enum):
+    """Where a checkpoint is safe."""
+
+    IN_DATABASE = "database"
+    ON_DISK = "disk"
+    NOWHERE = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +104,10 @@ class StreamWorker:
         self._supervisor: SourceSupervisor | None = None
         self._mailbox: Mailbox | None = None
         self._started_s = time.time()
+        self._beginning = threading.Lock()
         self._checkpointing = threading.Lock()
-        self._store_error: str | None = None
+        self._trouble: _Trouble | None = None
+        self._minutes_lost = 0
         self._mailbox_name = f"{plan.stream}#{plan.epoch}"
 
     def start(self) -> None:
@@ -91,11 +115,12 @@ class StreamWorker:
 
     def _run(self) -> None:
         checkpoint = self._previous()
-        if self._stop.is_set():
-            return
         timeline = Timeline.of(self.plan.analysis_fps)
         position = self._take_up(checkpoint, timeline) if checkpoint is not None else None
-        mailbox = self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
+        with self._beginning:  # a mailbox that is made after `drain` would never be removed
+            if self._stop.is_set():
+                return
+            mailbox = self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
         supervisor = SourceSupervisor(
             self.plan.stream,
             self.plan.make_source,
@@ -108,15 +133,20 @@ class StreamWorker:
         supervisor.run(self._stop)
 
     def _previous(self) -> Checkpoint | None:
-        """The checkpoint of the epoch before, waiting for the database if need be: to begin at zero would lose it."""
+        """What the epoch before left, waiting for the database if need be: to begin at zero would lose it."""
         while not self._stop.is_set():
             try:
-                self._deliver_spooled()
-                self._store_error = None
-                return self._store.load_checkpoint(self.plan.stream)
+                deliver(self._spool, self._store, self.plan.stream)
+                begun = self._store.begin(self.plan.stream, self.plan.epoch)
+            except StaleEpoch as error:
+                self._fence(error)
+                return None
             except StoreError as error:
-                self._store_error = str(error)
+                self._tell(_Trouble("store-unavailable", f"{error}; it begins when the database is back"))
                 self._stop.wait(1.0)
+            else:
+                self._tell(None)
+                return begun
         return None
 
     def _take_up(self, checkpoint: Checkpoint, timeline: Timeline) -> Any:
@@ -153,7 +183,7 @@ class StreamWorker:
         Returns:
             False if the database is away.
         """
-        # The checkpoint thread and `stop` both come here. From the cut to its acknowledgement is one step: of two cuts
+        # The checkpoint thread and `drain` both come here. From the cut to its acknowledgement is one step: of two cuts
         # under way, the older could be written last, and take rows and place back.
         with self._checkpointing:
             cut = self._processor.cut()
@@ -163,60 +193,94 @@ class StreamWorker:
             checkpoint = Checkpoint(
                 self.plan.stream, self.plan.epoch, cut.rows, state, cut.stamp.resume, cut.stamp.time_s
             )
-            reached = self._write(checkpoint, database_away)
-            if reached is None:
-                return not database_away
-            # Only now: a crash between the write and this repeats the rows, which changes nothing; the other way round
-            # it would lose them. The broker hears of the place last: what it knows is only for people to look at.
-            self._processor.acknowledge(cut.rows)
-            if cut.stamp.resume is not None and self._supervisor is not None:
-                self._supervisor.acknowledge(cut.stamp.resume["position"])
-            return reached
+            kept = self._write(checkpoint, database_away)
+            if kept is _Kept.NOWHERE:
+                self._hold_on(cut)
+            elif not self.fenced:
+                self._settle(cut)
+            return not (database_away or kept is _Kept.ON_DISK)
 
-    def _write(self, checkpoint: Checkpoint, database_away: bool) -> bool | None:
-        """To the database (True) or to disk (False); None if it is safe in neither, and still pending."""
+    def _settle(self, cut: Cut) -> None:
+        """What was cut is safe, and may be forgotten."""
+        # Only now: after a crash in between, rows are written twice, which changes nothing; the other way round they
+        # would be lost. The broker hears of the place last: what it knows is only for people to look at.
+        self._processor.acknowledge(cut.rows)
+        if self._mailbox is not None:
+            self._mailbox.pause(False)
+        if cut.stamp.resume is not None and self._supervisor is not None:
+            self._supervisor.acknowledge(cut.stamp.resume["position"])
+
+    def _hold_on(self, cut: Cut) -> None:
+        """There is no safe place for what was cut: who can wait does, and a live camera's oldest minutes go."""
+        if not self.plan.live:
+            if self._mailbox is not None:
+                self._mailbox.pause(True)
+            return
+        over = sorted({row.minute for row in cut.rows})[:-MINUTES_IN_MEMORY]
+        if over:
+            self._minutes_lost += len(over)
+            self._processor.acknowledge([row for row in cut.rows if row.minute <= over[-1]])
+
+    def _write(self, checkpoint: Checkpoint, database_away: bool) -> _Kept:
+        """To the database, or else to disk."""
         try:
             if database_away:
-                raise StoreUnavailable(self._store_error or "the database is away")
+                raise StoreUnavailable(self._trouble.cause if self._trouble else "the database is away")
             # What was spooled comes first: it is older, and its state must not end up over this one's.
-            self._deliver_spooled()
+            deliver(self._spool, self._store, self.plan.stream)
             self._store.checkpoint(checkpoint)
-            self._store_error = None
-            return True
+            self._tell(None)
+            return _Kept.IN_DATABASE
         except StaleEpoch as error:
-            self.fenced = True
-            logger.warning("%s; this reader lets go of it", error, extra={"stream": self.plan.stream})
+            self._fence(error)
+            return _Kept.IN_DATABASE
         except StoreUnavailable as error:
-            if self._store_error is None:
-                logger.error("%s; rows go to disk", error, extra={"stream": self.plan.stream})
-            self._store_error = str(error)
             if self._spool.put(checkpoint):
-                return False
+                self._tell(_Trouble("store-unavailable", f"{error}; rows wait on disk", str(error)))
+                return _Kept.ON_DISK
+            self._tell(_Trouble("store-unavailable", f"{error}; no room on disk, rows wait in memory", str(error)))
         except StoreError as error:
-            self._store_error = str(error)
-            logger.error("%s", error, extra={"stream": self.plan.stream})
-        return None
+            self._tell(_Trouble("store-error", f"{error}; rows wait in memory", str(error)))
+        except Exception as error:  # whatever keeps rows from being written has to be seen, once
+            what = f"rows cannot be written: {type(error).__name__}"
+            self._tell(_Trouble("store-error", f"{what}; they wait in memory", what), error)
+        return _Kept.NOWHERE
 
-    def _deliver_spooled(self) -> None:
-        """Hand the database what it missed, oldest first."""
-        for path, waiting in self._spool.waiting():
-            try:
-                # What an earlier epoch left on this disk may follow, as long as nobody has gone on without it.
-                self._store.checkpoint(waiting, writer_epoch=self.plan.epoch)
-            except StaleEpoch as error:
-                logger.warning("spooled rows are refused: %s", error, extra={"stream": self.plan.stream})
-                self._spool.refused(path)
-            else:
-                self._spool.delivered(path)
+    def _fence(self, error: StaleEpoch) -> None:
+        self.fenced = True
+        logger.warning("%s; this reader lets go of it", error, extra={"stream": self.plan.stream})
 
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Drain in order: source, frames in flight, rows. Idempotent."""
+    def _tell(self, trouble: _Trouble | None, error: Exception | None = None) -> None:
+        """Say what keeps rows from being stored, once for as long as it lasts."""
+        if trouble is not None and trouble != self._trouble:
+            logger.error("%s", trouble.message, exc_info=error, extra={"stream": self.plan.stream})
+        elif trouble is None and self._trouble is not None:
+            logger.info("rows are stored again", extra={"stream": self.plan.stream})
+        self._trouble = trouble
+
+    def drain(self, timeout_s: float = 10.0) -> None:
+        """Take no more frames, wait for those in flight, write the last rows. Idempotent.
+
+        The source's thread ends by itself: one that hangs in a camera that does not answer holds up nobody, since what
+        it still brings is not taken.
+        """
+        with self._beginning:
+            self._stop.set()
         # Each step waits for the one before: rows written while frames are in flight would miss what these count.
-        self._stop.set()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout_s)
         self._collector.remove(self._mailbox_name, timeout_s)
         self.checkpoint()
+        self.join(PARTING_S)  # a camera that answers is let go of before somebody else opens it
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the source's thread; False if it still runs."""
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Drain, and wait for everything. Idempotent."""
+        self.drain(timeout_s)
+        self.join(timeout_s)
 
     def status(self) -> StreamStatus:
         """How the stream is right now."""
@@ -226,8 +290,8 @@ class StreamWorker:
         error, code = source.error, source.error_code
         if error is None and self._collector.failures:
             error, code = "the detector does not answer; frames are lost or wait", "detector-unavailable"
-        elif error is None and self._store_error is not None:
-            error, code = f"{self._store_error}; rows wait on disk", "store-unavailable"
+        elif error is None and self._trouble is not None:
+            error, code = self._trouble.message, self._trouble.code
         return StreamStatus(
             state=source.state,
             since_s=source.since_s,
@@ -244,5 +308,5 @@ class StreamWorker:
             reconnects=source.reconnects,
             skipped=self._mailbox.skipped if self._mailbox else 0,
             spooled=len(self._spool),
-            rows_lost=self._spool.statistics.lost,
+            rows_lost=self._spool.statistics.lost + self._minutes_lost,
         )

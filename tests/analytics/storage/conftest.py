@@ -6,7 +6,7 @@ import itertools
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,16 +102,34 @@ def database(url: str) -> Iterator[DatabaseStore]:
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Every kind of store, empty."""
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    if request.param == "sqlite":
-        made = DatabaseStore(f"sqlite:///{tmp_path / 'footfall.db'}")
-        made.migrate()
-    else:
+def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Connects to an empty store, of every kind."""
+    memory, made = MemoryStore(), []
+    url = f"sqlite:///{tmp_path / 'footfall.db'}"
+    if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        made = DatabaseStore(server.fresh_database(template=request.getfixturevalue("migrated")))
-    yield made
-    made.close()
+        url = server.fresh_database(template=request.getfixturevalue("migrated"))
+
+    def connected() -> Store:
+        if request.param == "memory":
+            return memory.shared()
+        made.append(DatabaseStore(url, wall_clock=lambda: 0.0))
+        if request.param == "sqlite":
+            made[-1].migrate()
+        return made[-1]
+
+    yield connected
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def store(connect: Callable[[], Store]) -> Store:
+    """Every kind of store, empty."""
+    return connect()
+
+
+@pytest.fixture
+def another(connect: Callable[[], Store], store: Store) -> Store:
+    """The same store, as somebody else sees it."""
+    return connect()

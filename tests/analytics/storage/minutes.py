@@ -31,7 +31,8 @@ def row(stream: str = "cam", minute: int = NOON, epoch: int = 1, frames: int = 3
 def checkpoint(
     epoch: int, *rows: MinuteRow, stream: str = "cam", resume: dict[str, Any] | None = None, **state: Any
 ) -> Checkpoint:
-    return Checkpoint(stream, epoch, rows, state, resume, 1_800_000_030.125)
+    time_s = max((row.minute for row in rows), default=NOON) + 30.125
+    return Checkpoint(stream, epoch, rows, state, resume, time_s)
 
 
 def write_many(url: str, stream: str, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from analytics.counting.heatmap import HEAT
 from analytics.counting.lines import LINES
 from analytics.counting.people import PeopleTotals
-from analytics.errors import StaleEpoch, StoreError, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreError, UnknownStream
 from analytics.reports.sections import COUNTED
-from analytics.storage.base import Store, StreamRecord
+from analytics.storage.base import Checkpoint, Store, StreamRecord
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.totals import totals_of
 
@@ -222,7 +223,161 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(store: Store) -> None:
     assert loaded.state == {"n": 1}
 
 
+# -- what was left behind
+
+
+def left_behind(epoch: int, *, live: bool, time_s: float | None = None, frames: int = 360) -> Checkpoint:
+    made = checkpoint(epoch, row(epoch=epoch, frames=frames), resume=None if live else {"position": 1}, late=True)
+    return made if time_s is None else replace(made, time_s=time_s)
+
+
+def test_what_waited_is_taken_whole_while_nobody_has_begun_without_it(store: Store) -> None:
+    register(store)
+    first = store.assign("cam", "reader-1")
+    assert store.begin("cam", first) is None
+    second = store.assign("cam", "reader-2")
+    store.deliver(left_behind(first, live=False))
+    begun = store.begin("cam", second)
+    assert begun is not None
+    assert (begun.epoch, begun.state, begun.resume) == (first, {"late": True}, {"position": 1})
+    assert store.begin("cam", second) == begun  # whoever asks again hears the same
+    assert store.minutes("cam", 0, 2**40) == [row(epoch=first)]
+
+
+def test_what_can_be_replayed_is_refused_once_somebody_counts_it_again(store: Store) -> None:
+    """A zombie that wakes up and spools, on a disk that it shares with its heir."""
+    register(store)
+    first = store.assign("cam", "zombie")
+    store.begin("cam", first)
+    second = store.assign("cam", "heir")
+    store.begin("cam", second)  # and has written nothing so far
+    with pytest.raises(StaleEpoch):
+        store.deliver(left_behind(first, live=False))
+    assert store.minutes("cam", 0, 2**40) == []
+    assert store.load_checkpoint("cam") is None
+
+
+def test_rows_of_a_live_camera_from_before_the_next_epoch_are_taken_and_its_state_is_not(store: Store) -> None:
+    register(store)
+    first = store.assign("cam", "reader-1")
+    store.begin("cam", first)
+    second = store.assign("cam", "reader-2")
+    store.begin("cam", second)
+    store.checkpoint(checkpoint(second, row(epoch=second), n=2))
+    store.deliver(left_behind(first, live=True, time_s=-1.0))  # stores' clocks may stand at zero
+    assert [r.epoch for r in store.minutes("cam", 0, 2**40)] == [first, second]
+    loaded = store.load_checkpoint("cam")
+    assert loaded is not None
+    assert loaded.state == {"n": 2}
+    with pytest.raises(StaleEpoch):  # it watched on beside its heir, so its rows hold what the heir has counted
+        store.deliver(left_behind(first, live=True, time_s=2.0**40, frames=999))
+    assert row(epoch=first) in store.minutes("cam", 0, 2**40)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_nothing_of_a_purged_stream_comes_back(store: Store, live: bool) -> None:
+    register(store)
+    old = store.assign("cam", "reader")
+    store.begin("cam", old)
+    store.delete_stream("cam", purge=True)
+    for _ in range(2):
+        with pytest.raises(StaleEpoch):
+            store.deliver(left_behind(old, live=live, time_s=-1.0))
+        register(store)
+    new = store.assign("cam", "reader")
+    assert store.begin("cam", new) is None
+    assert store.minutes("cam", 0, 2**40) == []
+
+
+def test_the_place_of_a_deleted_stream_does_not_come_back_but_its_history_may(store: Store) -> None:
+    register(store)
+    old = store.assign("cam", "reader")
+    store.begin("cam", old)
+    store.delete_stream("cam")
+    register(store)
+    store.deliver(left_behind(old, live=True, time_s=-1.0))
+    with pytest.raises(StaleEpoch):
+        store.deliver(left_behind(old, live=False))
+    assert store.begin("cam", store.assign("cam", "reader")) is None
+    assert len(store.minutes("cam", 0, 2**40)) == 1
+
+
+def test_an_epoch_that_is_over_cannot_begin(store: Store) -> None:
+    register(store)
+    first = store.assign("cam", "reader-1")
+    store.assign("cam", "reader-2")
+    with pytest.raises(StaleEpoch):
+        store.begin("cam", first)
+    with pytest.raises(StaleEpoch):
+        store.begin("ghost", 1)
+    with pytest.raises(StaleEpoch):
+        store.deliver(left_behind(7, live=True))
+
+
+# -- who leads
+
+
+def test_a_stream_that_nobody_has_is_reclaimed_by_who_works_on_it(store: Store) -> None:
+    register(store)
+    epoch = store.assign("cam", "reader-1")
+    assert store.reclaim("cam", "reader-2", epoch) is False
+    store.assign("cam", None)
+    assert store.reclaim("cam", "reader-1", epoch - 1) is False
+    assert store.reclaim("cam", "reader-1", epoch) is True
+    stored = store.get_stream("cam")
+    assert stored is not None
+    assert (stored.epoch, stored.owner) == (epoch, "reader-1")
+    assert store.reclaim("ghost", "reader-1", 1) is False
+
+
+def test_whoever_led_before_changes_nothing_more(store: Store, another: Store) -> None:
+    register(store)
+    store.lead()
+    epoch = store.assign("cam", "reader-1")
+    another.lead()
+    for change in (
+        lambda: store.assign("cam", "reader-2"),
+        lambda: store.reclaim("cam", "reader-2", epoch),
+        lambda: store.put_stream(StreamRecord("new", {})),
+        lambda: store.delete_stream("cam"),
+        store.renew,
+    ):
+        with pytest.raises(LeaseLost):
+            change()
+    assert [(r.id, r.owner) for r in another.list_streams()] == [("cam", "reader-1")]
+    store.checkpoint(checkpoint(epoch, row(epoch=epoch)))  # rows are fenced by epochs, not by who leads
+    another.renew()
+    assert another.assign("cam", "reader-2") == epoch + 1
+
+
+def test_a_leader_that_is_gone_is_known_by_its_number(store: Store, another: Store) -> None:
+    assert another.leader() == (0, 0)
+    store.lead()
+    seen = another.leader()
+    store.renew()
+    assert another.leader() > seen
+    assert another.leader() == another.leader()
+
+
 # -- removal
+
+
+def test_purged_minutes_are_out_of_sight_at_once_and_are_swept_in_pieces(store: Store) -> None:
+    register(store)
+    epoch = store.assign("cam", "reader")
+    store.checkpoint(checkpoint(epoch, *(row(minute=NOON + 3600 * hour, epoch=epoch) for hour in range(48))))
+    store.delete_stream("cam", purge=True)
+    assert store.minutes("cam", 0, 2**40) == []
+    assert store.extent("cam") == (0, 0)
+    register(store)
+    new = store.assign("cam", "reader")
+    store.checkpoint(checkpoint(new, row(epoch=new)))
+    pieces = 0
+    while store.sweep():
+        pieces += 1
+    assert pieces < 50
+    assert store.minutes("cam", 0, 2**40) == [row(epoch=new)]
+    assert store.sweep() is False
 
 
 def test_a_deleted_stream_forgets_its_state_and_keeps_its_minutes(store: Store) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analytics.counting.people import PEOPLE
-from analytics.storage.base import StreamRecord
+from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.storage.test_database import files_no_larger_than
@@ -49,11 +49,42 @@ def test_what_the_first_version_spooled_is_delivered_too(tmp_path: Path) -> None
     assert list(waiting.rows) == [row()]
 
 
-def test_it_is_delivered_oldest_first(tmp_path: Path) -> None:
+def test_it_is_delivered_in_the_order_in_which_it_was_cut_whatever_the_clock_says(tmp_path: Path) -> None:
+    for number in (7, 2, 11, 0):  # by a new process each
+        Spool(tmp_path, "cam").put(checkpoint(1, row(minute=NOON + 60 * number), n=number))
     spool = Spool(tmp_path, "cam")
-    for number in (7, 2, 11, 0):
-        spool.put(checkpoint(1, row(minute=NOON + 60 * number), n=number))
-    assert [waiting.state["n"] for _, waiting in spool.waiting()] == [0, 2, 7, 11]
+    spool.put(checkpoint(2, row(epoch=2), n=99))
+    assert [waiting.state["n"] for _, waiting in spool.waiting()] == [7, 2, 11, 0, 99]
+
+
+def test_a_checkpoint_without_rows_comes_after_the_rows_that_it_is_ahead_of(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam")
+    spool.put(checkpoint(1, row(), resume={"position": 1}, n=1))
+    spool.put(Checkpoint("cam", 1, (), {"n": 2}, {"position": 2}, NOON + 61.0))
+    spool.put(Checkpoint("cam", 1, (), {"n": 3}, {"position": 3}, NOON + 62.0))
+    waiting = [checkpoint for _, checkpoint in spool.waiting()]
+    assert [w.state["n"] for w in waiting] == [1, 3]
+    assert waiting[-1].resume == {"position": 3}
+
+
+def test_what_is_written_anew_while_it_is_delivered_waits_for_the_next_time(tmp_path: Path) -> None:
+    worker, helper = Spool(tmp_path, "cam"), Spool(tmp_path, "cam")
+    worker.put(checkpoint(1, row(frames=10), n=1))
+    for path, waiting in helper.waiting():
+        assert waiting.state == {"n": 1}
+        worker.put(checkpoint(1, row(frames=20), n=2))
+        helper.delivered(path)
+    assert [waiting.state["n"] for _, waiting in worker.waiting()] == [2]
+
+
+def test_it_tells_of_which_streams_something_waits(tmp_path: Path) -> None:
+    assert Spool.streams(tmp_path / "nowhere") == []
+    for name in ("b/../c", "a"):
+        Spool(tmp_path, name).put(checkpoint(1, row(name), stream=name))
+    emptied = Spool(tmp_path, "gone")
+    emptied.put(checkpoint(1, row("gone"), stream="gone"))
+    emptied.delivered(next(emptied.waiting())[0])
+    assert Spool.streams(tmp_path) == ["a", "b/../c"]
 
 
 def test_the_checkpoints_of_one_minute_share_a_file(tmp_path: Path) -> None:
@@ -79,8 +110,8 @@ def test_streams_and_epochs_do_not_mix(tmp_path: Path) -> None:
     Spool(tmp_path, "b").put(checkpoint(1, row("b"), stream="b"))
     Spool(tmp_path, "a").put(checkpoint(2, row("a", epoch=2), stream="a"))
     assert [(w.stream, w.epoch) for _, w in Spool(tmp_path, "a").waiting()] == [("a", 1), ("a", 2)]
-    assert len(Spool(tmp_path, "b")) == 1
-    assert len(Spool(tmp_path, "c")) == 0
+    assert len(list(Spool(tmp_path, "b").waiting())) == 1
+    assert list(Spool(tmp_path, "c").waiting()) == []
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
@@ -92,9 +123,9 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
 def test_what_was_delivered_is_gone_and_counted(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "cam")
     put_minutes(spool, 4)
-    paths = [path for path, _ in spool.waiting()]
-    spool.delivered(paths[0])
-    spool.refused(paths[1])
+    waiting = list(spool.waiting())
+    spool.delivered(waiting[0][0])
+    spool.refused(*waiting[1])
     spool.delivered(tmp_path / "never there")
     assert len(spool) == 2
     statistics = spool.statistics
@@ -103,22 +134,33 @@ def test_what_was_delivered_is_gone_and_counted(tmp_path: Path) -> None:
 
 def test_it_takes_no_more_than_its_share_of_the_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "cam", max_bytes=20_000)
-    kept = [spool.put(checkpoint(1, row(minute=NOON + 60 * n), n=n)) for n in range(200)]
+    resume = {"position": {"frame": 7}}
+    kept = [spool.put(checkpoint(1, row(minute=NOON + 60 * n), resume=resume, n=n)) for n in range(200)]
     stored = sum(path.stat().st_size for path in (tmp_path / "cam").iterdir())
     assert 10_000 < stored <= 20_000
     assert not kept[-1]
-    assert spool.statistics.lost == kept.count(False)
+    assert spool.statistics.lost == 0  # its source waits
     assert [w.state["n"] for _, w in spool.waiting()] == list(range(kept.count(True)))
     spool.delivered(next(spool.waiting())[0])
-    assert spool.put(checkpoint(1, row(minute=NOON + 60 * 500)))
+    assert spool.put(checkpoint(1, row(minute=NOON + 60 * 500), resume=resume))
+
+
+def test_of_a_live_camera_the_oldest_minutes_make_room_and_are_counted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "cam", max_bytes=20_000)
+    assert all(spool.put(checkpoint(1, row(minute=NOON + 60 * n), n=n)) for n in range(200))
+    assert sum(path.stat().st_size for path in (tmp_path / "cam").iterdir()) <= 20_000
+    left = [w.state["n"] for _, w in spool.waiting()]
+    assert left == list(range(200 - len(left), 200))
+    assert spool.statistics.lost == 200 - len(left)
 
 
 def test_the_newest_minute_can_still_grow_when_it_is_full(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "cam", max_bytes=3_000)
     number = 0
-    while spool.put(checkpoint(1, row(minute=NOON + 60 * number), n=number)):
+    resume = {"position": {"frame": 7}}
+    while spool.put(checkpoint(1, row(minute=NOON + 60 * number), resume=resume, n=number)):
         number += 1
-    assert spool.put(checkpoint(1, row(minute=NOON + 60 * (number - 1), frames=7), n=number - 1))
+    assert spool.put(checkpoint(1, row(minute=NOON + 60 * (number - 1), frames=7), resume=resume, n=number - 1))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"stream": "cam"}', b"\xff\xfe\x00", b'{"rows": [{}]}'])
@@ -147,7 +189,6 @@ def test_a_full_disk_refuses_and_leaves_no_half_file(tmp_path: Path) -> None:
     put_minutes(spool, 1)
     with files_no_larger_than(4096):
         assert spool.put(checkpoint(1, row(minute=NOON + 60), pad="x" * 20_000)) is False
-    assert spool.statistics.lost == 1
     assert [path.suffix for path in (tmp_path / "cam").iterdir()] == [".json"]
     assert spool.put(checkpoint(1, row(minute=NOON + 60)))
 

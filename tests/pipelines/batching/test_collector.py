@@ -155,7 +155,7 @@ def test_live_frames_of_a_failed_batch_are_counted_and_the_next_are_analysed(
     detector.failing = DetectorUnavailable("away")
     send(mailbox, 1)
     wait_until(lambda: mailbox.skipped == 1, 5, "the lost frame")
-    assert collector.failures == 1
+    assert collector.failures == 2  # with the others of its batch, and once more by itself
     detector.failing = None
     send(mailbox, 2)
     wait_until(lambda: consumer.indices == [2], 5, "the next frame")
@@ -197,9 +197,7 @@ def test_recorded_frames_of_a_failed_batch_are_tried_again_in_order(make: Make, 
     assert set(detector.sizes) <= set(BATCH_SIZES)
 
 
-def test_retried_batches_keep_a_fixed_size_when_live_frames_were_dropped_from_them(
-    make: Make, detector: FakeDetector
-) -> None:
+def test_frames_of_a_failed_batch_are_tried_one_by_one(make: Make, detector: FakeDetector) -> None:
     collector, consumer = make(begin=False, max_batch=4), Collected()
     recording = collector.add("file", consumer, live=False)
     cameras = [collector.add(f"cam{n}", Collected(), live=True) for n in range(1)]
@@ -212,8 +210,136 @@ def test_retried_batches_keep_a_fixed_size_when_live_frames_were_dropped_from_th
     assert collector.remove("file")
     assert consumer.indices == [1, 2, 3]
     assert [d.scores[0] for d in consumer.detections] == [1, 2, 3]
-    assert set(detector.sizes) == {4}
+    assert set(detector.sizes[1:]) == {1}
     assert cameras[0].skipped == 1
+
+
+def test_a_detector_that_fails_at_one_batch_size_starves_nobody(make: Make, detector: FakeDetector) -> None:
+    """A backlog that fills every batch, and batches of that size that always fail."""
+    detector.failing_with = lambda batch: len(batch) == 8
+    collector, reader, viewer = make(workers=2), Collected(), Collected()
+    topic = collector.add("topic", reader, live=False)
+    camera = collector.add("cam", viewer, live=True)
+    backlog = threading.Thread(target=send, args=(topic, *range(200)))
+    backlog.start()
+    for value in range(200, 220):
+        send(camera, value)
+        wait_until(lambda expected=value: expected in viewer.indices, 5, "the live frame")
+    backlog.join(10)
+    assert collector.remove("topic")
+    assert 8 in detector.sizes
+    assert reader.indices == list(range(200))
+    assert viewer.indices == list(range(200, 220))
+    assert collector.healthy
+
+
+def test_an_answer_that_never_comes_holds_up_its_own_camera_alone_and_not_for_ever(
+    make: Make, detector: FakeDetector
+) -> None:
+    collector, stuck, fine = make(workers=3, deadline_s=0.3), Collected(), Collected()
+    first, second = collector.add("stuck", stuck, live=True), collector.add("fine", fine, live=True)
+    detector.gated = lambda batch: bool(batch[0, 0, 0, 0] == 1)
+    detector.gate.clear()
+    send(first, 1)
+    wait_until(lambda: len(first) == 0, 5, "the batch that hangs")
+    for value in range(100, 110):
+        send(second, value)
+        wait_until(lambda expected=value: expected in fine.indices, 5, "frames beside it")
+    wait_until(lambda: first.skipped == 1, 5, "the end of the wait")
+    send(first, 2)
+    wait_until(lambda: stuck.indices == [2], 5, "the next frame of the same camera")
+    detector.gate.set()
+    assert collector.remove("stuck")
+    assert stuck.indices == [2]  # the late answer is nobody's
+
+
+def test_recorded_frames_wait_for_an_earlier_one_of_the_same_camera(make: Make, detector: FakeDetector) -> None:
+    collector, consumer = make(workers=3, deadline_s=0.3), Collected()
+    mailbox = collector.add("file", consumer, live=False)
+    detector.gated = lambda batch: bool(batch[0, 0, 0, 0] == 1)
+    detector.gate.clear()
+    send(mailbox, 1)
+    wait_until(lambda: len(mailbox) == 0, 5, "the batch that hangs")
+    send(mailbox, 2)
+    wait_until(lambda: collector.statistics.frames == 1, 5, "the answer to the second")
+    assert consumer.indices == []
+    detector.gate.set()
+    assert collector.remove("file")
+    assert consumer.indices == [1, 2]
+    assert [d.scores[0] for d in consumer.detections] == [1, 2]
+
+
+def test_a_recorded_frame_that_no_detector_takes_is_given_up_and_counted(make: Make, detector: FakeDetector) -> None:
+    detector.failing_with = lambda batch: bool((batch[:, 0, 0, 0] == 5).any())
+    collector, consumer = make(), Collected()
+    mailbox = collector.add("file", consumer, live=False)
+    send(mailbox, *range(4, 12))
+    assert collector.remove("file")
+    assert consumer.indices == [4, *range(6, 12)]
+    assert mailbox.skipped == 1
+
+
+def test_recorded_frames_are_kept_however_long_the_detector_is_down(make: Make, detector: FakeDetector) -> None:
+    collector, consumer = make(), Collected()
+    mailbox = collector.add("file", consumer, live=False)
+    detector.failing = DetectorUnavailable("away")
+    send(mailbox, 1, 2, 3)
+    wait_until(lambda: collector.failures > 12, 10, "many attempts")
+    detector.failing = None
+    assert collector.remove("file")
+    assert consumer.indices == [1, 2, 3]
+
+
+def test_a_detector_that_does_nothing_right_for_long_is_not_healthy(make: Make, detector: FakeDetector) -> None:
+    collector, consumer = make(stalled_s=0.2), Collected()
+    mailbox = collector.add("cam", consumer, live=True)
+    detector.failing = RuntimeError("out of memory")
+    assert collector.healthy
+
+    def unhealthy() -> bool:
+        send(mailbox, 1)
+        return not collector.healthy
+
+    wait_until(unhealthy, 5, "bad health")
+    detector.failing = None
+    send(mailbox, 2)
+    wait_until(lambda: 2 in consumer.indices, 5, "a frame")
+    assert collector.healthy
+
+
+def test_who_waits_for_room_is_not_woken_by_the_frames_of_others(make: Make, detector: FakeDetector) -> None:
+    """Else a hundred senders that wait wake up for every frame, to go to sleep again."""
+    woken: list[str] = []
+
+    class Noted(threading.Condition):
+        def notify_all(self) -> None:
+            woken.append("room")
+            super().notify_all()
+
+    collector, consumer = make(), Collected()
+    blocked, running = collector.add("blocked", Collected(), live=False), collector.add("cam", consumer, live=True)
+    blocked._changed = Noted()
+    for value in range(20):
+        send(running, value)
+        wait_until(lambda expected=value: expected in consumer.indices, 5, "the frame")
+    assert woken == []
+    send(blocked, 1)
+    assert collector.remove("blocked")
+    assert woken
+
+
+def test_a_paused_camera_gives_no_frames_and_can_be_removed(make: Make, detector: FakeDetector) -> None:
+    collector, consumer = make(), Collected()
+    mailbox = collector.add("file", consumer, live=False)
+    mailbox.pause(True)
+    send(mailbox, 1, 2)
+    assert len(mailbox) == 0
+    mailbox.pause(False)
+    wait_until(lambda: consumer.indices == [1, 2], 5, "what waited")
+    mailbox.pause(True)
+    send(mailbox, 3)
+    assert collector.remove("file", timeout_s=5)
+    assert consumer.indices == [1, 2]
 
 
 def test_a_detector_with_too_few_answers_has_failed(make: Make, detector: FakeDetector) -> None:

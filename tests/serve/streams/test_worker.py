@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
 from pipelines.types import Detections, Image
+from serve.streams import worker as worker_module
+from serve.streams.delivery import Leftovers
 from serve.streams.processor import ProcessedFrame
 from serve.streams.worker import StreamWorker, WorkerPlan
 from tests.fakes import SMALL_INPUT, FakeDetector, MemoryStore, ScriptedSource, Step
@@ -279,18 +283,83 @@ def test_rows_wait_on_disk_while_the_database_is_away_and_are_delivered(
     assert total(store) == truth
 
 
-def test_a_full_spool_loses_nothing_while_the_process_lives(make: Make, store: MemoryStore, truth: Totals) -> None:
+def test_a_source_that_can_wait_does_so_while_neither_database_nor_disk_takes_rows(
+    make: Make, store: MemoryStore, truth: Totals
+) -> None:
     steps, (gate,) = paused(script(), 300)
     reader = make(*steps, max_bytes=10).start().until_frames(300)
     store.away = True
     reader.worker.checkpoint()
-    assert reader.worker.status().spooled == 0
+    status = reader.worker.status()
+    assert (status.spooled, status.error_code) == (0, "store-unavailable")
     gate.set()
-    reader.until_frames(FRAMES)
+    mailbox = reader.worker._mailbox
+    assert mailbox is not None
+    reader.until(lambda: len(mailbox._waiting) == mailbox._capacity, "frames that wait")
     reader.worker.checkpoint()
+    assert len(reader.frames) == 300  # memory does not grow
     store.away = False
+    reader.worker.checkpoint()
+    reader.until_frames(FRAMES)
     reader.stop()
     assert total(store) == truth
+    assert reader.worker.status().rows_lost == 0
+
+
+def test_of_a_live_camera_a_bounded_time_is_kept_in_memory_and_the_rest_is_counted(
+    make: Make, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "MINUTES_IN_MEMORY", 3)
+    gate = threading.Event()
+    minutes = [BEGIN_S + number for number in range(600)]
+    reader = make(*minutes, gate.wait, live=True, max_bytes=10)  # type: ignore[arg-type]
+    reader.collector.add = partial(reader.collector.add, capacity=600)  # type: ignore[method-assign]
+    store.away = True
+    reader.start()
+    store.away = False
+    reader.until_frames(600)
+    store.away = True
+    reader.worker.checkpoint()
+    assert reader.worker.status().rows_lost == 7
+    store.away = False
+    reader.worker.checkpoint()
+    assert len(store.minutes("cam", 0, 2**40)) == 3
+    gate.set()
+
+
+def test_whatever_keeps_rows_from_being_stored_is_seen_and_said_once(
+    make: Make, store: MemoryStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording that was played to its end is stopped, and still owes its rows."""
+    monkeypatch.setattr(logging.getLogger("serve"), "propagate", True)
+
+    def overflow(checkpoint: Checkpoint) -> None:
+        raise OverflowError("Python int too large to convert to SQLite INTEGER")
+
+    reader = make().start().until_frames(FRAMES)
+    reader.until(lambda: reader.worker.status().state == "stopped", "the end")
+    store.checkpoint = overflow  # type: ignore[method-assign]
+    with caplog.at_level(logging.ERROR, "serve.streams.worker"):
+        for _ in range(5):
+            reader.worker.checkpoint()
+    assert len(caplog.records) == 1
+    status = reader.worker.status()
+    assert (status.state, status.error_code) == ("stopped", "store-error")
+    assert "OverflowError" in (status.error or "")
+
+
+def test_a_camera_that_hangs_does_not_hold_up_its_drain(make: Make, store: MemoryStore) -> None:
+    hung, connecting = threading.Event(), threading.Event()
+    reader = make(live=True)
+    reader.source.on_connect = lambda: (connecting.set(), hung.wait(30))
+    reader.start()
+    reader.until(connecting.is_set, "a camera that is being opened")
+    reader.worker.drain()
+    assert reader.worker._thread.is_alive()
+    assert reader.worker.join(0) is False
+    hung.set()
+    assert reader.worker.join(5) is True
+    assert reader.frames == []
 
 
 def test_a_worker_waits_for_the_database_rather_than_begin_at_zero(
@@ -372,6 +441,52 @@ def test_a_reader_that_lost_its_stream_writes_nothing_more(make: Make, store: Me
     zombie.worker.checkpoint()
     zombie.stop()
     assert total(store) == before
+
+
+def test_a_zombie_on_the_disk_of_its_heir_changes_no_count(make: Make, store: MemoryStore, truth: Totals) -> None:
+    """It is frozen, its heir begins, it wakes up while the database is away, and spools into the heir's folder."""
+    steps, (gate,) = paused(script(), 100)
+    zombie = make(*steps).start().until_frames(100)
+    zombie.worker.checkpoint()
+    rest, (later,) = paused(script(), 101)
+    heir = make(*rest).start()
+    heir.until(lambda: heir.source.connected, "the heir's beginning")
+    store.away = True
+    gate.set()
+    zombie.until_frames(FRAMES)
+    zombie.worker.checkpoint()
+    assert zombie.worker.status().spooled
+    store.away = False
+    later.set()
+    heir.until_frames(FRAMES - 100)
+    heir.stop()
+    zombie.crash()
+    assert total(store) == truth
+    assert heir.worker.status().rows_lost == 0
+
+
+def test_rows_of_a_live_camera_that_wait_on_another_machine_are_delivered_by_whoever_runs_there(
+    make: Make, store: MemoryStore, tmp_path: Path
+) -> None:
+    gate = threading.Event()
+    first = make(BEGIN_S, BEGIN_S + 1, gate.wait, live=True).start().until_frames(1)  # type: ignore[arg-type]
+    store.away = True
+    first.worker.checkpoint()
+    gate.set()
+    first.crash()
+    store.away = False
+    store._wall_clock = lambda: BEGIN_S + 10
+    moved = store.assign("cam", "reader on another machine")
+    store.begin("cam", moved)
+    store.write("cam", moved, [], n=2)
+    Leftovers(tmp_path / "spool", store, lambda: ["cam"]).deliver()
+    assert store.minutes("cam", 0, 2**40) == []  # its worker will do it
+    Leftovers(tmp_path / "spool", store, list).deliver()
+    assert [row.epoch for row in store.minutes("cam", 0, 2**40)] == [first.epoch]
+    saved = store.load_checkpoint("cam")
+    assert saved is not None
+    assert saved.state == {"n": 2}
+    assert Spool.streams(tmp_path / "spool") == []
 
 
 # -- the rest of a worker's life

@@ -1,0 +1,100 @@
+"""Connections to SQLite and PostgreSQL, with the time-outs and the manners of each."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from analytics.errors import StoreError
+
+BEGIN = "footfall_begin"
+"""Name of the execution option that says how a transaction of SQLite begins."""
+
+
+def open_engine(url: URL, lock_wait_s: float) -> sa.Engine:
+    """Connections to what ``url`` names; none is made before it is needed.
+
+    Args:
+        url: from `driver_url`.
+        lock_wait_s: how long to wait for somebody else's transaction.
+    """
+    sqlite = url.get_backend_name() == "sqlite"
+    return _sqlite_engine(url, lock_wait_s) if sqlite else _postgres_engine(url, lock_wait_s)
+
+
+def driver_url(url: str) -> URL:
+    """A database's URL, with the driver that we use.
+
+    Raises:
+        StoreError: it cannot be read, or is of another kind of database.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StoreError(
+            "the database URL cannot be read; use sqlite:///PATH or postgresql://USER@HOST/NAME"
+        ) from error
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise StoreError(f"databases of kind {backend!r} are not supported; use sqlite or postgresql")
+
+
+def _postgres_engine(url: URL, lock_wait_s: float) -> sa.Engine:
+    """Of PostgreSQL. A server that is gone without a word is noticed; a lock is not waited for for ever."""
+    limits = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": f"{url.query.get('options', '')} -c lock_timeout={round(lock_wait_s * 1000)}",
+    }
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=5, pool_timeout=lock_wait_s, connect_args=limits)
+
+
+def _sqlite_engine(url: URL, lock_wait_s: float) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": lock_wait_s, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        _write_ahead(connection, lock_wait_s)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A transaction that turns from reading to writing can be refused; one that begins as a writer only waits.
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'IMMEDIATE')}")
+
+    return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, wait_s: float) -> None:
+    """Switch a new file to a write-ahead log; it stays so for good.
+
+    The switch needs the file for itself, and SQLite refuses it at once, whatever its time-out, while another process is
+    at the same.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def reason_of(error: sa.exc.DBAPIError | sa.exc.SQLAlchemyError) -> str:
+    """What the driver said, in one line and without the statement."""
+    origin = getattr(error, "orig", None) or error
+    return str(origin).strip().splitlines()[0] if str(origin).strip() else type(origin).__name__
