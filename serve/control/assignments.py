@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from analytics.errors import StoreError
@@ -18,14 +18,33 @@ logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
 RELEASE_TIMEOUT_S = 20.0
 TICK_S = 1.0
+LISTENED_S = 2.0
+"""What a tick counts for at most: when it comes late, nobody was listening, and silence tells nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Reader:
-    """A reader with an open session."""
+    """A reader with an open session.
+
+    Attributes:
+        capacity: weight that it takes.
+        leaving: it hands back what it has, and takes nothing more.
+        silence_s: how long the registry has listened for its next heartbeat.
+        holding: streams that it works on and nobody has, as far as is known; with their epochs.
+        told: what it is to work on, as of the last message.
+        changed: streams to look at for the next message; None for all.
+        missing: streams that it was told of, and did not report in its last heartbeat.
+    """
 
     capacity: float
-    heartbeat_s: float
+    leaving: bool = False
+    silence_s: float = 0.0
+    holding: dict[str, int] = field(default_factory=dict)
+    told: dict[str, Assignment] = field(default_factory=dict)
+    changed: set[str] | None = None
+    missing: set[str] = field(default_factory=set)
+    watched: tuple[str, ...] = ()
+    total_weight: float = -1.0
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -55,104 +74,146 @@ class Assignments:
         self._watched = watched
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
-        self._begun_s: float | None = None
+        self._heard_s = clock()
+        self._settling_s = SETTLING_S
         self._readers: dict[str, _Reader] = {}
-        self._replanning: asyncio.Task[None] | None = None
+        self._total_weight = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def readers(self) -> dict[str, float]:
         """Readers with a session, and the weight they take."""
         return {name: reader.capacity for name, reader in self._readers.items()}
 
-    @property
-    def _settling(self) -> bool:
-        return self._begun_s is None or self._clock() - self._begun_s < SETTLING_S
-
     def begin(self) -> None:
         """Streams are known from now on; for a while, readers may come back with what they hold."""
-        self._begun_s = self._clock()
+        self._settling_s = SETTLING_S
 
-    async def tick(self) -> None:
-        """Once a second: give up frozen readers, and plan.
+    def dismiss(self) -> None:
+        """Somebody else leads: all sessions end, so that readers turn to him."""
+        for reader in self._readers.values():
+            reader.wake.set()
+        self._readers.clear()
 
-        Raises:
-            StoreError: the plan could not be stored; the next tick tries again.
+    def listen(self) -> None:
+        """Once a second: who has been silent for too long is given up.
+
+        Time counts only while somebody listened. After a stall of this process heartbeats are still on their way, and
+        all readers would look dead at once.
         """
-        now = self._clock()
+        now_s = self._clock()
+        listened_s, self._heard_s = min(now_s - self._heard_s, LISTENED_S), now_s
+        self._settling_s = max(0.0, self._settling_s - listened_s)
         for name, reader in list(self._readers.items()):
-            if now - reader.heartbeat_s > self._heartbeat_timeout_s:
+            reader.silence_s += listened_s
+            if reader.silence_s > self._heartbeat_timeout_s:
                 logger.warning("reader %s is silent; its streams move", name)
-                self._readers.pop(name)
+                del self._readers[name]
                 reader.wake.set()
-        await asyncio.to_thread(self._store().check)
-        await self.plan()
 
     async def plan(self) -> None:
-        """Carry out what the planner says; one plan at a time."""
+        """Carry out what the planner says; one plan at a time.
+
+        Raises:
+            StoreError: it could not be stored; the next one tries again.
+        """
         async with self.changing:
+            await self._reclaim()
+            await self._give_up_releases()
             claims = {name: entry.claim() for name, entry in self._entries.items()}
-            await self._carry_out(plan(claims, self.readers, settling=self._settling))
-            self._give_up_releases()
+            leaving = {name for name, reader in self._readers.items() if reader.leaving}
+            # Without any reader there is nobody to give a stream to: it is kept for the one that had it.
+            settling = self._settling_s > 0 or not self._readers
+            await self._carry_out(plan(claims, self.readers, leaving=leaving, settling=settling))
+            total_weight = sum(claim.weight for claim in claims.values() if claim.wanted)
+            if total_weight != self._total_weight:
+                self._total_weight = total_weight
+                self.wake_all()
 
     async def plan_soon(self) -> None:
         """The same, but a database that is away is left to the next tick."""
         with contextlib.suppress(StoreError):
             await self.plan()
 
+    async def _reclaim(self) -> None:
+        """Give readers back what they work on and nobody has."""
+        for name, reader in list(self._readers.items()):
+            for stream, epoch in list(reader.holding.items()):
+                entry = self._entries.get(stream)
+                free = entry is not None and (entry.record.owner, entry.record.epoch) == (None, epoch)
+                if free and await asyncio.to_thread(self._store().reclaim, stream, name, epoch):
+                    assert entry is not None
+                    entry.record = replace(entry.record, owner=name)
+                    self._tell(stream, name)
+                reader.holding.pop(stream, None)
+
     async def _carry_out(self, made: Plan) -> None:
-        touched: set[str] = set()
         for stream in made.orphaned:
             if stream not in made.assign:
                 await self._assign(stream, None)
         for stream, owner in made.assign.items():
             await self._assign(stream, owner)
-            touched.add(owner)
         for stream in made.release:
-            entry = self._entries[stream]
-            entry.release_asked_s = self._clock()
-            touched.add(entry.record.owner or "")
+            self._ask_for_release(self._entries[stream])
         for stream, entry in self._entries.items():
             entry.waiting = stream in made.waiting
-        for name in touched & self._readers.keys():
-            self._readers[name].wake.set()
 
     async def _assign(self, stream: str, owner: str | None) -> None:
         epoch = await asyncio.to_thread(self._store().assign, stream, owner)
         entry = self._entries.get(stream)
         if entry is None:
             return
-        entry.record = replace(entry.record, owner=owner, epoch=epoch)
+        before, entry.record = entry.record.owner, replace(entry.record, owner=owner, epoch=epoch)
         entry.release_asked_s = None
         entry.status = None
         if owner is None:
             entry.free.set()
         else:
             entry.free.clear()
+        self._tell(stream, before, owner)
 
-    def _give_up_releases(self) -> None:
+    def _ask_for_release(self, entry: StreamEntry) -> None:
+        entry.release_asked_s = self._clock()
+        self._tell(entry.record.id, entry.record.owner)
+
+    async def _give_up_releases(self) -> None:
         """A reader that does not let go in time is treated as if it had: the epoch keeps it out."""
         now = self._clock()
-        for entry in self._entries.values():
+        for entry in list(self._entries.values()):
             if entry.release_asked_s is not None and now - entry.release_asked_s > RELEASE_TIMEOUT_S:
                 logger.warning("reader %s does not let go", entry.record.owner, extra={"stream": entry.record.id})
-                entry.record = replace(entry.record, owner=None)
-                entry.release_asked_s = None
+                await self._assign(entry.record.id, None)
+
+    def _tell(self, stream: str, *readers: str | None) -> None:
+        """These readers are to hear how things stand with a stream."""
+        for name in readers:
+            reader = self._readers.get(name) if name is not None else None
+            if reader is not None:
+                if reader.changed is not None:
+                    reader.changed.add(stream)
+                reader.wake.set()
+
+    def changed(self, stream: str, owner: str | None) -> None:
+        """A stream's work is another by now, or it is gone: its owner has to hear of it."""
+        self._tell(stream, owner)
 
     def wake_all(self) -> None:
-        """Something changed that readers should hear of now."""
+        """Something changed that any reader may have to hear of now."""
         for reader in self._readers.values():
             reader.wake.set()
 
     async def release(self, entry: StreamEntry, timeout_s: float) -> None:
         """Ask the owner to drain a stream and wait until it has, or the time is up."""
-        owner = entry.record.owner
-        if owner is None or owner not in self._readers:
-            return
-        entry.free.clear()
-        entry.release_asked_s = self._clock()
-        self._readers[owner].wake.set()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(entry.free.wait(), timeout_s)
+        if entry.record.owner in self._readers:
+            self._ask_for_release(entry)
+            await self.parted(entry, timeout_s)
+
+    async def parted(self, entry: StreamEntry, timeout_s: float) -> None:
+        """Wait until the owner has handed a stream back, or the time is up; not at all for one that is away."""
+        if entry.record.owner in self._readers:
+            entry.free.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(entry.free.wait(), timeout_s)
 
     # -- what readers call, through the registry
 
@@ -160,61 +221,100 @@ class Assignments:
         self, reader: str, capacity: float, held: Mapping[str, int]
     ) -> AsyncGenerator[DesiredState, None]:
         """See `serve.control.registry.Registry.session`."""
-        link = self._readers[reader] = _Reader(capacity, self._clock())
+        if not self._readers:  # the first after nobody: the others may be on their way, too
+            self._settling_s = max(self._settling_s, SETTLING_S if self._anybody_expected(reader) else 0.0)
+        link = self._readers[reader] = _Reader(capacity, holding=dict(held))
         try:
             logger.info("reader %s opens a session, holding %d streams", reader, len(held))
-            # Under the lock: a plan that is being carried out may be giving the same streams to somebody else.
-            async with self.changing:
-                for stream, epoch in held.items():
-                    entry = self._entries.get(stream)
-                    if entry is not None and entry.record.owner is None and entry.record.epoch == epoch:
-                        entry.record = replace(entry.record, owner=reader)
             await self.plan_soon()
-            told: Mapping[str, Assignment] = {}
             # A reader that came back has a new link under its name; the session of its old one ends here.
             while self._readers.get(reader) is link:
                 # Cleared before the state is read: what changes from here on sets it again, and is told next time.
                 link.wake.clear()
-                desired = self._desired_state(reader, told)
-                told = desired.assignments
-                yield desired
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(link.wake.wait(), TICK_S)
+                desired = self._news(reader, link)
+                if desired is not None:
+                    yield desired
+                else:
+                    await link.wake.wait()
         finally:
             if self._readers.get(reader) is link:
                 del self._readers[reader]
                 logger.info("reader %s has gone", reader)
-                self._replanning = asyncio.get_running_loop().create_task(self.plan_soon())
+                self._later(self._bury(reader))
 
-    def _desired_state(self, reader: str, told: Mapping[str, Assignment]) -> DesiredState:
-        mine = {
-            name: entry
-            for name, entry in self._entries.items()
-            if entry.record.owner == reader and entry.release_asked_s is None
-        }
-        assignments = {name: entry.assignment for name, entry in mine.items()}
-        return DesiredState(
-            assignments=assignments,
-            work={name: mine[name].work for name, assigned in assignments.items() if told.get(name) != assigned},
-            watched=tuple(name for name in self._watched() if name in mine),
-            total_weight=sum(e.claim().weight for e in self._entries.values() if e.definition.enabled),
+    def _anybody_expected(self, but: str) -> bool:
+        """Whether a stream has an owner that is not there."""
+        return any(entry.record.owner not in (None, but) for entry in self._entries.values())
+
+    async def _bury(self, reader: str) -> None:
+        """Its session ended, so it is dead: nobody waits for it."""
+        with contextlib.suppress(StoreError):
+            async with self.changing:
+                for stream, entry in list(self._entries.items()):
+                    if entry.record.owner == reader and reader not in self._readers:
+                        await self._assign(stream, None)
+            await self.plan()
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _news(self, reader: str, link: _Reader) -> DesiredState | None:
+        """What a reader has not been told yet; None if there is nothing."""
+        whole, changed = link.changed is None, link.changed or set()
+        names = self._entries.keys() if whole else changed
+        link.changed = set()
+        mine = {}
+        for name in names:
+            entry = self._entries.get(name)
+            if entry is not None and entry.record.owner == reader and entry.release_asked_s is None:
+                mine[name] = entry
+        work = {name: entry.work for name, entry in mine.items() if link.told.get(name) != entry.assignment}
+        dropped = tuple(name for name in changed if name not in mine and name in link.told)
+        watched = tuple(
+            name for name in self._watched() if name in self._entries and self._entries[name].record.owner == reader
         )
+        if not (whole or work or dropped) and (watched, self._total_weight) == (link.watched, link.total_weight):
+            return None
+        link.told |= {name: entry.assignment for name, entry in mine.items()}
+        for name in dropped:
+            del link.told[name]
+        link.watched, link.total_weight = watched, self._total_weight
+        return DesiredState(work, dropped, watched, self._total_weight, whole=whole)
 
-    def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
+    def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
         """See `serve.control.registry.Registry.heartbeat`."""
         link = self._readers.get(heartbeat.reader)
         if link is None:
-            return []
-        link.heartbeat_s = self._clock()
+            return None
+        link.silence_s = 0.0
         lost = []
         for stream, reported in heartbeat.streams.items():
             entry = self._entries.get(stream)
-            # Both must agree: a reader that was given up and came back may name a stream that has moved on since.
-            if entry is None or (entry.record.owner, entry.record.epoch) != (heartbeat.reader, reported.epoch):
-                lost.append(stream)
-            else:
+            owner = (entry.record.owner, entry.record.epoch) if entry is not None else None
+            if entry is not None and owner == (heartbeat.reader, reported.epoch):
                 entry.status, entry.heard_s = reported.status, self._clock()
+            elif owner == (None, reported.epoch):
+                link.holding[stream] = reported.epoch
+            else:  # a reader that was given up and came back may name a stream that has moved on since
+                lost.append(stream)
+        self._remind(heartbeat, link)
         return lost
+
+    def _remind(self, heartbeat: Heartbeat, link: _Reader) -> None:
+        """Tell a reader again of streams that it neither works on nor drains: it may not have been heard itself."""
+        missing = link.told.keys() - heartbeat.streams.keys() - set(heartbeat.draining)
+        for stream in missing & link.missing:
+            del link.told[stream]
+            self._tell(stream, heartbeat.reader)
+        link.missing = missing
+
+    def leave(self, reader: str) -> None:
+        """See `serve.control.registry.Registry.leave`."""
+        link = self._readers.get(reader)
+        if link is not None:
+            link.leaving = True
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         """See `serve.control.registry.Registry.handback`."""

@@ -52,12 +52,17 @@ class StreamEntry:
         return Claim(WEIGHT, self.record.owner, self.definition.enabled, self.release_asked_s is not None)
 
     @property
+    def failed(self) -> bool:
+        """Whether its reader says that it cannot go on."""
+        return self.status is not None and self.status.state is StreamState.FAILED
+
+    @property
     def assignment(self) -> Assignment:
-        return Assignment(self.record.epoch, self.record.geometry_version)
+        return Assignment(self.record.epoch, self.record.definition_version, self.record.geometry_version)
 
     @property
     def work(self) -> Work:
-        return Work(self.definition, self.geometry)
+        return Work(self.assignment, self.definition, self.geometry)
 
     @property
     def etag(self) -> str:

@@ -16,36 +16,41 @@ class Assignment:
 
     Attributes:
         epoch: of the assignment; the store refuses rows of an older one.
+        definition_version: of what there is to do.
         geometry_version: of the lines and zones to count with.
     """
 
     epoch: int
+    definition_version: int
     geometry_version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do for a stream."""
+    """What there is to do for a stream, and in which capacity."""
 
+    assignment: Assignment
     definition: StreamDefinition
     geometry: Geometry
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """Registry to reader: all that the reader is to work on.
+    """Registry to reader: what has changed of all that the reader is to work on.
 
     Attributes:
-        assignments: by stream.
-        work: of those streams that are new to this session or whose assignment has changed.
-        watched: streams whose live frames somebody looks at.
+        work: streams that are new to it, or whose assignment has changed.
+        dropped: streams that are not its own any more.
+        watched: all streams of its own whose live frames somebody looks at.
         total_weight: of all streams that are switched on, whoever has them; what readers scale on.
+        whole: the first of a session: what it does not name is not the reader's.
     """
 
-    assignments: Mapping[str, Assignment]
     work: Mapping[str, Work]
+    dropped: tuple[str, ...]
     watched: tuple[str, ...]
     total_weight: float
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,17 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Reader to registry, every second: a sign of life, with the state of every stream it works on."""
+    """Reader to registry, every second: a sign of life.
+
+    Attributes:
+        reader: its name.
+        streams: that it works on, and how they are.
+        draining: that it is handing back.
+    """
 
     reader: str
     streams: Mapping[str, Reported] = field(default_factory=dict)
+    draining: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

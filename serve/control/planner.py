@@ -40,7 +40,13 @@ class Plan:
     waiting: Collection[str]
 
 
-def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settling: bool = False) -> Plan:
+def plan(
+    claims: Mapping[str, Claim],
+    capacities: Mapping[str, float],
+    *,
+    leaving: Collection[str] = (),
+    settling: bool = False,
+) -> Plan:
     """Assign what has no owner, take from the dead, and even out.
 
     A stream moves only if that makes the share of capacity that the fuller of two readers uses smaller, so plans that
@@ -49,7 +55,8 @@ def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settli
     Args:
         claims: all streams.
         capacities: live readers and the weight they take.
-        settling: the registry has just come back; readers may still be on their way to reclaim what they hold.
+        leaving: of these, those that are handing back what they have: they get nothing, and nothing is taken from them.
+        settling: readers may still be on their way to reclaim what they hold.
     """
     load = dict.fromkeys(capacities, 0.0)
     orphaned: list[str] = []
@@ -76,14 +83,17 @@ def plan(claims: Mapping[str, Claim], capacities: Mapping[str, float], *, settli
         if not claim.wanted:
             continue
         # By the load that it leads to: a stream that was released to even out must not come back.
-        shares = {reader: (load[reader] + claim.weight) / capacities[reader] for reader in load}
+        staying = load.keys() - set(leaving)
+        shares = {reader: (load[reader] + claim.weight) / capacities[reader] for reader in staying}
         target = min(shares, key=lambda reader: (shares[reader], reader), default=None)
         if target is None or shares[target] > 1:
             waiting.append(stream)
             continue
         assign[stream] = target
         load[target] += claim.weight
-    release += _even_out(claims, load, capacities, set(release))
+    # Whoever leaves empties himself; until then, who is fullest is not worth a move.
+    if not leaving:
+        release += _even_out(claims, load, capacities, set(release))
     return Plan(assign, release, orphaned, waiting)
 
 

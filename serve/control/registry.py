@@ -3,7 +3,8 @@
 Readers hold a session with the registry (a streaming call: its end tells of their death at once) and send a heartbeat
 every second (silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an older one,
 so a reader that was given up by mistake does no harm. When the registry itself dies, no stream moves: readers work on,
-come back with what they hold, and reclaim it.
+come back with what they hold, and reclaim it. The newest registry leads: one that is still there is refused by the
+store, sends its readers on, and would lead again only if the newer one fell silent.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
-from analytics.errors import GeometryError, StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import GeometryError, LeaseLost, StoreError, StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.entry import StreamEntry
+from serve.control.leadership import Leadership
 from serve.control.live_hub import LiveHub
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
@@ -65,17 +67,27 @@ class Registry:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loaded = False
         self._store_error: str | None = None
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._leadership = Leadership(clock)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(run()) for run in (self._run, self._listen)]
 
     # -- life
 
     async def _run(self) -> None:
+        """Ask the store, and plan, once a second."""
         while True:
             try:
                 if not self._loaded:
-                    await self._load()
-                await self._assignments.tick()
-                self._store_error = None
+                    await self._take_over()
+                if self._loaded:
+                    store = self._open()
+                    await asyncio.to_thread(store.renew)
+                    await asyncio.to_thread(store.sweep)
+                    await self._assignments.plan()
+                    self._store_error = None
+            except LeaseLost as error:
+                logger.warning("%s; this one stands by", error)
+                self._stand_by(error)
             except StoreError as error:
                 if self._store_error is None:
                     logger.error("%s", error)
@@ -84,10 +96,29 @@ class Registry:
                 logger.exception("the registry's round failed")
             await asyncio.sleep(TICK_S)
 
-    async def _load(self) -> None:
+    async def _listen(self) -> None:
+        """Apart from the store: while that takes its time, heartbeats are heard all the same."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            if self._loaded:
+                self._assignments.listen()
+
+    async def _take_over(self) -> None:
         store = self._open()
         if isinstance(store, DatabaseStore):
             await asyncio.to_thread(store.migrate)
+        if await self._leadership.take(store):
+            await self._load(store)
+
+    def _stand_by(self, error: LeaseLost) -> None:
+        """Somebody newer leads: forget everything, and send the readers to him."""
+        self._store_error = str(error)
+        self._leadership.lost()
+        self._loaded = False
+        self._entries.clear()
+        self._assignments.dismiss()
+
+    async def _load(self, store: Store) -> None:
         for record in await asyncio.to_thread(store.list_streams):
             try:
                 self._entries[record.id] = StreamEntry.of(record)
@@ -119,14 +150,16 @@ class Registry:
 
     async def stop(self) -> None:
         """End the loop and let go of the database; streams run on without. Idempotent."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._assignments.dismiss()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
 
     async def check_health(self) -> None:
         """Called by Serve; a registry whose loop has ended is replaced."""
-        if self._task.done():
+        if any(task.done() for task in self._tasks):
             raise RuntimeError("the registry's loop has ended")
 
     # -- what readers call
@@ -134,7 +167,7 @@ class Registry:
     async def session(
         self, reader: str, capacity: float, held: Mapping[str, int]
     ) -> AsyncGenerator[DesiredState, None]:
-        """Stream a reader's desired state, whenever it changes and once a second.
+        """Stream what changes of a reader's desired state; the first message is the whole.
 
         Args:
             reader: its name, unique for ever.
@@ -147,9 +180,17 @@ class Registry:
             async for desired in session:
                 yield desired
 
-    async def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
-        """Take a reader's sign of life; returns streams that it does not have any more."""
-        return self._assignments.heartbeat(heartbeat)
+    async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
+        """Take a reader's sign of life.
+
+        Returns:
+            Streams that it does not have any more; None if it has no session here, and has to open one.
+        """
+        return self._assignments.heartbeat(heartbeat) if self._loaded else []
+
+    async def leave(self, reader: str) -> None:
+        """A reader begins to hand back all it has, and takes nothing more."""
+        self._assignments.leave(reader)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         """These streams are drained and their last checkpoint is written."""
@@ -193,7 +234,7 @@ class Registry:
     async def put_stream(
         self, stream: str, wanted: StreamDefinition, geometry: Geometry | None, expected: Precondition = ANY
     ) -> tuple[StreamView, bool]:
-        """Register or change a stream; one that is the same runs on undisturbed.
+        """Register or change a stream; one that is the same runs on undisturbed, or begins anew if it had failed.
 
         Args:
             stream: id.
@@ -214,7 +255,9 @@ class Registry:
             expected.check(entry.etag if entry is not None else None)
             definition = self._accepted(wanted, entry)
             if entry is not None:
-                await self._change(store, entry, definition, geometry)
+                if not await self._change(store, entry, definition, geometry) and entry.failed:
+                    await self._assignments.release(entry, RELEASE_WAIT_S)  # whoever asks again wants another try
+                    await self._assignments.plan_soon()
             else:
                 entry = await self._register(store, stream, definition, geometry or Geometry())
                 await self._assignments.plan_soon()
@@ -258,8 +301,8 @@ class Registry:
 
     async def _change(
         self, store: Store, entry: StreamEntry, definition: StreamDefinition, geometry: Geometry | None
-    ) -> None:
-        """Persist and apply a change; release the stream if its work changes, so that it begins anew."""
+    ) -> bool:
+        """Persist and apply a change, and tell the stream's reader; False if there is none."""
         record = entry.record
         if definition != entry.definition:
             version = record.definition_version + 1
@@ -268,17 +311,18 @@ class Registry:
             version = record.geometry_version + 1
             record = replace(record, geometry=geometry.to_json(), geometry_version=version)
         if record is entry.record:
-            return
+            return False
         await asyncio.to_thread(store.put_stream, record)
         restart = entry.definition.work_differs(definition)
         entry.definition = definition
         entry.geometry = geometry if geometry is not None else entry.geometry
         # Owner and epoch may have changed while the database was asked: they are the plan's, not this edit's.
         entry.record = replace(record, epoch=entry.record.epoch, owner=entry.record.owner)
-        if restart:
-            await self._assignments.release(entry, RELEASE_WAIT_S)
-        self._assignments.wake_all()
+        self._assignments.changed(record.id, entry.record.owner)
+        if restart:  # its reader sees that it has to begin anew, and hands it back
+            await self._assignments.parted(entry, RELEASE_WAIT_S)
         await self._assignments.plan_soon()
+        return True
 
     async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
         """Drain and forget a stream; its minutes stay unless they are purged.
@@ -301,7 +345,7 @@ class Registry:
                 self._entries.pop(stream, None)
             # After the entry is gone: a frame that still comes finds nobody watching, and nobody can begin to.
             self._live.drop(stream)
-            self._assignments.wake_all()
+            self._assignments.changed(stream, entry.record.owner)
 
     async def put_geometry(
         self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY

@@ -115,9 +115,12 @@ class HandleRegistryLink:
             with suppress(Exception):
                 calls.cancel()
 
-    async def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
-        lost: list[str] = await self._handle.heartbeat.remote(heartbeat)
+    async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
+        lost: list[str] | None = await self._handle.heartbeat.remote(heartbeat)
         return lost
+
+    async def leave(self, reader: str) -> None:
+        await self._handle.leave.remote(reader)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         await self._handle.handback.remote(reader, streams)

@@ -12,18 +12,24 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
+from analytics.errors import StoreError
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector, BatchDetector, ThreadedDetector
 from pipelines.detection.onnx import OnnxDetector
+from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
 from pipelines.sources.base import SourceLimits
+from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
-from serve.control.messages import Assignment, DesiredState, Heartbeat, Reported, Work
+from serve.control.messages import DesiredState, Heartbeat, Reported, Work
 from serve.settings import Settings
+from serve.streams.delivery import Leftovers
 from serve.streams.live import LivePublisher
+from serve.streams.status import StreamStatus
 from serve.streams.worker import StreamWorker, WorkerPlan
 
 logger = logging.getLogger(__name__)
@@ -31,6 +37,11 @@ HEARTBEAT_S = 1.0
 RETRY_S = 0.3
 CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
+LEFTOVERS_S = 30.0
+PARTING_S = 3.0
+DRAINS = 64
+STALLED_S = 60.0
+"""Without a single right answer for so long, a detector in this process is given up, and this process with it."""
 ConnectDetector = Callable[[], Awaitable[BatchDetector]]
 
 
@@ -63,11 +74,20 @@ class StreamReader:
         self._store: Store = store or DatabaseStore(settings.store_url)
         self._collector: BatchCollector | None = None
         self._workers: dict[str, StreamWorker] = {}
-        self._assignments: dict[str, Assignment] = {}
-        self._work: dict[str, Work] = {}
+        self._wanted: dict[str, Work] = {}
+        self._running: dict[str, Work] = {}
+        self._refused: dict[str, Reported] = {}
         self._stopping: dict[str, asyncio.Task[None]] = {}
+        self._parting: list[StreamWorker] = []
+        self._following: asyncio.Task[None] | None = None
+        # Draining waits; many streams at once must not wait for one another, nor keep anybody else's threads.
+        self._drains = ThreadPoolExecutor(DRAINS, thread_name_prefix="drain")
+        self._leftovers = Leftovers(
+            settings.spool_dir, self._store, lambda: self._workers.keys() | self._stopping.keys()
+        )
         self._total_weight = 0.0
         self._closing = False
+        self._in_session = False
         self._publisher = LivePublisher(settings.privacy.blurs)
         self._checkpoints_stop = threading.Event()
         self._checkpoints = threading.Thread(target=self._write_checkpoints, name="checkpoints", daemon=True)
@@ -81,23 +101,41 @@ class StreamReader:
         """Open a session and follow it; open it again whenever it breaks."""
         self._collector = await self._collector_ready()
         while not self._closing:
-            held = {name: worker.plan.epoch for name, worker in self._workers.items()}
-            session = self._registry.session(self._name, self._settings.reader.capacity, held)
+            # A task of its own, so that the session can be given up without giving up this loop.
+            self._following = asyncio.get_running_loop().create_task(self._follow_session())
             try:
-                # Closed in every case: a session that is only forgotten counts as one of ours for ever.
-                async with contextlib.aclosing(session):
-                    async for desired in session:
-                        await self._reconcile(desired)
+                await asyncio.wait({self._following})
             except asyncio.CancelledError:
+                self._following.cancel()
+                await asyncio.gather(self._following, return_exceptions=True)
                 raise
-            except Exception as error:
-                logger.warning("the session with the registry broke: %s", type(error).__name__)
             await asyncio.sleep(RETRY_S)
+
+    async def _follow_session(self) -> None:
+        held = {name: worker.plan.epoch for name, worker in self._workers.items()}
+        session = self._registry.session(self._name, self._settings.reader.capacity, held)
+        try:
+            # Closed in every case: a session that is only forgotten counts as one of ours for ever.
+            async with contextlib.aclosing(session):
+                async for desired in session:
+                    self._in_session = True
+                    self._take(desired)
+                    self._reconcile()
+        except Exception as error:
+            logger.warning("the session with the registry broke: %s", type(error).__name__)
+        finally:
+            self._in_session = False
 
     async def _collector_ready(self) -> BatchCollector:
         detector = await self._make_detector()
         settings = self._settings.detector
-        collector = BatchCollector(detector, max_batch=settings.max_batch, max_wait_s=settings.max_wait_s)
+        collector = BatchCollector(
+            detector,
+            max_batch=settings.max_batch,
+            max_wait_s=settings.max_wait_s,
+            # Detector replicas are replaced by Serve; to replace their callers would help nobody.
+            stalled_s=STALLED_S if self._connect_detector is None else None,
+        )
         collector.start()
         logger.info("reader %s is ready, detector %s", self._name, type(detector).__name__)
         return collector
@@ -116,39 +154,66 @@ class StreamReader:
                 logger.warning("no detector yet: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_S)
 
-    async def _reconcile(self, desired: DesiredState) -> None:
+    def _take(self, desired: DesiredState) -> None:
+        """Remember what is wanted by now."""
+        if desired.whole:
+            self._wanted.clear()
+        self._wanted |= desired.work
+        for name in desired.dropped:
+            self._wanted.pop(name, None)
+        self._total_weight = desired.total_weight
+        self._publisher.watch(desired.watched)
+
+    def _reconcile(self) -> None:
         """Bring the workers to the desired state; nothing here waits for a camera."""
         if self._closing:
             return
-        self._total_weight = desired.total_weight
-        self._work |= desired.work
-        wanted = desired.assignments
-        for name, worker in list(self._workers.items()):
-            if name not in wanted or worker.plan.epoch != wanted[name].epoch:
+        for name in list(self._workers):
+            if self._must_go(name):
                 self._let_go(name)
-        for name, assigned in wanted.items():
+        self._refused = {name: refused for name, refused in self._refused.items() if name in self._wanted}
+        for name, work in self._wanted.items():
             # Its old worker must have written its last row first: the new epoch goes on from that.
-            if name in self._stopping:
+            if name in self._stopping or self._running.get(name) == work:
                 continue
-            running = self._workers.get(name)
-            if running is None:
-                self._take_up(name, assigned)
-            elif self._assignments.get(name) != assigned:
-                running.use_geometry(self._work[name].geometry)
-            self._assignments[name] = assigned
-        self._work = {name: work for name, work in self._work.items() if name in wanted}
-        self._publisher.watch(desired.watched)
+            try:
+                self._bring_about(name, work)
+            except Exception as error:  # one stream that cannot be made must not keep the others from running
+                self._refuse(name, work, error)
         for name, worker in self._workers.items():
             worker.keep_video_frames(name in self._publisher.watched)
 
-    def _take_up(self, name: str, assigned: Assignment) -> None:
+    def _must_go(self, name: str) -> bool:
+        """Whether a stream is not ours any more, or has to begin anew, in an epoch of its own."""
+        wanted, running = self._wanted.get(name), self._running[name]
+        if wanted is None or wanted.assignment.epoch != running.assignment.epoch:
+            return True
+        return running.definition.work_differs(wanted.definition)
+
+    def _bring_about(self, name: str, work: Work) -> None:
+        worker = self._workers.get(name)
+        if worker is None:
+            self._take_up(name, work)
+        elif self._running[name].geometry != work.geometry:
+            worker.use_geometry(work.geometry)
+        self._running[name] = work
+        self._refused.pop(name, None)
+
+    def _refuse(self, name: str, work: Work, error: Exception) -> None:
+        if name not in self._refused or self._refused[name].epoch != work.assignment.epoch:
+            logger.error("the stream cannot be taken up", exc_info=error, extra={"stream": name})
+            reason = str(error) if isinstance(error, FootfallError) else f"internal error: {type(error).__name__}"
+            status = StreamStatus(StreamState.FAILED, time.time(), reason, getattr(error, "code", "error"))
+            self._refused[name] = Reported(work.assignment.epoch, status)
+
+    def _take_up(self, name: str, work: Work) -> None:
         assert self._collector is not None
-        work, reader = self._work[name], self._settings.reader
+        reader = self._settings.reader
         limits = SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s)
         source = work.definition.source
         plan = WorkerPlan(
             stream=name,
-            epoch=assigned.epoch,
+            epoch=work.assignment.epoch,
             make_source=source.opener(name, limits),
             live=source.live,
             geometry=work.geometry,
@@ -159,18 +224,19 @@ class StreamReader:
         worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
         self._workers[name] = worker
         worker.start()
-        logger.info("takes up epoch %d", assigned.epoch, extra={"stream": name})
+        logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
 
     def _let_go(self, name: str) -> None:
         """Drain a stream beside everything else and hand it back."""
         worker = self._workers.pop(name)
-        self._assignments.pop(name, None)
+        self._running.pop(name, None)
         if name not in self._stopping:
             self._stopping[name] = asyncio.get_running_loop().create_task(self._drain(name, worker))
 
     async def _drain(self, name: str, worker: StreamWorker) -> None:
         try:
-            await asyncio.to_thread(worker.stop)
+            await asyncio.get_running_loop().run_in_executor(self._drains, worker.drain)
+            self._parting = [parting for parting in (*self._parting, worker) if not parting.join(0)]
             logger.info("hands back epoch %d", worker.plan.epoch, extra={"stream": name})
             # At the end of the whole service the registry may have gone first.
             wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
@@ -188,16 +254,26 @@ class StreamReader:
             await asyncio.sleep(HEARTBEAT_S)
             reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
             try:
-                told = Heartbeat(self._name, reported)
+                told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping))
                 lost = await asyncio.wait_for(self._registry.heartbeat(told), CALL_TIMEOUT_S)
             except Exception as error:
                 logger.debug("a heartbeat was not heard: %s", type(error).__name__)
+                continue
+            if lost is None:
+                self._open_anew()
                 continue
             fenced = [name for name, worker in self._workers.items() if worker.fenced]
             for name in {*lost, *fenced} & self._workers.keys() & reported.keys():
                 # While the answer was on its way, the stream may have been taken up again in the next epoch.
                 if reported[name].epoch == self._workers[name].plan.epoch:
                     self._let_go(name)
+
+    def _open_anew(self) -> None:
+        """The registry that answers is not the one that we have a session with: another has taken over."""
+        if self._in_session and self._following is not None:
+            logger.warning("the registry does not know this reader; it opens a new session")
+            self._in_session = False
+            self._following.cancel()
 
     async def _publish(self) -> None:
         """Send the newest frame of every watched stream, a few times a second."""
@@ -209,7 +285,7 @@ class StreamReader:
 
     def _write_checkpoints(self) -> None:
         interval_s = self._settings.reader.checkpoint_s
-        due_s = time.monotonic()
+        due_s = leftovers_due_s = time.monotonic()
         while not self._checkpoints_stop.wait(max(0.0, due_s - time.monotonic())):
             due_s = time.monotonic() + interval_s
             away = False
@@ -218,6 +294,10 @@ class StreamReader:
                     away = not worker.checkpoint(database_away=away)
                 except Exception:
                     logger.exception("a checkpoint failed", extra={"stream": worker.plan.stream})
+            if not away and time.monotonic() >= leftovers_due_s:
+                leftovers_due_s = time.monotonic() + LEFTOVERS_S
+                with contextlib.suppress(StoreError):
+                    self._leftovers.deliver()
 
     # -- whoever hosts the reader
 
@@ -236,10 +316,13 @@ class StreamReader:
         if self._closing:
             return
         self._closing = True
+        # Said first: a planner that does not know would give back what is being handed over, to who has least by then.
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._registry.leave(self._name), LAST_CALL_TIMEOUT_S)
         for name in list(self._workers):
             self._let_go(name)
         if self._stopping:
-            await asyncio.wait(list(self._stopping.values()), timeout=15.0)
+            await asyncio.wait(list(self._stopping.values()), timeout=12.0)
         # The session ends last: its end would tell the registry to give away what is still being drained.
         for task in self._tasks:
             task.cancel()
@@ -249,4 +332,12 @@ class StreamReader:
         await asyncio.to_thread(self._checkpoints.join, CALL_TIMEOUT_S)
         if self._collector is not None:
             await asyncio.to_thread(self._collector.stop)
+        await asyncio.to_thread(self._part)
+        self._drains.shutdown(wait=False)
         self._store.close()
+
+    def _part(self) -> None:
+        """Give cameras that still hang a moment, all at once."""
+        deadline = time.monotonic() + PARTING_S
+        for worker in self._parting:
+            worker.join(max(0.0, deadline - time.monotonic()))

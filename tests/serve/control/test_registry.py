@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
-from analytics.errors import StoreUnavailable, UnknownStream
+from analytics.errors import StoreError, StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry, Line
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
@@ -62,22 +63,34 @@ def begin(store: MemoryStore, clock: Clock | None = None) -> Registry:
 class Reader:
     """A reader's end of a session: it follows what it is told."""
 
-    def __init__(self, registry: Registry, name: str, held: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, registry: Registry, name: str, held: dict[str, int] | None = None, capacity: float = 10.0
+    ) -> None:
         self.registry = registry
         self.name = name
+        self.messages = 0
         self.streams: dict[str, Assignment] = {}
         self.work: dict[str, Work] = {}
-        self._session: AsyncGenerator[DesiredState, None] = registry.session(name, 10.0, held or {})
+        self._session: AsyncGenerator[DesiredState, None] = registry.session(name, capacity, held or {})
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
         async for desired in self._session:
-            gone = self.streams.keys() - desired.assignments.keys()
-            released = {name: self.streams[name].epoch for name in gone}
-            self.streams = dict(desired.assignments)
+            self.messages += 1
+            gone = self.streams.keys() - desired.work.keys() if desired.whole else set(desired.dropped)
+            anew = {name for name, work in desired.work.items() if name in self.work and self._differs(name, work)}
+            released = {name: self.streams.pop(name).epoch for name in gone | anew if name in self.streams}
+            self.streams |= {name: work.assignment for name, work in desired.work.items() if name not in anew}
             self.work |= desired.work
             if released:
                 await self.registry.handback(self.name, released)
+
+    def _differs(self, name: str, work: Work) -> bool:
+        return name in self.streams and self.work[name].definition.work_differs(work.definition)
+
+    async def beat(self) -> list[str] | None:
+        reported = {name: Reported(assigned.epoch, RUNNING) for name, assigned in self.streams.items()}
+        return await self.registry.heartbeat(Heartbeat(self.name, reported))
 
     async def die(self) -> None:
         self._task.cancel()
@@ -93,6 +106,16 @@ async def until(condition: Callable[[], object], what: str) -> None:
     raise AssertionError(f"waited in vain for {what}")
 
 
+async def seconds(registry: Registry, clock: Clock, count: int) -> None:
+    """Let time pass, second by second, so that the registry listens to all of it."""
+    for _ in range(count):
+        clock.now_s += 1.0
+        registry._assignments.listen()
+        await registry._assignments.plan_soon()
+        for _ in range(10):  # let everybody else run
+            await asyncio.sleep(0)
+
+
 def test_a_registered_stream_is_given_to_a_reader_with_all_it_needs(store: MemoryStore) -> None:
     async def test() -> None:
         registry = begin(store)
@@ -101,7 +124,7 @@ def test_a_registered_stream_is_given_to_a_reader_with_all_it_needs(store: Memor
         assert new
         assert "hunter2" not in str(view.definition.redacted())
         await until(lambda: "cam" in reader.streams, "the stream")
-        assert reader.streams["cam"] == Assignment(1, 1)
+        assert reader.streams["cam"] == Assignment(1, 1, 1)
         assert reader.work["cam"].definition == CAMERA
         assert reader.work["cam"].geometry == DOOR
         assert (await registry.get_stream("cam")).reader == "reader-1"
@@ -119,7 +142,7 @@ def test_registering_the_same_again_disturbs_nothing(store: MemoryStore) -> None
         _, new = await registry.put_stream("cam", StreamDefinition.model_validate(shown), None)
         assert not new
         await registry._assignments.plan()
-        assert reader.streams["cam"] == Assignment(1, 1)
+        assert reader.streams["cam"] == Assignment(1, 1, 1)
 
     run(test)
 
@@ -131,11 +154,11 @@ def test_another_source_is_taken_up_in_a_new_epoch_and_new_lines_are_not(store: 
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
         await registry.put_geometry("cam", DOOR, 1)
-        await until(lambda: reader.streams.get("cam") == Assignment(1, 2), "the new lines in the same epoch")
+        await until(lambda: reader.streams.get("cam") == Assignment(1, 1, 2), "the new lines in the same epoch")
         with pytest.raises(GeometryConflict, match="version 2"):
             await registry.put_geometry("cam", Geometry(), 1)
         await registry.patch_stream("cam", {"source": {"type": "rtsp", "url": "rtsp://10.0.0.2/live"}}, None)
-        await until(lambda: reader.streams.get("cam") == Assignment(2, 2), "a new epoch")
+        await until(lambda: reader.streams.get("cam") == Assignment(2, 2, 2), "a new epoch")
         assert reader.work["cam"].definition.source.origin == "rtsp rtsp://10.0.0.2/live"
 
     run(test)
@@ -156,12 +179,13 @@ def test_the_streams_of_a_dead_reader_move_at_once_and_of_a_frozen_one_after_its
         assert other.streams["cam"].epoch == 2
 
         third = Reader(registry, "reader-3")
-        clock.now_s += 4.0
-        await registry.heartbeat(Heartbeat("reader-3", {}))
-        clock.now_s += 4.0  # five seconds of silence are too many
+        for _ in range(7):  # five seconds of silence are too many
+            await seconds(registry, clock, 1)
+            await third.beat()
         await until(lambda: "cam" in third.streams, "the stream at the third reader")
         assert third.streams["cam"].epoch == 3
-        assert await registry.heartbeat(Heartbeat(other.name, {"cam": Reported(2, RUNNING)})) in ([], ["cam"])
+        # Should it wake up, it has to open a session, and hears there that the stream has moved on.
+        assert await registry.heartbeat(Heartbeat(other.name, {"cam": Reported(2, RUNNING)})) is None
 
     run(test)
 
@@ -178,12 +202,12 @@ def test_a_new_registry_moves_no_stream_whose_reader_comes_back(store: MemorySto
         heir = begin(store, clock)
         stranger = Reader(heir, "reader-2")
         back = Reader(heir, "reader-1", held={"cam": 1})
-        await until(lambda: back.streams.get("cam") == Assignment(1, 1), "what it had")
+        await until(lambda: back.streams.get("cam") == Assignment(1, 1, 1), "what it had")
         clock.now_s += assignments.SETTLING_S + 1
         await heir.heartbeat(Heartbeat("reader-1", {"cam": Reported(1, RUNNING)}))
         await heir.heartbeat(Heartbeat("reader-2", {}))
         await heir._assignments.plan()
-        assert (back.streams, stranger.streams) == ({"cam": Assignment(1, 1)}, {})
+        assert (back.streams, stranger.streams) == ({"cam": Assignment(1, 1, 1)}, {})
         assert (await heir.get_stream("cam")).status.state is StreamState.RUNNING
 
     run(test)
@@ -334,3 +358,272 @@ def test_a_registry_that_is_stopped_asks_its_database_nothing_more(store: Memory
             await registry.check_health()
 
     run(test)
+
+
+# -- who has lost sight of whom
+
+
+async def two_readers_with_six_streams(registry: Registry) -> tuple[Reader, Reader]:
+    readers = Reader(registry, "reader-1", capacity=10), Reader(registry, "reader-2", capacity=10)
+    for number in range(6):
+        await registry.put_stream(f"cam{number}", CAMERA, None)
+    await until(lambda: len(readers[0].streams) == len(readers[1].streams) == 3, "three streams each")
+    return readers
+
+
+def owners(store: MemoryStore) -> dict[str, tuple[str | None, int]]:
+    return {record.id: (record.owner, record.epoch) for record in store.list_streams()}
+
+
+def test_a_registry_that_stalls_blames_nobody_for_its_own_silence(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        await until(lambda: registry._loaded, "the streams")
+        readers = await two_readers_with_six_streams(registry)
+        for _ in range(8):
+            await seconds(registry, clock, 1)
+            for reader in readers:
+                await reader.beat()
+        before = owners(store)
+        clock.now_s += 60.0  # nothing ran in here for a minute; heartbeats wait at the door
+        registry._assignments.listen()
+        await registry._assignments.plan()
+        await readers[0].beat()
+        await registry._assignments.plan()
+        await readers[1].beat()
+        await seconds(registry, clock, 1)
+        assert owners(store) == before
+        assert registry._assignments.readers.keys() == {"reader-1", "reader-2"}
+
+    run(test)
+
+
+def test_when_all_readers_fell_silent_the_first_one_back_does_not_get_everything(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        await until(lambda: registry._loaded, "the streams")
+        first, second = await two_readers_with_six_streams(registry)
+        before = owners(store)
+        held = [{name: assigned.epoch for name, assigned in reader.streams.items()} for reader in (first, second)]
+        await seconds(registry, clock, 20)  # a network that is cut between all of them and the registry
+        assert registry._assignments.readers == {}
+        assert owners(store) == before
+        back = Reader(registry, "reader-1", held[0])
+        await until(lambda: len(back.streams) == 3, "its own streams")
+        await seconds(registry, clock, 2)
+        await back.beat()
+        late = Reader(registry, "reader-2", held[1])
+        await until(lambda: len(late.streams) == 3, "its own streams")
+        for _ in range(10):
+            await seconds(registry, clock, 1)
+            await back.beat()
+            await late.beat()
+        assert owners(store) == before
+
+    run(test)
+
+
+def test_streams_whose_reader_never_comes_back_are_given_away_once_things_have_settled(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        await until(lambda: registry._loaded, "the streams")
+        first, _ = await two_readers_with_six_streams(registry)
+        held = {name: assigned.epoch for name, assigned in first.streams.items()}
+        await seconds(registry, clock, 20)
+        back = Reader(registry, "reader-1", held)
+        for _ in range(int(assignments.SETTLING_S) + 1):
+            await seconds(registry, clock, 1)
+            await back.beat()
+        await until(lambda: len(back.streams) == 6, "all streams")
+
+    run(test)
+
+
+def test_a_reclaimed_stream_is_stored_so_that_the_next_restart_moves_nothing(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store.shared(), clock)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        store.assign("cam", None)  # given up by mistake, by the registry before
+        heir = begin(store.shared(), clock)
+        await until(lambda: heir._loaded, "the heir")
+        back = Reader(heir, "reader-1", {"cam": 1})
+        await until(lambda: back.streams, "the stream")
+        assert owners(store) == {"cam": ("reader-1", 1)}
+
+    run(test)
+
+
+def test_a_reader_whose_streams_were_given_up_while_the_database_was_away_reclaims_them_by_its_heartbeats(
+    store: MemoryStore,
+) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        entry = registry._entries["cam"]
+        store.assign("cam", None)
+        entry.record = replace(entry.record, owner=None)
+        store.away = True
+        assert await reader.beat() == []  # nobody has it, so it is not lost
+        store.away = False
+        await until(lambda: owners(store) == {"cam": ("reader-1", 1)}, "the owner in the database")
+
+    run(test)
+
+
+def test_the_newest_registry_leads_and_the_old_one_sends_its_readers_on(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when Ray starts a new replica while the old one drains for up to 20 s."""
+    monkeypatch.setattr("serve.control.registry.LOAD_WAIT_S", -1.0)
+
+    async def test() -> None:
+        old_store, new_store = store.shared(), store.shared()
+        old = begin(old_store)
+        await until(lambda: old._loaded, "the old registry")
+        readers = await two_readers_with_six_streams(old)
+        before = owners(store)
+        new = begin(new_store)
+        await until(lambda: new._loaded, "the new registry")
+        await until(lambda: not old._assignments.readers, "the end of the old one's sessions")
+        assert await readers[0].beat() == []  # a heartbeat that still goes to the old one does no harm
+        assert await new.heartbeat(Heartbeat("reader-1", {})) is None  # to the new one: open a session
+        with pytest.raises(StoreError):
+            await old.put_stream("late", CAMERA, None)
+        held = [{name: assigned.epoch for name, assigned in reader.streams.items()} for reader in readers]
+        back = [Reader(new, f"reader-{n + 1}", held[n]) for n in range(2)]
+        await until(lambda: all(len(reader.streams) == 3 for reader in back), "what they had")
+        assert owners(store) == before
+        assert (await old.overview()).loaded is False
+
+    run(test)
+
+
+def test_a_registry_that_was_overtaken_leads_again_once_the_other_is_silent(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.control.registry.LOAD_WAIT_S", -1.0)
+
+    async def test() -> None:
+        clock = Clock()
+        registry, other = begin(store.shared(), clock), store.shared()
+        await until(lambda: registry._loaded, "the streams")
+        await registry.put_stream("cam", CAMERA, None)
+        other.lead()
+        await until(lambda: not registry._loaded, "its standing by")
+        for _ in range(10):
+            clock.now_s += 5.0
+            other.renew()
+            with pytest.raises(StoreUnavailable, match="another registry"):
+                await registry.list_streams()
+        await until(lambda: registry._leadership._rival[0] == other.leader(), "a look at the other")  # type: ignore[index]
+        clock.now_s += 20.0
+        await until(lambda: registry._loaded, "its lead")
+        assert [view.id for view in await registry.list_streams()] == ["cam"]
+
+    run(test)
+
+
+# -- leaving, failing, changing while nobody is there
+
+
+def test_a_reader_that_leaves_gets_nothing_back(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        leaving, staying = await two_readers_with_six_streams(registry)
+        await registry.leave("reader-1")
+        for name, assigned in dict(leaving.streams).items():
+            del leaving.streams[name]
+            await registry.handback("reader-1", {name: assigned.epoch})
+        await until(lambda: len(staying.streams) == 6, "all streams")
+        assert leaving.streams == {}
+        assert {owner for owner, _ in owners(store).values()} == {"reader-2"}
+
+    run(test)
+
+
+def test_a_source_that_was_changed_while_its_reader_was_away_is_begun_anew_when_it_is_back(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        registry._assignments.dismiss()  # the session is broken, the reader works on
+        await registry.patch_stream("cam", {"source": {"type": "rtsp", "url": "rtsp://10.0.0.2/live"}}, None)
+        back = Reader(registry, "reader-1", {"cam": 1})
+        await until(lambda: back.streams, "the stream")
+        assert back.streams["cam"] == Assignment(1, 2, 1)  # its version tells that this is not what it works on
+        assert back.work["cam"].definition.source.origin == "rtsp rtsp://10.0.0.2/live"
+
+    run(test)
+
+
+def test_the_same_definition_again_gives_a_failed_stream_another_try(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        failed = StreamStatus(StreamState.FAILED, 0.0, "no video", "source-unsupported")
+        await registry.heartbeat(Heartbeat("reader-1", {"cam": Reported(1, failed)}))
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams.get("cam") == Assignment(2, 1, 1), "a new epoch")
+
+    run(test)
+
+
+def test_a_stream_that_was_told_and_not_taken_up_is_told_again(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        reader.streams.clear()  # its hand-over was not heard
+        await registry.heartbeat(Heartbeat("reader-1", {}, draining=("cam",)))
+        await registry.heartbeat(Heartbeat("reader-1", {}, draining=("cam",)))
+        assert reader.streams == {}
+        for _ in range(3):
+            await registry.heartbeat(Heartbeat("reader-1", {}))
+        await until(lambda: reader.streams == {"cam": Assignment(1, 1, 1)}, "the stream again")
+
+    run(test)
+
+
+# -- what it costs
+
+
+def test_readers_hear_of_differences_alone(store: MemoryStore) -> None:
+    """A message that names all streams, to every reader and every second, is most of a large registry's work."""
+
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        readers = [Reader(registry, f"reader-{n}", capacity=50) for n in range(4)]
+        for number in range(40):
+            await registry.put_stream(f"cam{number}", CAMERA, None)
+        await until(lambda: sum(len(reader.streams) for reader in readers) == 40, "all streams")
+        await until(lambda: {reader.messages for reader in readers} and _calm(registry), "calm")
+        before = [reader.messages for reader in readers]
+        for _ in range(20):
+            await seconds(registry, clock, 1)
+            for reader in readers:
+                await reader.beat()
+        assert [reader.messages for reader in readers] == before
+        await registry.put_geometry("cam7", DOOR, None)
+        owner = next(reader for reader in readers if "cam7" in reader.streams)
+        await until(lambda: owner.streams["cam7"].geometry_version == 2, "the new lines")
+        assert sum(reader.messages for reader in readers) == sum(before) + 1
+
+    run(test)
+
+
+def _calm(registry: Registry) -> bool:
+    links = registry._assignments._readers.values()
+    return all(not link.wake.is_set() and link.changed == set() for link in links)

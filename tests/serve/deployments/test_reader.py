@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -64,9 +65,13 @@ class Network:
         finally:
             await session.aclose()
 
-    async def heartbeat(self, heartbeat: Heartbeat) -> list[str]:
+    async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
         self._check()
         return await self.registry.heartbeat(heartbeat)
+
+    async def leave(self, reader: str) -> None:
+        self._check()
+        await self.registry.leave(reader)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         self._check()
@@ -102,7 +107,7 @@ class Bench:
     async def close(self) -> None:
         for reader in self.readers:
             await reader.stop()
-        self.registry._task.cancel()
+        await self.registry.stop()
 
 
 async def detector() -> BatchDetector:
@@ -207,7 +212,7 @@ def test_new_lines_are_counted_in_the_same_epoch_and_a_new_source_begins_another
         await until(lambda: _running(bench, "cam"), "the stream to run")
         first = sources["cam"]
         await bench.registry.put_geometry("cam", DOOR, None)
-        await until(lambda: reader._assignments["cam"].geometry_version == 2, "the new lines")
+        await until(lambda: reader._running["cam"].assignment.geometry_version == 2, "the new lines")
         assert reader._workers["cam"].plan.epoch == 1
         assert first.closed == 0
         await bench.registry.patch_stream("cam", {"source": camera("b").source.model_dump()}, None)
@@ -227,7 +232,7 @@ def test_it_works_on_while_the_registry_is_away_and_comes_back_with_what_it_hold
         bench.network.cut = True
         old, bench.registry = bench.registry, Registry(bench.settings, bench.store)
         bench.network.registry = bench.registry
-        old._task.cancel()
+        await old.stop()
         await until(lambda: bench.registry._loaded, "the new registry")
         bench.network.cut = False
         await until(lambda: _running(bench, "cam"), "the stream at the new registry")
@@ -250,6 +255,137 @@ def test_a_reader_that_was_given_up_lets_go(run: Run, sources: dict[str, Scripte
         await until(lambda: reader._workers.get("cam") is not held, "the end of its session")
 
     run(test)
+
+
+def test_a_source_that_was_changed_while_the_session_was_broken_is_begun_anew(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        first = sources["cam"]
+        bench.network.cut = True
+        bench.registry._assignments.dismiss()
+        await until(lambda: not reader._in_session, "the end of the session")
+        await bench.registry.patch_stream("cam", {"source": camera("b").source.model_dump()}, None)
+        bench.network.cut = False
+        await until(lambda: "cam" in reader._workers and reader._workers["cam"].plan.epoch == 2, "the new epoch")
+        await until(lambda: first.closed, "the end of the old source")
+        assert reader._workers["cam"].plan.origin == "rtsp rtsp://192.0.2.1/b"
+
+    run(test)
+
+
+def test_a_reader_that_leaves_gets_none_of_its_streams_back(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    """It has least to do as soon as it has handed over the first."""
+
+    async def test(bench: Bench) -> None:
+        leaving, staying = bench.reader("reader-1"), bench.reader("reader-2")
+        for number in range(6):
+            await bench.registry.put_stream(f"cam{number}", camera(str(number)), None)
+        await until(lambda: len(leaving._workers) == len(staying._workers) == 3, "three streams each")
+        epochs = {record.id: record.epoch for record in bench.store.list_streams()}
+        moving = set(leaving._workers)
+        await leaving.stop()
+        await until(lambda: len(staying._workers) == 6, "all streams at the other")
+        for record in bench.store.list_streams():
+            assert record.epoch == epochs[record.id] + (record.id in moving)
+
+    run(test)
+
+
+def test_a_reader_that_the_registry_does_not_know_opens_a_new_session(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    """Its old session is with a registry that drains, and may go on for long."""
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        del bench.registry._assignments._readers["reader-1"]  # without ending the session
+        await until(lambda: bench.network.sessions >= 2 and reader._in_session, "another session")
+        await until(lambda: "reader-1" in bench.registry._assignments.readers, "the reader")
+        assert reader._workers["cam"].plan.epoch == 1
+
+    run(test)
+    assert sources["cam"].closed == 1
+
+
+def test_a_stream_that_cannot_be_made_fails_alone_and_says_so_once(
+    run: Run,
+    sources: dict[str, ScriptedSource],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("serve"), "propagate", True)
+    opener = RtspDefinition.opener
+
+    def broken(self: RtspDefinition, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        if stream == "bad":
+            raise KeyError("a definition of another version")
+        return opener(self, stream, limits)
+
+    monkeypatch.setattr(RtspDefinition, "opener", broken)
+
+    async def test(bench: Bench) -> None:
+        bench.reader("reader-1")
+        await bench.registry.put_stream("bad", camera("bad"), None)
+        await until(lambda: _in_state(bench, "bad", StreamState.FAILED), "the failure")
+        for name in ("good", "better"):
+            await bench.registry.put_stream(name, camera(name), None)
+            await until(lambda name=name: _running(bench, name), "the stream to run")
+        assert (await bench.registry.get_stream("bad")).status.error == "internal error: KeyError"
+        assert bench.network.sessions == 1
+
+    with caplog.at_level(logging.ERROR, "serve.deployments.reader"):
+        run(test)
+    assert len([record for record in caplog.records if "cannot be taken up" in record.message]) == 1
+
+
+def test_cameras_that_hang_do_not_hold_up_the_drain_of_others(
+    run: Run, sources: dict[str, ScriptedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "PARTING_S", 0.05)
+    monkeypatch.setattr("serve.streams.worker.PARTING_S", 0.05)
+    hung, opener = threading.Event(), RtspDefinition.opener
+    waiting = 0
+
+    def some_hang(self: RtspDefinition, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        make = opener(self, stream, limits)
+
+        def hang() -> None:
+            nonlocal waiting
+            waiting += 1
+            hung.wait(60)
+
+        def made() -> Source:
+            source = make()
+            if stream.startswith("dead"):
+                assert isinstance(source, ScriptedSource)
+                source.on_connect = hang
+            return source
+
+        return made
+
+    monkeypatch.setattr(RtspDefinition, "opener", some_hang)
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        for number in range(18):
+            await bench.registry.put_stream(f"dead{number:02}", camera("x"), None)
+        for number in range(4):
+            await bench.registry.put_stream(f"live{number}", camera("y"), None)
+        await until(lambda: _running(bench, "live3"), "the last stream to run")
+        await until(lambda: waiting == 18, "cameras that hang")
+        await reader.stop()
+        assert len(bench.network.handed_back) == 22
+        assert not hung.is_set()
+        hung.set()
+
+    store = run(test)
+    assert store.minutes("live3", 0, 2**40)
 
 
 def test_it_waits_for_a_detector_that_is_not_there_yet(run: Run, sources: dict[str, ScriptedSource]) -> None:
@@ -322,4 +458,8 @@ def test_stopping_hands_everything_back_and_leaves_no_thread(run: Run, sources: 
 
 
 async def _running(bench: Bench, stream: str) -> bool:
-    return await bench.status(stream) is StreamState.RUNNING
+    return await _in_state(bench, stream, StreamState.RUNNING)
+
+
+async def _in_state(bench: Bench, stream: str, state: StreamState) -> bool:
+    return await bench.status(stream) is state
