@@ -42,6 +42,9 @@ class DetectorSettings(BaseModel):
     max_wait_s: float = Field(
         0.0, ge=0, le=1, description="How long an idle detector waits for a fuller batch, seconds."
     )
+    timeout_s: float = Field(
+        10.0, ge=0.5, le=600, description="How long to wait for a batch's answer, seconds; its frames are tried again."
+    )
     replicas: int = Field(1, ge=1, le=1000, description="Detector replicas, where they are not inline.")
     cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per detector replica.")
     gpus: float | None = Field(
@@ -143,13 +146,26 @@ class Settings(BaseSettings):
     def spool_dir(self) -> Path:
         return self.data_dir.expanduser().absolute() / "spool"
 
-    def to_arguments(self) -> dict[str, Any]:
-        """As plain JSON with its secrets, to be handed to replicas; `Settings.of` is the reverse."""
+    def to_arguments(self, *fields: str) -> dict[str, Any]:
+        """As plain JSON with its secrets, to be handed to replicas; `Settings.of` is the reverse.
+
+        Args:
+            fields: what a replica reads, such as ``api`` or ``reader.checkpoint_s``; none takes everything. Serve
+                restarts the replicas whose arguments have changed, so they are given no more than they read.
+        """
         document = self.model_dump(mode="json")
         document["data_dir"] = str(self.data_dir.expanduser().absolute())
         document["database_url"] = self.database_url.get_secret_value() if self.database_url else None
         document["api"]["token"] = self.api.token.get_secret_value() if self.api.token else None
-        return document
+        if not fields:
+            return document
+        chosen: dict[str, Any] = {}
+        for section, _, field in (name.partition(".") for name in fields):
+            if field:
+                chosen.setdefault(section, {})[field] = document[section][field]
+            else:
+                chosen[section] = document[section]
+        return chosen
 
     @staticmethod
     def of(document: dict[str, Any]) -> Settings:

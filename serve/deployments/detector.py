@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from pipelines.detection import base
 from pipelines.types import Detections, ImageBatch
 
 logger = logging.getLogger(__name__)
+HUNG_S = 30.0
+"""An inference that takes longer will not come to an end."""
 
 
 class Detector:
@@ -31,6 +34,7 @@ class Detector:
         self._detector = detector
         self._largest = min(max_batch, BATCH_SIZES[-1])
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._begun_s: float | None = None
 
     async def input_size(self) -> tuple[int, int]:
         """(height, width) of the images it takes, pixels."""
@@ -58,7 +62,17 @@ class Detector:
     def _detect(self, images: ImageBatch) -> list[Detections]:
         """In the few shapes that the engine has seen."""
         found: list[Detections] = []
-        while len(found) < len(images):
-            size = batch_size(len(images) - len(found), self._largest)
-            found += self._detector.detect(images[len(found) : len(found) + size])
+        try:
+            while len(found) < len(images):
+                self._begun_s = monotonic()
+                size = batch_size(len(images) - len(found), self._largest)
+                found += self._detector.detect(images[len(found) : len(found) + size])
+        finally:
+            self._begun_s = None
         return found
+
+    async def check_health(self) -> None:
+        """Called by Serve; a replica whose engine hangs is replaced."""
+        begun_s = self._begun_s
+        if begun_s is not None and monotonic() - begun_s > HUNG_S:
+            raise RuntimeError(f"an inference has taken more than {HUNG_S:.0f} s")

@@ -25,6 +25,20 @@ logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
 MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
+_EVERYBODY = ("log_level", "log_format")
+_STORE = ("data_dir", "database_url")
+REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model")
+DETECTOR_READS = (*_EVERYBODY, "detector.model", "detector.cpus", "detector.max_batch")
+READER_READS = (
+    *(*_EVERYBODY, *_STORE, "privacy", "detector.model", "detector.threads", "detector.max_batch"),
+    *("detector.max_wait_s", "detector.timeout_s", "reader.capacity", "reader.checkpoint_s", "reader.spool_bytes"),
+    *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s"),
+)
+API_READS = (
+    *(*_EVERYBODY, *_STORE, "api"),
+    *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s"),
+)
+"""What each deployment reads of the settings; a test holds the code against it."""
 _LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -42,15 +56,18 @@ def build_app(args: dict[str, Any]) -> Any:
         SettingsError: a field is unknown or out of bounds.
     """
     settings = Settings.of(dict(args))
-    arguments = settings.to_arguments()
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
-    registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(arguments)
+    registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(
+        settings.to_arguments(*REGISTRY_READS)
+    )
     detector = None
     if placement_for(settings.detector.placement, gpus) == "replicas":
-        detector = _detector(settings, gpus).bind(arguments)
-    reader = _reader(settings).bind(arguments, registry, detector)
+        detector = _detector(settings, gpus).bind(settings.to_arguments(*DETECTOR_READS))
+    reader = _reader(settings).bind(settings.to_arguments(*READER_READS), registry, detector)
     ingress = rayserve.ingress()(ApiReplica)
-    return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(arguments, registry, reader)
+    return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(
+        settings.to_arguments(*API_READS), registry, reader
+    )
 
 
 def _configured(arguments: dict[str, Any]) -> Settings:
@@ -94,11 +111,13 @@ class DetectorReplica(Detector):
 
 class ReaderReplica(StreamReader):
     def __init__(self, arguments: dict[str, Any], registry: Any, detector: Any = None) -> None:
+        settings = _configured(arguments)
+        timeout_s = settings.detector.timeout_s
         super().__init__(
-            _configured(arguments),
+            settings,
             name=rayserve.get_replica_context().replica_tag,
             registry=HandleRegistryLink(registry),
-            connect_detector=None if detector is None else lambda: HandleDetector.connect(detector),
+            connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
         )
 
     async def __del__(self) -> None:

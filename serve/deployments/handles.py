@@ -19,8 +19,6 @@ from serve.definitions.stream import StreamDefinition
 from serve.errors import NotReady
 from serve.streams.live_frame import LiveFrame
 
-INFERENCE_TIMEOUT_S = 30.0
-
 
 class HandleRegistryClient:
     """The registry for the API; see `serve.api.registry_client.RegistryClient`.
@@ -138,20 +136,22 @@ class HandleDetector:
     Args:
         handle: of the detector deployment.
         input_size: (height, width), pixels.
+        timeout_s: how long to wait for an answer.
         in_flight: batches worth having under way.
     """
 
-    def __init__(self, handle: Any, input_size: tuple[int, int], in_flight: int = 4) -> None:
+    def __init__(self, handle: Any, input_size: tuple[int, int], timeout_s: float, in_flight: int = 4) -> None:
         self._handle = handle
+        self._timeout_s = timeout_s
         self._input_size = input_size
         self._in_flight = in_flight
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="remote-detector")
 
     @staticmethod
-    async def connect(handle: Any) -> HandleDetector:
+    async def connect(handle: Any, timeout_s: float) -> HandleDetector:
         """Ask a replica for its input size. Raises whatever Ray raises while there is none."""
         height, width = await handle.input_size.remote()
-        return HandleDetector(handle, (int(height), int(width)))
+        return HandleDetector(handle, (int(height), int(width)), timeout_s)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -166,7 +166,7 @@ class HandleDetector:
 
     def _call(self, batch: ImageBatch) -> list[Detections]:
         try:
-            found: list[Detections] = self._handle.detect.remote(batch).result(timeout_s=INFERENCE_TIMEOUT_S)
+            found: list[Detections] = self._handle.detect.remote(batch).result(timeout_s=self._timeout_s)
         except FootfallError as error:
             raise DetectorUnavailable(str(error)) from error
         except (RayError, RayServeException, TimeoutError) as error:

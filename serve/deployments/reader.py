@@ -133,6 +133,7 @@ class StreamReader:
             detector,
             max_batch=settings.max_batch,
             max_wait_s=settings.max_wait_s,
+            deadline_s=settings.timeout_s,
             # Detector replicas are replaced by Serve; to replace their callers would help nobody.
             stalled_s=STALLED_S if self._connect_detector is None else None,
         )

@@ -53,3 +53,23 @@ def test_a_failure_reaches_whoever_asked() -> None:
     engine.failing = RuntimeError("out of memory")
     with pytest.raises(RuntimeError, match="out of memory"):
         asyncio.run(Detector(engine, 8).detect(stack(1)))
+
+
+def test_an_engine_that_hangs_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        engine = FakeDetector()
+        deployed = Detector(engine, 8)
+        await deployed.check_health()
+        engine.gate.clear()
+        asked = asyncio.ensure_future(deployed.detect(stack(1)))
+        while not engine.sizes:
+            await asyncio.sleep(0)
+        await deployed.check_health()  # it may still come
+        monkeypatch.setattr("serve.deployments.detector.HUNG_S", -1.0)
+        with pytest.raises(RuntimeError, match="inference"):
+            await deployed.check_health()
+        engine.gate.set()
+        await asked
+        await deployed.check_health()
+
+    asyncio.run(test())

@@ -1,0 +1,64 @@
+"""What the graph hands to each deployment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import serve
+from serve.deployments import graph
+from serve.settings import Settings, load
+
+ROOT = Path(serve.__file__).parent
+READERS = {
+    "Registry": (graph.REGISTRY_READS, ["control/registry.py"]),
+    "StreamReader": (graph.READER_READS, ["deployments/reader.py"]),
+    "Api": (graph.API_READS, ["api", "deployments/api.py"]),
+}
+
+
+def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
+    return {name: settings.to_arguments(*fields) for name, (fields, _) in READERS.items()} | {
+        "Detector": settings.to_arguments(*graph.DETECTOR_READS)
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ({"api": {"port": 9000}}, {"Api"}),
+        ({"reader": {"checkpoint_s": 5}}, {"StreamReader"}),
+        ({"reader": {"heartbeat_timeout_s": 9}}, {"Registry"}),
+        ({"detector": {"max_wait_s": 0.1}}, {"StreamReader"}),
+        ({"detector": {"replicas": 3}, "reader": {"replicas": 2, "cpus": 2}}, set()),
+        ({"privacy": {"blur_people": False}}, {"StreamReader"}),
+        ({"ray": {"num_cpus": 8}}, set()),
+    ],
+)
+def test_a_changed_setting_restarts_those_alone_that_read_it(changed: dict[str, Any], restarted: set[str]) -> None:
+    before, after = arguments(load()), arguments(load(None, **changed))
+    assert {name for name in before if before[name] != after[name]} == restarted
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
+    fields, places = READERS[name]
+    files = [path for place in places for path in (sorted((ROOT / place).glob("*.py")) or [ROOT / place])]
+    text = "\n".join(path.read_text() for path in files)
+    read = {
+        f"{section}.{field}"
+        for section in re.findall(r"settings\.(api|detector|reader|privacy|ray)\b", text)
+        for field in type(getattr(load(), section)).model_fields
+        if re.search(rf"\b(?:{section}|settings)\.{field}\b", text)
+    }
+    assert read
+    assert not {one for one in read if one not in fields and one.split(".")[0] not in fields}
+
+
+def test_settings_come_back_from_a_part_of_their_arguments() -> None:
+    settings = load(None, reader={"checkpoint_s": 5, "capacity": 7}, data_dir="/somewhere")
+    part = Settings.of(settings.to_arguments("data_dir", "reader.checkpoint_s"))
+    assert (part.reader.checkpoint_s, part.reader.capacity, part.spool_dir) == (5, 64, settings.spool_dir)
