@@ -15,7 +15,7 @@ import numpy as np
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, UnknownStream
-from analytics.minutes import MinuteRow
+from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.lateness import Standing, Verdict, verdict
 from pipelines.batching.mailbox import WaitingFrame
@@ -201,6 +201,14 @@ class MemoryStore:
             for analytic in row.totals.values.keys() - set(analytics):
                 del row.totals.values[analytic]
         return found
+
+    def sums(
+        self, stream: str, start: int, end: int, step_s: int, analytics: Collection[Analytic[Any]]
+    ) -> list[tuple[int, Totals]]:
+        found: dict[int, Totals] = {}
+        for row in self.minutes(stream, start, end, analytics):
+            found.setdefault(row.minute - row.minute % step_s, Totals()).add(row.totals)
+        return sorted(found.items(), key=lambda item: item[0])
 
     def extent(self, stream: str) -> tuple[int, int]:
         with self._ask():

@@ -97,11 +97,14 @@ class Column:
         name: in the table, and in a `Row`.
         kind: of its values; ``name`` is an id of at most 64 characters, ``bytes`` is opaque.
         key: whether it is part of the key, beside stream, minute and epoch.
+        merge: how a database merges it: by sum, maximum, or as texts joined by line feeds, which ``from_rows`` takes
+            apart; None if it cannot, which holds for the analytic as a whole.
     """
 
     name: str
     kind: Literal["integer", "real", "text", "name", "bytes"]
     key: bool = False
+    merge: Literal["sum", "max", "join"] | None = None
 
 
 class Analytic(Protocol[Value]):

@@ -193,7 +193,11 @@ class LineCounter:
 class _Lines:
     name = "lines"
     table = "line_minutes"
-    columns = (Column("line", "name", key=True), Column("entered", "integer"), Column("left", "integer"))
+    columns = (
+        Column("line", "name", key=True),
+        Column("entered", "integer", merge="sum"),
+        Column("left", "integer", merge="sum"),
+    )
 
     def counter(self, geometry: Geometry) -> LineCounter:
         return LineCounter(geometry)

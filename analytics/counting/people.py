@@ -71,10 +71,10 @@ class _People:
     name = "people"
     table = "minutes"
     columns = (
-        Column("covered_s", "real"),
-        Column("frames", "integer"),
-        Column("person_seconds", "real"),
-        Column("peak", "integer"),
+        Column("covered_s", "real", merge="sum"),
+        Column("frames", "integer", merge="sum"),
+        Column("person_seconds", "real", merge="sum"),
+        Column("peak", "integer", merge="max"),
     )
 
     def counter(self, geometry: Geometry) -> PeopleCounter:

@@ -164,11 +164,11 @@ class _Zones:
     table = "zone_minutes"
     columns = (
         Column("zone", "name", key=True),
-        Column("person_seconds", "real"),
-        Column("peak", "integer"),
-        Column("entries", "integer"),
-        Column("exits", "integer"),
-        Column("dwells", "text"),
+        Column("person_seconds", "real", merge="sum"),
+        Column("peak", "integer", merge="max"),
+        Column("entries", "integer", merge="sum"),
+        Column("exits", "integer", merge="sum"),
+        Column("dwells", "text", merge="join"),
     )
 
     def counter(self, geometry: Geometry) -> ZoneCounter:
@@ -204,10 +204,14 @@ class _Zones:
                 row["peak"],
                 row["entries"],
                 row["exits"],
-                Counter({int(k): n for k, n in json.loads(row["dwells"]).items()}),
+                histogram.merge(*map(_histogram, row["dwells"].splitlines())),
             )
             for row in rows
         }
+
+
+def _histogram(text: str) -> dict[int, int]:
+    return {int(k): n for k, n in json.loads(text).items()}
 
 
 ZONES: Analytic[dict[str, ZoneTotals]] = _Zones()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
-from analytics.minutes import MinuteRow
+from analytics.minutes import MinuteRow, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,20 @@ class Store(Protocol):
             start: first minute.
             end: after the last minute.
             analytics: what to read of them; a heatmap's cells are most of the bytes.
+        """
+        ...
+
+    def sums(
+        self, stream: str, start: int, end: int, step_s: int, analytics: Collection[Analytic[Any]]
+    ) -> list[tuple[int, Totals]]:
+        """Minutes merged by the database into steps, oldest first; what there is nothing of is left out.
+
+        Args:
+            stream: id.
+            start: first minute.
+            end: after the last minute.
+            step_s: length of a step, whole minutes; steps begin at multiples of it, seconds since the epoch.
+            analytics: what to merge; every column of theirs says how.
         """
         ...
 

@@ -15,11 +15,11 @@ import alembic.config
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from analytics.counting.base import Analytic
+from analytics.counting.base import Analytic, Column
 from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable, UnknownStream
-from analytics.minutes import MINUTE_S, MinuteRow
+from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import rows as row_format
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
@@ -308,6 +308,23 @@ class DatabaseStore:
                 found[analytic] = [dict(row) for row in connection.execute(query).mappings()]
         return row_format.minute_rows(found)
 
+    def sums(
+        self, stream: str, start: int, end: int, step_s: int, analytics: Collection[Analytic[Any]]
+    ) -> list[tuple[int, Totals]]:
+        found: dict[Analytic[Any], list[Mapping[str, Any]]] = {}
+        with self._transaction(reading=True) as connection:
+            for analytic in analytics:
+                table = tables.MINUTE_TABLES[analytic]
+                keys: list[sa.ColumnElement[Any]] = [(table.c.minute - table.c.minute % step_s).label("step")]
+                keys += [table.c[column.name] for column in analytic.columns if column.key]
+                query = (
+                    sa.select(*keys, *(_merged(table, column) for column in analytic.columns if not column.key))
+                    .where(*_of(table, stream), table.c.minute >= start, table.c.minute < end)
+                    .group_by(*keys)
+                )
+                found[analytic] = [dict(row) for row in connection.execute(query).mappings()]
+        return row_format.steps(found)
+
     def extent(self, stream: str) -> tuple[int, int]:
         table = tables.MINUTE_TABLES[PEOPLE]  # every minute that was seen is there
         query = sa.select(sa.func.min(table.c.minute), sa.func.max(table.c.minute)).where(*_of(table, stream))
@@ -340,6 +357,18 @@ def _of(table: sa.Table, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
     assignments = tables.assignments
     purged = sa.select(assignments.c.purged_epoch).where(assignments.c.stream == stream).scalar_subquery()
     return table.c.stream == stream, table.c.epoch > sa.func.coalesce(purged, 0)
+
+
+def _merged(table: sa.Table, column: Column) -> sa.ColumnElement[Any]:
+    """A column over many minutes."""
+    values = table.c[column.name]
+    if column.merge == "sum":
+        return sa.func.sum(values).label(column.name)
+    if column.merge == "max":
+        return sa.func.max(values).label(column.name)
+    if column.merge == "join":
+        return sa.func.aggregate_strings(values, "\n").label(column.name)
+    raise ValueError(f"no database merges {table.name}.{column.name}")
 
 
 def _checkpoint(connection: sa.Connection, stream: str) -> Checkpoint | None:

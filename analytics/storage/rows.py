@@ -36,6 +36,18 @@ def minute_rows(found: Mapping[Analytic[Any], Iterable[Mapping[str, Any]]]) -> l
     return [minutes[key] for key in sorted(minutes)]
 
 
+def steps(found: Mapping[Analytic[Any], Iterable[Mapping[str, Any]]]) -> list[tuple[int, Totals]]:
+    """Merged table rows as totals by step, oldest first."""
+    totals: defaultdict[int, Totals] = defaultdict(Totals)
+    for analytic, rows in found.items():
+        grouped: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        for row in rows:
+            grouped[row["step"]].append(row)
+        for step, group in grouped.items():
+            totals[step].values[analytic] = analytic.from_rows(group)
+    return sorted(totals.items(), key=lambda item: item[0])
+
+
 def to_json(row: MinuteRow) -> dict[str, Any]:
     """A minute as JSON types, for the spool."""
     return {

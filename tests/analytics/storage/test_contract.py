@@ -10,10 +10,14 @@ import pytest
 
 from analytics.counting.heatmap import HEAT
 from analytics.counting.lines import LINES
-from analytics.counting.people import PeopleTotals
+from analytics.counting.people import PEOPLE, PeopleTotals
+from analytics.counting.zones import ZONES
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, UnknownStream
+from analytics.minutes import Totals
+from analytics.reports.queries import Window, counts
 from analytics.reports.sections import COUNTED
 from analytics.storage.base import Checkpoint, Store, StreamRecord
+from analytics.storage.database import DatabaseStore
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.totals import totals_of
 
@@ -171,6 +175,42 @@ def test_minutes_come_by_minute_and_epoch_from_start_to_before_end(store: Store)
         store.checkpoint(checkpoint(epoch, *(row(minute=NOON + 60 * n, epoch=epoch) for n in (3, 1, 2, 0))))
     found = store.minutes("cam", NOON + 60, NOON + 180)
     assert [(r.minute - NOON, r.epoch) for r in found] == [(60, 1), (60, 2), (120, 1), (120, 2)]
+
+
+def test_sums_are_those_of_the_minutes_whoever_adds_them_up(store: Store) -> None:
+    register(store)
+    for _ in range(2):
+        epoch = store.assign("cam", "reader")
+        minutes = [row(minute=NOON + 60 * n, epoch=epoch, frames=4 * n + epoch) for n in range(0, 90, 7)]
+        store.checkpoint(checkpoint(epoch, *minutes))
+    start, end = NOON + 120, NOON + 80 * 60
+    for step_s in (60, 900, 3600):
+        expected: dict[int, Totals] = {}
+        for one in store.minutes("cam", start, end, COUNTED):
+            expected.setdefault(one.minute // step_s * step_s, Totals()).add(one.totals)
+        found = dict(store.sums("cam", start, end, step_s, COUNTED))
+        assert found.keys() == expected.keys()
+        for step, totals in expected.items():
+            assert found[step][LINES] == totals[LINES]
+            assert found[step][ZONES]["till"].dwells == totals[ZONES]["till"].dwells
+            for seen, wanted in (
+                (found[step][PEOPLE], totals[PEOPLE]),
+                (found[step][ZONES]["till"], totals[ZONES]["till"]),
+            ):
+                assert seen.person_seconds == pytest.approx(wanted.person_seconds, abs=1e-9)
+                assert seen.peak == wanted.peak
+    assert store.sums("ghost", start, end, 900, COUNTED) == []
+
+
+def test_an_answer_reads_few_rows_of_a_long_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Minute by minute, a year of one camera took 23 s and 2.2 GB."""
+    register(store)
+    epoch = store.assign("cam", "reader")
+    store.checkpoint(checkpoint(epoch, *(row(minute=NOON + 60 * n, epoch=epoch) for n in range(600))))
+    monkeypatch.setattr(type(store), "minutes", None)
+    if isinstance(store, DatabaseStore):
+        days = counts(store, "cam", Window(NOON, NOON + 600 * 60), "1d")
+        assert sum(day.totals[PEOPLE].frames for day in days) == 600 * 360
 
 
 def test_streams_do_not_mix(store: Store) -> None:
