@@ -204,14 +204,19 @@ class _Zones:
                 row["peak"],
                 row["entries"],
                 row["exits"],
-                histogram.merge(*map(_histogram, row["dwells"].splitlines())),
+                _dwells(row["dwells"]),
             )
             for row in rows
         }
 
 
-def _histogram(text: str) -> dict[int, int]:
-    return {int(k): n for k, n in json.loads(text).items()}
+def _dwells(text: str) -> Counter[int]:
+    """A histogram, from any number of them, a line each; most minutes have the same: none."""
+    total: Counter[int] = Counter()
+    for line, times in Counter(text.splitlines()).items():
+        for index, count in json.loads(line).items():
+            total[int(index)] += count * times
+    return total
 
 
 ZONES: Analytic[dict[str, ZoneTotals]] = _Zones()

@@ -19,8 +19,8 @@ from analytics.storage.base import Store
 Bucket = Literal["1m", "15m", "1h", "1d"]
 BUCKET_S: dict[Bucket, int] = {"1m": 60, "15m": 900, "1h": 3600, "1d": 86_400}
 HEAT_CHUNK_S = 86_400
-STEP_S = 900
-"""Clocks of all countries differ from UTC by a multiple of it."""
+DAY_S = 86_400
+STEP_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,15 @@ def counts(store: Store, stream: str, window: Window, bucket: Bucket, zone: tzin
 
     The first and last bucket are cut to the window.
     """
-    # No bucket of local time begins within such a step: the database merges most of what would be read.
-    step_s = min(BUCKET_S[bucket], STEP_S)
-    steps = store.sums(stream, window.start, window.end, step_s, COUNTED)
+    steps = store.sums(stream, window.start, window.end, step_within(bucket, window, zone), COUNTED)
     return merged(steps, window, bucket, zone)
+
+
+def step_within(bucket: Bucket, window: Window, zone: tzinfo) -> int:
+    """The longest step, seconds, within which no bucket of a window begins: the database merges what lies in it."""
+    days = range(window.start, window.end + DAY_S, DAY_S)
+    offsets = {datetime.fromtimestamp(moment, zone).utcoffset() or timedelta() for moment in days}
+    return math.gcd(STEP_S, BUCKET_S[bucket], *(int(offset.total_seconds()) for offset in offsets))
 
 
 def in_buckets(rows: Iterable[MinuteRow], window: Window, bucket: Bucket, zone: tzinfo = UTC) -> list[BucketTotals]:

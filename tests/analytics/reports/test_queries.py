@@ -24,6 +24,7 @@ from analytics.reports.queries import (
     heatmap,
     in_buckets,
     iso,
+    step_within,
     total_of,
 )
 from tests.analytics.totals import totals_of
@@ -140,6 +141,17 @@ def test_the_parts_of_several_epochs_make_one_minute() -> None:
     assert merged.totals[PEOPLE].mean == pytest.approx((20 + 90) / 50)
     assert merged.totals[PEOPLE].peak == 3
     assert merged.totals[ZONES]["till"].dwells == Counter({20: 2})
+
+
+@pytest.mark.parametrize(
+    ("zone", "bucket", "step_s"),
+    [(UTC, "1d", 3600), (BERLIN, "1h", 3600), (KOLKATA, "1d", 1800), (KATHMANDU, "1h", 900), (UTC, "1m", 60)],
+)
+def test_no_bucket_begins_within_what_the_database_merges(zone: tzinfo, bucket: Bucket, step_s: int) -> None:
+    window = Window(utc("2026-10-24T00:00"), utc("2026-10-27T00:00"))
+    assert step_within(bucket, window, zone) == step_s
+    for begin in range(window.start, window.end, step_s):
+        assert bucket_bounds(begin, bucket, zone) == bucket_bounds(begin + step_s - 60, bucket, zone)
 
 
 def test_a_bucket_that_nobody_saw_is_not_there() -> None:
