@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,8 @@ GRID_HEIGHT, GRID_WIDTH = 36, 64
 Grid = npt.NDArray[np.float32]
 Measure = Literal["dwell", "visits"]
 _RECORD = np.dtype([("cell", "<u4"), ("seconds", "<f8"), ("visits", "<u4")])
+_COMPRESSED = b"\xff\xff\xff\xff"
+"""As a cell's number it could not be."""
 UNITS: dict[Measure, str] = {"dwell": "person-seconds", "visits": "visits"}
 
 
@@ -66,17 +69,22 @@ class HeatCells:
 
 
 def pack_cells(heat: HeatCells) -> bytes:
-    """Sparse cells as little-endian records of cell (u4), seconds (f8) and visits (u4), by cell."""
+    """Sparse cells as little-endian records of cell (u4), seconds (f8) and visits (u4), by cell; compressed by zlib.
+
+    The current minute of a busy scene is rewritten every few seconds.
+    """
     cells = sorted(heat.seconds.keys() | heat.visits.keys())
     records = np.zeros(len(cells), _RECORD)
     records["cell"] = cells
     records["seconds"] = [heat.seconds.get(cell, 0.0) for cell in cells]
     records["visits"] = [heat.visits.get(cell, 0) for cell in cells]
-    return records.tobytes()
+    return _COMPRESSED + zlib.compress(records.tobytes(), 1)
 
 
 def unpack_cells(content: bytes, shape: tuple[int, int]) -> HeatCells:
-    records = np.frombuffer(content, _RECORD)
+    """The reverse of `pack_cells`; records that were written plain are read, too."""
+    plain = zlib.decompress(content[len(_COMPRESSED) :]) if content.startswith(_COMPRESSED) else content
+    records = np.frombuffer(plain, _RECORD)
     cells = records["cell"].tolist()
     return HeatCells(
         {cell: seconds for cell, seconds in zip(cells, records["seconds"].tolist(), strict=True) if seconds},

@@ -25,6 +25,7 @@ from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.engine import BEGIN, driver_url, open_engine, reason_of
 from analytics.storage.lateness import Standing, Verdict, verdict
+from analytics.storage.packing import pack, unpack
 
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -288,7 +289,7 @@ class DatabaseStore:
             "stream": checkpoint.stream,
             "epoch": checkpoint.epoch,
             "time_s": checkpoint.time_s,
-            "state": json.dumps(checkpoint.state),
+            "state": pack(checkpoint.state),
             "resume": None if checkpoint.resume is None else json.dumps(checkpoint.resume),
         }
         self._upsert(connection, tables.checkpoints, [state])
@@ -377,7 +378,7 @@ def _checkpoint(connection: sa.Connection, stream: str) -> Checkpoint | None:
     if row is None:
         return None
     resume = None if row["resume"] is None else json.loads(row["resume"])
-    return Checkpoint(stream, row["epoch"], (), json.loads(row["state"]), resume, row["time_s"])
+    return Checkpoint(stream, row["epoch"], (), unpack(row["state"]), resume, row["time_s"])
 
 
 def _streams() -> sa.Select[Any]:
