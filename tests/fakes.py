@@ -18,7 +18,7 @@ from analytics.errors import StaleEpoch, StoreUnavailable, UnknownStream
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from pipelines.batching.mailbox import WaitingFrame
-from pipelines.sources.base import Position, SourceFrame
+from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
 
 
@@ -257,6 +257,7 @@ class ScriptedSource:
         refusal: raised by ``connect``.
         live: as in the protocol.
         brighter_per_s: how frames change with their time, so that a `FakeDetector` can find something else in each.
+        has_reached: what ``reached`` tells; a step may change it.
     """
 
     steps: Sequence[Step] = ()
@@ -268,6 +269,7 @@ class ScriptedSource:
     acknowledged: list[Position] = field(default_factory=list)
     connected: bool = False
     brighter_per_s: float = 0.0
+    has_reached: Reached | None = None
 
     def connect(self, resume: Position | None) -> StreamInfo:
         self.resumed_at = resume
@@ -296,6 +298,9 @@ class ScriptedSource:
         places = [step[1] if isinstance(step, tuple) else None for step in self.steps]
         known = self.resumed_at is not None and self.resumed_at in places
         return self.steps[places.index(self.resumed_at) + 1 :] if known else self.steps
+
+    def reached(self) -> Reached | None:
+        return self.has_reached
 
     def acknowledge(self, position: Position) -> None:
         self.acknowledged.append(position)
