@@ -20,10 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
-    SaslAuthenticationFailedError,
-    TopicAuthorizationFailedError,
     UnsupportedCodecError,
-    UnsupportedSaslMechanismError,
 )
 from kafka.structs import OffsetAndMetadata
 
@@ -37,7 +34,7 @@ from pipelines.errors import (
     SourceUnsupported,
 )
 from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
-from pipelines.sources.kafka_client import KafkaClient, KafkaLogin
+from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin
 from pipelines.sources.kafka_frames import Passed, TopicDecoder
 from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 from pipelines.types import StreamInfo
@@ -251,9 +248,7 @@ class KafkaSource:
                 consumer.commit_async(offsets)
 
     def _translate(self, error: Exception, *, opening: bool) -> SourceError:
-        if isinstance(
-            error, (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
-        ):
+        if isinstance(error, REFUSALS):
             return SourceUnauthorized(f"broker {self._where} refuses this user for topic {self._topic!r}")
         if isinstance(error, UnsupportedCodecError):
             return SourceUnsupported(f"topic {self._topic!r} is compressed with a codec that is not installed")

@@ -10,14 +10,24 @@ import selectors
 import socket
 import ssl
 import weakref
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import (
+    KafkaError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
 from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+
+REFUSALS = (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
+"""What a broker says to those whom it does not let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,8 @@ class KafkaClient:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         if login.tls:
             self._options["ssl_context"] = _Context.remembering(self._sockets)
-        self._net: KafkaNetClient | None = None
-        self._consumer: KafkaConsumer | None = None
+        self._opened = ExitStack()
+        self._connections: _Connections | None = None
 
     def open(self) -> KafkaConsumer:
         """Connect.
@@ -65,31 +75,48 @@ class KafkaClient:
         Raises:
             KafkaError: nobody answers, or refuses.
         """
-        selector = partial(_Selector, self._sockets)
-        self._consumer = KafkaConsumer(kafka_client=self._make_net, selector=selector, **self._options)
-        return self._consumer
+        consumer = KafkaConsumer(
+            kafka_client=self._make_net, selector=partial(_Selector, self._sockets), **self._options
+        )
+        self._opened.callback(consumer.close, timeout_ms=1000)
+        return consumer
 
     def _make_net(self, **options: Any) -> KafkaNetClient:
-        self._net = KafkaNetClient(**options)
-        return self._net
+        net = NetworkSelector(**options)
+        self._opened.callback(net.close)
+        self._connections = _Connections(net, **options)
+        self._opened.callback(self._connections.close)
+        return KafkaNetClient(net, self._connections, **options)
 
     def partitions(self, topic: str) -> set[int]:
         """Numbers of a topic's partitions, as of the last time that the client asked in the background."""
-        known: set[int] | None = self._net.cluster.partitions_for_topic(topic) if self._net is not None else None
+        known: set[int] | None = self._connections and self._connections.cluster.partitions_for_topic(topic)
         return known or set()
 
     def close(self) -> None:
         """Let go of everything, after a second at most; idempotent."""
-        try:
-            if self._consumer is not None:
-                with suppress(KafkaError, OSError):
-                    self._consumer.close(timeout_ms=1000)
-        finally:
-            if self._net is not None:
-                self._net.close()
-            for opened in list(self._sockets):
-                with suppress(OSError):
-                    opened.close()
+        with suppress(KafkaError, OSError):
+            self._opened.close()
+        for opened in list(self._sockets):
+            with suppress(OSError):
+                opened.close()
+
+
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]
+    """Takes a refused password for an answer; the original asks again until its time is over, and accounts get locked."""
+
+    _refusal: Exception | None = None
+
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        if self._refusal is not None:
+            raise self._refusal
+        connection = super().get_connection(*args, **options)
+        connection.init_future.add_errback(self._take_refusal)
+        return connection
+
+    def _take_refusal(self, error: Exception) -> None:
+        if isinstance(error, REFUSALS):
+            self._refusal = error
 
 
 class _Selector(selectors.DefaultSelector):
