@@ -103,7 +103,10 @@ class KafkaClient:
 
 
 class _Connections(KafkaConnectionManager):  # type: ignore[misc]
-    """Takes a refused password for an answer; the original asks again until its time is over, and accounts get locked."""
+    """Takes a refused password for an answer.
+
+    The original goes on asking until its time is over, and calls that no answer; meanwhile accounts get locked.
+    """
 
     _refusal: Exception | None = None
 
