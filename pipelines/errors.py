@@ -21,7 +21,8 @@
     └── ...                         `serve.errors`: settings, the service, its API
 
 Foreign exceptions are translated once, in the module that imports the foreign library, with ``raise ... from``.
-A supervisor asks for nothing but ``retryable``. Messages never hold a password: see `pipelines.redaction`.
+A supervisor asks for nothing but ``retryable``: whether to try again soon, or to show a failure and try
+again every few minutes. Messages never hold a password: see `pipelines.redaction`.
 """
 
 from __future__ import annotations

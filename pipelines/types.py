@@ -67,8 +67,11 @@ class Detections:
 class Tracks:
     """Confirmed tracks that were *observed* in one frame: no predicted box ever leaves a tracker.
 
+    An id tells one track from another for as long as an epoch of the stream lasts, and says nothing else: numbers are
+    left out (tracks that are never confirmed use some up), and the next epoch may give the same ones to other people.
+
     Attributes:
-        ids: int64 ``[M]``, positive, unique within the stream's session.
+        ids: int64 ``[M]``, positive, unique within an epoch of the stream.
         boxes: float32 ``[M, 4]``, source pixels, the detection's own box.
         scores: float32 ``[M]``, of that detection.
         gone: int64 ``[G]``, confirmed ids that were given up in this frame and will not come back.
@@ -93,7 +96,7 @@ class FrameStamp:
 
     Attributes:
         index: number of the source frame, from 0, counted by the source since it was first opened.
-        time_s: capture time, never smaller than that of the frame before.
+        time_s: capture time, never smaller than that of the frame before unless there is a gap between the two.
         gap: True if the stream was interrupted right before this frame (a reconnect, a lost sender, a clock step).
         resume: all that a replayable source needs to go on after this frame; None for a live source.
     """

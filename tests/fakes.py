@@ -19,7 +19,7 @@ from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.lateness import Standing, Verdict, verdict
 from pipelines.batching.mailbox import WaitingFrame
-from pipelines.sources.base import Position, SourceFrame
+from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
 
 
@@ -346,6 +346,7 @@ class ScriptedSource:
         refusal: raised by ``connect``.
         live: as in the protocol.
         brighter_per_s: how frames change with their time, so that a `FakeDetector` can find something else in each.
+        has_reached: what ``reached`` tells; a step may change it.
     """
 
     steps: Sequence[Step] = ()
@@ -357,6 +358,7 @@ class ScriptedSource:
     acknowledged: list[Position] = field(default_factory=list)
     connected: bool = False
     brighter_per_s: float = 0.0
+    has_reached: Reached | None = None
 
     def connect(self, resume: Position | None) -> StreamInfo:
         self.resumed_at = resume
@@ -385,6 +387,9 @@ class ScriptedSource:
         places = [step[1] if isinstance(step, tuple) else None for step in self.steps]
         known = self.resumed_at is not None and self.resumed_at in places
         return self.steps[places.index(self.resumed_at) + 1 :] if known else self.steps
+
+    def reached(self) -> Reached | None:
+        return self.has_reached
 
     def acknowledge(self, position: Position) -> None:
         self.acknowledged.append(position)

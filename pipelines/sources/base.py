@@ -32,6 +32,19 @@ class SourceFrame:
     corrupt: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far one connection has come.
+
+    Attributes:
+        frames: that it has handed over.
+        position: behind these, and behind everything since that is no picture of this camera.
+    """
+
+    frames: int
+    position: Position
+
+
 class Source(Protocol):
     """One connection to one camera, topic or file.
 
@@ -52,6 +65,13 @@ class Source(Protocol):
 
         Raises:
             SourceError: the connection broke, fell silent, or delivers what cannot be decoded.
+        """
+        ...
+
+    def reached(self) -> Reached | None:
+        """How far it has come, known as soon as it is connected; None if it cannot be replayed.
+
+        May be called from any thread; must not block.
         """
         ...
 

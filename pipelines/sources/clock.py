@@ -1,4 +1,4 @@
-"""Capture times that can be trusted: clocks of cameras jump, drift and lie; time inside a stream never runs back."""
+"""Capture times that can be trusted: clocks of cameras jump, drift and lie."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CATCH_UP = 0.1
-"""Share of its pace by which stream time is slowed down while it is ahead of a clock that was set back."""
+SLEW = 0.02
+"""Share of its pace by which time is hurried or slowed down to meet a clock that turned out to be right: 8 s in 7 min.
+A gap instead would cost every track in the picture."""
 
 
 @dataclass(slots=True)
@@ -18,6 +19,8 @@ class CaptureClock:
     is further than ``max_skew_s`` from ours is ignored. Without it, the stream's clock is compared with
     arrival times: its steadiest offset is the smallest one seen, because networks only ever add delay.
 
+    What is learned late is approached by `SLEW`, never by a step, unless the camera restarted its timestamps.
+
     Attributes:
         max_skew_s: largest credible distance between the camera's clock and ours; once believed, half as much again.
         max_drift_s: an offset that is off by more than this is made anew (the camera restarted its timestamps).
@@ -25,7 +28,9 @@ class CaptureClock:
 
     max_skew_s: float = 10.0
     max_drift_s: float = 3.0
-    _clock_offset_s: float | None = None
+    _arrival_offset_s: float | None = None
+    _offset_s: float | None = None
+    _stream_s: float = 0.0
     _trusted: bool = False
 
     def stamp(self, stream_s: float | None, arrival_s: float, sender_start_s: float | None = None) -> float:
@@ -38,62 +43,113 @@ class CaptureClock:
         """
         if stream_s is None:
             return arrival_s
+        best_s = self._best_offset(stream_s, arrival_s, sender_start_s)
+        passed_s, self._stream_s = stream_s - self._stream_s, stream_s
+        off_s = best_s - self._offset_s if self._offset_s is not None else None
+        if off_s is None or self._offset_s is None or abs(off_s) > 1.5 * self.max_skew_s:
+            self._offset_s = best_s
+        else:
+            most_s = SLEW * min(max(passed_s, 0.0), 1.0)
+            self._offset_s += min(max(off_s, -most_s), most_s)
+        return self._offset_s + stream_s
+
+    def _best_offset(self, stream_s: float, arrival_s: float, sender_start_s: float | None) -> float:
+        """What has to be added to the stream's clock, as far as is known now."""
         if sender_start_s is not None:
             # Wider once trusted: a clock right at the limit must not be believed in one frame and not in the next.
             limit_s = self.max_skew_s * (1.5 if self._trusted else 1.0)
             self._trusted = abs(sender_start_s + stream_s - arrival_s) <= limit_s
             if self._trusted:
-                return sender_start_s + stream_s
-        offset_s, known_s = arrival_s - stream_s, self._clock_offset_s
+                return sender_start_s
+        offset_s, known_s = arrival_s - stream_s, self._arrival_offset_s
         if known_s is None or abs(offset_s - known_s) > self.max_drift_s or offset_s < known_s:
             known_s = offset_s
         else:
             known_s += 1e-4 * (offset_s - known_s)  # follow a drifting crystal, not a jittering network
-        self._clock_offset_s = known_s
-        return known_s + stream_s
+        self._arrival_offset_s = known_s
+        return known_s
 
 
 @dataclass(slots=True)
 class StreamClock:
-    """Makes the times of one stream run forward, deterministically, so that a replay gives the same times.
+    """Decides which times of a stream to believe, deterministically, so that a replay gives the same times.
 
-    A small step back is flattened. A step back of more than ``max_gap_s`` (somebody set the clock) is a gap; time then
-    goes on from where it was, at nine tenths of the source's pace, until the source has caught up: an hour that the
-    clock was set back is made good within ten.
+    ======================================  ======================================================================
+    a step of                               means
+    ======================================  ======================================================================
+    up to ``max_gap_s`` forward             the next frame
+    up to ``max_leap_s`` forward            a gap; of a camera that sends less often, up to twice its pace
+    up to ``max_gap_s`` back                jitter: time stands still meanwhile
+    up to ``max_slew_s`` back               a clock was set right: time goes on, slowed down by `SLEW` until they meet
+    more, forward or back                   nothing yet: the frame is left out. Once ``agreeing`` frames in a row say
+                                            the same it is believed, as a gap: time goes on from there
+    ======================================  ======================================================================
 
-    Attributes:
-        max_gap_s: an interval from here on is a gap, not a slow frame.
+    So a single wrong time costs its own frame, and a clock that was wrong for an hour misdates that hour and nothing
+    behind it. Only in the last case, and always with a gap, does time run back; minutes that are counted a second time
+    add up.
     """
 
     max_gap_s: float = 2.0
+    max_slew_s: float = 15.0
+    max_leap_s: float = 60.0
+    agreeing: int = 3
     _last_s: float | None = None
     _raw_s: float | None = None
     _offset_s: float = 0.0
+    _pace_s: float = 0.0
+    _doubted_s: float | None = None
+    _doubted: int = 0
 
-    def stamp(self, raw_s: float) -> tuple[float, bool]:
-        """The frame's time, and whether there is a gap before it."""
-        before_s, self._raw_s = self._raw_s, raw_s
+    def stamp(self, raw_s: float) -> tuple[float, bool] | None:
+        """The frame's time, and whether there is a gap before it; None if its time is not to be believed yet."""
         if self._last_s is None:
-            self._last_s = raw_s
-            return raw_s, False
-        if self._offset_s and raw_s >= self._last_s:
-            self._offset_s = 0.0
-        elif self._offset_s and before_s is not None and raw_s > before_s:
-            self._offset_s = max(0.0, self._offset_s - CATCH_UP * (raw_s - before_s))
+            return self._begin_at(raw_s), False
+        step_s = raw_s - self._last_s
+        if not -self.max_slew_s <= step_s <= max(self.max_leap_s, 2 * self._pace_s):
+            return (self._begin_at(raw_s), True) if self._agreed(raw_s) else None
+        self._doubted_s, self._doubted = None, 0
+        passed_s = max(0.0, raw_s - (self._last_s if self._raw_s is None else self._raw_s))
+        self._raw_s, self._pace_s = raw_s, passed_s
+        self._offset_s = 0.0 if step_s >= 0 else max(0.0, self._offset_s - SLEW * passed_s)
         time_s = raw_s + self._offset_s
-        gap = abs(time_s - self._last_s) > self.max_gap_s
-        if time_s < self._last_s:
-            if gap:
-                self._offset_s += self._last_s - time_s
-            time_s = self._last_s
-        self._last_s = time_s
-        return time_s, gap
+        gap = time_s - self._last_s > self.max_gap_s
+        if self._last_s - time_s > self.max_gap_s:
+            self._offset_s = -step_s
+        self._last_s = max(self._last_s, time_s)
+        return self._last_s, gap
+
+    def _begin_at(self, raw_s: float) -> float:
+        self._pace_s = 0.0 if self._doubted_s is None else max(0.0, raw_s - self._doubted_s)
+        self._last_s = self._raw_s = raw_s
+        self._offset_s, self._doubted_s, self._doubted = 0.0, None, 0
+        return raw_s
+
+    def _agreed(self, raw_s: float) -> bool:
+        """Whether enough frames in a row, this one the last of them, tell of the same step."""
+        same = self._doubted_s is not None and raw_s >= self._doubted_s - self.max_gap_s
+        self._doubted = self._doubted + 1 if same else 1
+        if self._doubted >= self.agreeing:
+            return True
+        self._doubted_s = raw_s
+        return False
 
     def snapshot(self) -> dict[str, Any]:
-        return {"last_s": self._last_s, "raw_s": self._raw_s, "offset_s": self._offset_s}
+        return {
+            "last_s": self._last_s,
+            "raw_s": self._raw_s,
+            "offset_s": self._offset_s,
+            "pace_s": self._pace_s,
+            "doubted_s": self._doubted_s,
+            "doubted": self._doubted,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._last_s, self._raw_s, self._offset_s = state["last_s"], state.get("raw_s"), state["offset_s"]
+        """Take up a ``snapshot``, also one of an earlier version, whose offset may be of hours: that is given up."""
+        self._last_s, self._raw_s = state["last_s"], state.get("raw_s")
+        self._offset_s = state["offset_s"] if state["offset_s"] <= self.max_slew_s else 0.0
+        self._pace_s = state.get("pace_s", 0.0)
+        self._doubted_s, self._doubted = state.get("doubted_s"), state.get("doubted", 0)
 
 
 @dataclass(slots=True)
@@ -112,10 +168,12 @@ class FrameSampler:
         if self.fps is None:
             return True
         period_s = 1.0 / self.fps
-        if self._due_s is not None and time_s < self._due_s - period_s / 4:  # a quarter period of jitter is forgiven
-            return False
         late = self._due_s is None or time_s - self._due_s > period_s
-        self._due_s = (time_s if late or self._due_s is None else self._due_s) + period_s
+        if late or self._due_s is None or self._due_s - time_s > 1.5 * period_s:  # the last: time ran back
+            self._due_s = time_s
+        elif time_s < self._due_s - period_s / 4:  # a quarter period of jitter is forgiven
+            return False
+        self._due_s += period_s
         return True
 
     def snapshot(self) -> dict[str, Any]:
@@ -131,9 +189,9 @@ class Admission:
 
     Attributes:
         index: its number, from 0.
-        time_s: its time, never smaller than that of the frame before.
+        time_s: its time, never smaller than that of the frame before unless the clock made a step.
         stepped: the clock made a step right before it.
-        sampled: whether it is to be analysed.
+        sampled: whether it is to be analysed: one whose time is in doubt is not.
     """
 
     index: int
@@ -160,8 +218,11 @@ class Timeline:
 
     def admit(self, raw_time_s: float) -> Admission:
         """Number a source frame, give it its time, and decide whether it is analysed."""
-        time_s, stepped = self.clock.stamp(raw_time_s)
+        stamped = self.clock.stamp(raw_time_s)
         index, self.index = self.index, self.index + 1
+        if stamped is None:
+            return Admission(index, raw_time_s, stepped=False, sampled=False)
+        time_s, stepped = stamped
         return Admission(index, time_s, stepped, self.sampler.take(time_s))
 
     def snapshot(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipelines.errors import SourceNotFound, SourceUnsupported
-from pipelines.sources.base import Position, SourceFrame
+from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.sources.ffmpeg import translate
 from pipelines.types import StreamInfo
 
@@ -100,6 +100,9 @@ class FileSource:
                 yield from packet.decode()
             except av.error.InvalidDataError:
                 continue
+
+    def reached(self) -> Reached | None:
+        return None  # nothing lies between its frames
 
     def acknowledge(self, position: Position) -> None:
         """Nothing to do: the place is in the checkpoint."""

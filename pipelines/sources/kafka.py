@@ -11,20 +11,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import av.error
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
-    SaslAuthenticationFailedError,
-    TopicAuthorizationFailedError,
     UnsupportedCodecError,
-    UnsupportedSaslMechanismError,
 )
 from kafka.structs import OffsetAndMetadata
 
@@ -37,38 +33,17 @@ from pipelines.errors import (
     SourceUnreachable,
     SourceUnsupported,
 )
-from pipelines.sources.base import Position, SourceFrame, SourceLimits
-from pipelines.sources.messages import MessageDecoder, codec_of, starts_anew
+from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
+from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin
+from pipelines.sources.kafka_frames import Passed, TopicDecoder
+from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 from pipelines.types import StreamInfo
 
 logger = logging.getLogger(__name__)
-FUTURE_S = 3600.0
-"""A message whose event time is further ahead of our clock than this has no credible time, and is left out."""
+REFRESH_S = 30.0
+"""How often the broker is asked for partitions that were added."""
 MAX_DAMAGED = 1000
 """Undecodable messages in a row after which the topic is taken to hold something else than video."""
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaLogin:
-    """SASL user and password; ``tls`` encrypts with or without them."""
-
-    username: str | None = None
-    password: str | None = None
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    tls: bool = False
-
-    def options(self) -> dict[str, Any]:
-        """As keyword arguments of ``KafkaConsumer``."""
-        sasl = self.username is not None
-        protocol = ("SASL_" if sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
-        options: dict[str, Any] = {"security_protocol": protocol}
-        if sasl:
-            options |= {
-                "sasl_mechanism": self.mechanism,
-                "sasl_plain_username": self.username,
-                "sasl_plain_password": self.password or "",
-            }
-        return options
 
 
 class KafkaSource:
@@ -86,7 +61,6 @@ class KafkaSource:
         start: where to begin without a position: with what comes, or with what is still there.
         login: user, password, TLS.
         limits: how long to wait.
-        wall_clock: for tests.
     """
 
     def __init__(
@@ -99,9 +73,7 @@ class KafkaSource:
         start: Literal["latest", "earliest"] = "latest",
         login: KafkaLogin | None = None,
         limits: SourceLimits | None = None,
-        wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._wall_clock = wall_clock
         self._brokers = [broker.strip() for broker in brokers.split(",") if broker.strip()]
         self._topic = topic
         self._key = key.encode() if key is not None else None
@@ -109,18 +81,19 @@ class KafkaSource:
         self._start = start
         self._login = login or KafkaLogin()
         self._limits = limits or SourceLimits()
+        self._client: KafkaClient | None = None
         self._consumer: KafkaConsumer | None = None
-        self._decoder = MessageDecoder()
-        self._next: dict[int, int] = {}
-        self._counted: dict[int, int] = {}
-        self._decode_from: dict[int, int] = {}
+        self._messages = TopicDecoder(topic)
+        self._reached: Reached | None = None
+        self._rewinding: dict[int, tuple[int, int]] = {}
         self._acknowledged: Position | None = None
-        self._waiting: deque[Any] = deque()
-        self._pending: dict[int, tuple[float, Position]] = {}
+        self._waiting: deque[Passed] = deque()
+        self._looked = time.monotonic()
 
     def connect(self, resume: Position | None = None) -> StreamInfo:
         try:
-            self._consumer = KafkaConsumer(
+            self._client = KafkaClient(
+                self._login,
                 bootstrap_servers=self._brokers,
                 client_id="footfall",
                 group_id=self._group,
@@ -132,77 +105,100 @@ class KafkaSource:
                 request_timeout_ms=int(max(self._limits.read_s, 1.0) * 1000),
                 fetch_max_wait_ms=100,
                 max_poll_records=64,
-                **self._login.options(),
+                metadata_max_age_ms=int(REFRESH_S * 1000),
             )
-            partitions = self._partitions(self._consumer)
-            self._consumer.assign(partitions)
-            self._seek(self._consumer, partitions, resume)
+            self._consumer = self._client.open()
+            numbers = self._consumer.partitions_for_topic(self._topic)
+            if not numbers:
+                raise SourceNotFound(f"broker {self._where} has no topic {self._topic!r}")
+            self._assign(self._consumer, numbers, TopicPlace.of(resume), beginning=resume is not None)
+            self._reached = Reached(0, self._messages.place.position())
             return self._first_decoded(self._consumer)
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=True) from error
 
-    def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise SourceNotFound(f"broker {self._where} has no topic {self._topic!r}")
-        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+    def _assign(
+        self, consumer: KafkaConsumer, numbers: Collection[int], stored: TopicPlace, *, beginning: bool = False
+    ) -> None:
+        """Read more partitions, each from its stored place.
 
-    def _seek(self, consumer: KafkaConsumer, partitions: list[TopicPartition], resume: Position | None) -> None:
-        """Set where each partition goes on, and remember up to which offset it was counted already."""
+        Args:
+            consumer: of this connection.
+            numbers: of the partitions that are not read yet.
+            stored: where they go on.
+            beginning: those without a place are new since it was stored, and read from their beginning.
+        """
+        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        consumer.assign([*consumer.assignment(), *partitions])
         wait_ms = int(self._limits.open_s * 1000)
         first = consumer.beginning_offsets(partitions, timeout_ms=wait_ms)
         end = consumer.end_offsets(partitions, timeout_ms=wait_ms)
-        fresh = first if self._start == "earliest" or resume else end
-        stored = resume or {"next": {}, "decode_from": {}}
+        fresh = first if beginning or self._start == "earliest" else end
         for partition in partitions:
-            name = str(partition.partition)
-            wanted = int(stored["next"].get(name, fresh[partition]))
-            begin = int(stored["decode_from"].get(name, wanted))
-            if wanted < first[partition]:
+            number = partition.partition
+            known = stored.partitions.get(number, PartitionPlace.at(fresh[partition]))
+            place = known.within(first[partition], end[partition])
+            if place.next > known.next:
                 logger.warning(
-                    "topic %s partition %s: %d messages were deleted by the broker before they were read",
-                    *(self._topic, name, first[partition] - wanted),
+                    "topic %s partition %d: %d messages were deleted by the broker before they were read",
+                    *(self._topic, number, place.next - known.next),
                 )
-                wanted = first[partition]
-            elif wanted > end[partition]:  # to wait until offsets have caught up would be to see nothing for days
-                logger.warning("topic %s partition %s was cut or made anew; going on at its end", self._topic, name)
-                wanted = begin = end[partition]
-            self._next[partition.partition] = self._counted[partition.partition] = wanted
-            self._decode_from[partition.partition] = max(begin, first[partition])
-            consumer.seek(partition, self._decode_from[partition.partition])
+            elif place.next < known.next:
+                logger.warning("topic %s partition %d was cut or made anew; going on at its end", self._topic, number)
+            self._messages.begin(number, place)
+            if place.own < place.next:
+                self._rewinding[number] = (place.own, place.next)
+            consumer.seek(partition, place.decode_from)
 
     def _first_decoded(self, consumer: KafkaConsumer) -> StreamInfo:
         """Size and codec from the first message, if one comes soon; a silent topic is no error."""
         deadline = time.monotonic() + min(self._limits.open_s, 2.0)
         while time.monotonic() < deadline and not self._waiting:
             self._poll(consumer, wait_s=0.1)
-        for record in self._waiting:
-            headers = dict(record.headers or ())
-            try:
-                codec = codec_of(record.value or b"", record.headers or ())
-            except SourceUnsupported:  # a damaged message; whether all are, shows later
-                continue
-            with suppress(av.error.FFmpegError):
-                for _, video_frame in MessageDecoder().decode(record.value, codec, 0):
-                    return StreamInfo(codec, video_frame.width, video_frame.height)
-            with suppress(KeyError, ValueError, TypeError):
-                return StreamInfo(codec, int(headers["width"]), int(headers["height"]))
+        for passed in self._waiting:
+            # A damaged message tells nothing; whether all are, shows later.
+            with suppress(av.error.FFmpegError, SourceUnsupported, KeyError, ValueError, TypeError):
+                size = self._messages.size_of(passed)
+                if size is not None:
+                    return StreamInfo(*size)
         return StreamInfo("unknown", 0, 0)
 
     def _poll(self, consumer: KafkaConsumer, wait_s: float) -> None:
-        """Fetch what has come and keep the messages of our camera, in the order of their offsets."""
+        """Fetch what has come: our camera's messages in the order of their offsets, and how far others' reach."""
         batches = consumer.poll(timeout_ms=int(wait_s * 1000))
         for partition in sorted(batches, key=lambda p: p.partition):
-            self._waiting.extend(r for r in batches[partition] if self._key is None or r.key == self._key)
+            number, records = partition.partition, batches[partition]
+            end = records[-1].offset + 1
+            self._waiting.extend(
+                Passed(number, r.offset + 1, r) for r in records if self._key is None or r.key == self._key
+            )
+            own, beyond = self._rewinding.get(number, (0, 0))
+            if end < own:
+                continue
+            if beyond:  # decoding is where it was; what others wrote since has been passed already
+                del self._rewinding[number]
+                consumer.seek(partition, max(end, beyond))
+            self._waiting.append(Passed(number, end))
+
+    def _look_for_partitions(self, consumer: KafkaConsumer) -> None:
+        """Read partitions that were added, from their beginning; what the client knows is refreshed behind our back."""
+        if time.monotonic() - self._looked < REFRESH_S / 3 or self._client is None:
+            return
+        self._looked = time.monotonic()
+        added = self._client.partitions(self._topic) - self._messages.place.partitions.keys()
+        if added:
+            logger.info("topic %s has new partitions: %s", self._topic, sorted(added))
+            self._assign(consumer, added, TopicPlace(), beginning=True)
 
     def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
         consumer = self._consumer
         if consumer is None:
             raise RuntimeError("connect() comes first")
-        heard, damaged = time.monotonic(), 0
+        heard, damaged, handed = time.monotonic(), 0, 0
         try:
             while not stop.is_set():
                 if not self._waiting:
+                    self._look_for_partitions(consumer)
                     self._poll(consumer, wait_s=0.2)
                     self._commit(consumer)
                 if not self._waiting:
@@ -212,47 +208,26 @@ class KafkaSource:
                         heard = time.monotonic()
                     continue
                 heard = time.monotonic()
-                record = self._waiting.popleft()
+                passed = self._waiting.popleft()
                 try:
-                    yield from self._frames_of(record)
-                    damaged = 0
+                    for frame in self._messages.frames_of(passed):
+                        handed, damaged = handed + 1, 0
+                        yield frame
                 except SourceReordered:
                     raise
                 except (av.error.FFmpegError, SourceUnsupported) as error:
                     damaged += 1
                     if damaged > MAX_DAMAGED:
-                        raise SourceUnsupported(f"topic {self._topic!r} holds no video that can be decoded") from error
+                        raise SourceUnsupported(
+                            f"topic {self._topic!r} holds no video that can be decoded: {error}"
+                        ) from error
+                self._messages.pass_by(passed)
+                self._reached = Reached(handed, self._messages.place.position())
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=False) from error
 
-    def _frames_of(self, record: Any) -> Iterator[SourceFrame]:
-        """The pictures that a message completes, unless they were counted before."""
-        value, partition = record.value or b"", record.partition
-        codec = codec_of(value, record.headers or ())
-        if starts_anew(value, codec):
-            self._decode_from[partition] = record.offset
-        self._next[partition] = max(self._next[partition], record.offset + 1)
-        self._pending[record.offset] = (record.timestamp / 1000.0, self._position())
-        try:
-            for offset, video_frame in self._decoder.decode(value, codec, record.offset):
-                time_s, position = self._pending.pop(offset, (record.timestamp / 1000.0, self._position()))
-                if offset < self._counted.get(partition, 0):
-                    continue
-                if offset < record.offset:
-                    raise SourceReordered(f"topic {self._topic!r} holds H.264 with B-frames; encode it without (-bf 0)")
-                if time_s > self._wall_clock() + FUTURE_S:
-                    # One such message would carry the stream's time away for good.
-                    raise SourceUnsupported(f"a message of topic {self._topic!r} has a timestamp in the future")
-                yield SourceFrame(video_frame, time_s, position, bool(video_frame.is_corrupt))
-        finally:
-            while len(self._pending) > 32:  # messages that never became a picture
-                del self._pending[next(iter(self._pending))]
-
-    def _position(self) -> Position:
-        return {
-            "next": {str(p): offset for p, offset in self._next.items()},
-            "decode_from": {str(p): min(self._decode_from[p], offset) for p, offset in self._next.items()},
-        }
+    def reached(self) -> Reached | None:
+        return self._reached
 
     def acknowledge(self, position: Position) -> None:
         self._acknowledged = position
@@ -273,9 +248,7 @@ class KafkaSource:
                 consumer.commit_async(offsets)
 
     def _translate(self, error: Exception, *, opening: bool) -> SourceError:
-        if isinstance(
-            error, (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
-        ):
+        if isinstance(error, REFUSALS):
             return SourceUnauthorized(f"broker {self._where} refuses this user for topic {self._topic!r}")
         if isinstance(error, UnsupportedCodecError):
             return SourceUnsupported(f"topic {self._topic!r} is compressed with a codec that is not installed")
@@ -291,7 +264,10 @@ class KafkaSource:
 
     def close(self) -> None:
         consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            with suppress(KafkaError, OSError):
+        client, self._client = self._client, None
+        try:
+            if consumer is not None:
                 self._commit(consumer, wait_ms=1000)
-                consumer.close(timeout_ms=1000)
+        finally:
+            if client is not None:
+                client.close()

@@ -5,8 +5,9 @@ Headers are optional: ``codec`` (``jpeg`` or ``h264``), ``width``, ``height``. W
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -17,6 +18,9 @@ from pipelines.errors import SourceUnsupported
 JPEG_MAGIC = b"\xff\xd8\xff"
 _NAL_START = re.compile(rb"\x00\x00\x01(.)", re.DOTALL)
 _H264_IDR, _H264_SPS = 5, 7
+_H264_PICTURES, _H264_SETS = frozenset(range(1, 6)), (7, 8, 13, 15)
+MAX_SETS_BYTES = 4096
+"""Parameter sets take some dozens of bytes; what is longer is none, and no position is to carry it."""
 _CODECS = {"jpeg": "mjpeg", "mjpeg": "mjpeg", "jpg": "mjpeg", "h264": "h264", "avc": "h264"}
 
 
@@ -39,11 +43,46 @@ def codec_of(value: bytes, headers: Iterable[tuple[str, bytes | None]] = ()) -> 
     raise SourceUnsupported("messages are neither JPEG pictures nor H.264 access units in Annex B format")
 
 
-def starts_anew(value: bytes, codec: str) -> bool:
-    """Whether decoding can begin at this message: every JPEG, and H.264 at an IDR picture or a parameter set."""
-    if codec == "mjpeg":
-        return True
-    return any(match[1][0] & 31 in (_H264_IDR, _H264_SPS) for match in _NAL_START.finditer(value[:4096]))
+def _nal_units(value: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and bytes, start code included, of the units that begin in a message's first 4 KiB."""
+    begins = [(match.start(), match[1][0] & 31) for match in _NAL_START.finditer(value[:4096])]
+    for (begin, kind), (end, _) in itertools.pairwise([*begins, (len(value), 0)]):
+        yield kind, value[begin:end]
+
+
+class PictureStarts:
+    """Finds the messages at which decoding can begin, and what a decoder has to be told there first.
+
+    Every JPEG is one; with H.264, an IDR picture, or any picture right behind a parameter set. Some senders put
+    parameter sets into messages of their own, and some only before the very first picture: they are remembered.
+
+    Args:
+        sets: parameter sets to begin with, as `begins` gave them.
+    """
+
+    def __init__(self, sets: bytes = b"") -> None:
+        self._sets = dict.fromkeys(unit for _, unit in _nal_units(sets))
+        self._fresh = False  # parameter sets came, and no picture yet
+
+    def begins(self, value: bytes, codec: str) -> bytes | None:
+        """What earlier messages said that is needed to begin at this one; None if decoding cannot begin here."""
+        if codec == "mjpeg":
+            return b""
+        units = list(_nal_units(value))
+        kinds = {kind for kind, _ in units}
+        if _H264_SPS in kinds and not self._fresh:
+            self._sets.clear()
+        earlier = b"".join(self._sets)
+        self._sets |= dict.fromkeys(unit for kind, unit in units if kind in _H264_SETS)
+        if sum(map(len, self._sets)) > MAX_SETS_BYTES:
+            self._sets.clear()
+        self._fresh = self._fresh or _H264_SPS in kinds
+        if not kinds & _H264_PICTURES:
+            return None
+        begins, self._fresh = self._fresh or _H264_IDR in kinds, False
+        if not begins:
+            return None
+        return b"" if _H264_SPS in kinds else earlier
 
 
 @dataclass(slots=True)

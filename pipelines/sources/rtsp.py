@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from pipelines.errors import SourceDisconnected, SourceStalled, SourceUnreachable, SourceUnsupported
 from pipelines.redaction import redact
-from pipelines.sources.base import Position, SourceFrame, SourceLimits
+from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
 from pipelines.sources.clock import CaptureClock
 from pipelines.sources.ffmpeg import translate
 from pipelines.types import StreamInfo
@@ -119,6 +119,9 @@ class RtspSource:
         sender_start_s = start_us / 1e6 if start_us is not None and start_us > 0 else None
         time_s = clock.stamp(stream_s, self._wall_clock(), sender_start_s)
         return SourceFrame(video_frame, time_s, corrupt=bool(video_frame.is_corrupt))
+
+    def reached(self) -> Reached | None:
+        return None
 
     def acknowledge(self, position: Position) -> None:
         """Nothing to do: a camera does not replay."""

@@ -13,7 +13,7 @@ from pipelines.simulator.live import SceneLoop
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.simulator.settings import SceneSettings
-from pipelines.sources.base import Position, SourceFrame
+from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import StreamInfo
 
 
@@ -48,6 +48,9 @@ class SimulatorSource:
             image = self._loop.image(number)
             yield SourceFrame(av.VideoFrame.from_ndarray(image, format="bgr24"), self._wall_clock())
             number += 1
+
+    def reached(self) -> Reached | None:
+        return None
 
     def acknowledge(self, position: Position) -> None:
         """Nothing to do: a live source does not replay."""

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ import av
 from pipelines.errors import FootfallError, SourceError, SourceUnauthorized
 from pipelines.rates import RateMeter
 from pipelines.redaction import redact
-from pipelines.sources.base import Position, Source
+from pipelines.sources.base import Position, Source, SourceFrame
 from pipelines.sources.clock import Timeline
 from pipelines.types import FrameStamp, StreamInfo
 
@@ -71,6 +71,30 @@ class FrameSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a replayable stream goes on, which may be further than its last frame tells.
+
+    Attributes:
+        index: of the last frame that was passed on before this place; None if there was none.
+        resume: as in `pipelines.types.FrameStamp`.
+    """
+
+    index: int | None
+    resume: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """What was taken from a source so far, all as of the same frame."""
+
+    source: Source
+    frames: int
+    index: int | None
+    position: Position | None
+    timeline: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to wait before the next attempt.
 
@@ -78,23 +102,33 @@ class Backoff:
         first_s: after the first failure.
         longest_s: the most that doubling leads to.
         unauthorized_s: least wait after a refused password: cameras lock accounts.
+        failed_first_s: after the first failure that looks final.
+        failed_longest_s: the most that doubling leads to then.
         healthy_s: a connection that delivered for this long makes the count begin anew.
     """
 
     first_s: float = 0.5
     longest_s: float = 30.0
     unauthorized_s: float = 10.0
+    failed_first_s: float = 15.0
+    failed_longest_s: float = 300.0
     healthy_s: float = 10.0
 
     def delay_s(self, failures: int, error: FootfallError, chance: float) -> float:
         """Wait after the ``failures``-th failure in a row; ``chance`` in [0, 1) spreads cameras apart."""
-        doubled: float = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 16))
+        first_s, longest_s = self.first_s, self.longest_s
+        if not error.retryable:
+            first_s, longest_s = self.failed_first_s, self.failed_longest_s
+        doubled: float = min(longest_s, first_s * 2.0 ** min(failures - 1, 16))
         least = self.unauthorized_s if isinstance(error, SourceUnauthorized) else 0.0
         return max(doubled, least) * (0.75 + 0.5 * chance)
 
 
 class SourceSupervisor:
-    """Runs one source until it is stopped, ends, or fails for good.
+    """Runs one source until it is stopped or ends.
+
+    Nothing that goes wrong is final: passwords, cameras and topics are repaired on the other side, and memory comes
+    back. What looks final is shown as failed, and tried again every few minutes.
 
     Args:
         name: of the stream, for logs.
@@ -128,6 +162,9 @@ class SourceSupervisor:
         self._wall_clock = wall_clock
         self._meter = RateMeter()
         self._source: Source | None = None
+        self._index: int | None = None
+        self._handed: _Handed | None = None
+        self._unexpected = ""
         self._status = SourceStatus(StreamState.STARTING, wall_clock())
 
     @property
@@ -141,39 +178,66 @@ class SourceSupervisor:
         if source is not None:
             source.acknowledge(position)
 
+    def place(self) -> Place | None:
+        """Where the stream goes on behind all that was passed on; None if it cannot be replayed, or is not known yet.
+
+        It moves on without frames: as soon as a topic is open, and with everything in it that is no picture of this
+        camera. May be stored with the state after frame ``index``, and with no other. May be called from any thread.
+        """
+        source = self._source
+        # In this order: what is read second may only be newer, and then the numbers of frames differ.
+        reached = source.reached() if source is not None else None
+        handed = self._handed
+        if handed is None:
+            return None
+        position = handed.position
+        if reached is not None and handed.source is source and handed.frames == reached.frames:
+            position = reached.position
+        if position is None:
+            return None
+        return Place(handed.index, {"position": position, "timeline": handed.timeline})
+
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop``, the end of a recording, or an error that no retry mends; never raises for a source's sake."""
+        """Until ``stop`` or the end of a recording; never raises for a source's sake."""
         failures = 0
         while not stop.is_set():
             begun = time.monotonic()
             try:
                 self._run_once(stop)
-            except SourceError as error:
+            except Exception as error:  # the last line of defence: one camera's bug must not end its thread unseen
                 healthy = self._status.state is StreamState.RUNNING and (
                     time.monotonic() - begun > self._backoff.healthy_s
                 )
                 failures = 1 if healthy else failures + 1
-                if not error.retryable:
-                    logger.error("stream failed: %s", error, extra={"stream": self._name})
-                    self._enter(StreamState.FAILED, error)
-                    return
-                delay_s = self._backoff.delay_s(failures, error, random.random())
-                logger.warning("%s; next attempt in %.1f s", error, delay_s, extra={"stream": self._name})
-                self._gap = True
-                self._enter(StreamState.RECONNECTING, error)
+                told = error if isinstance(error, SourceError) else self._tell_unexpected(error)
+                delay_s = self._backoff.delay_s(failures, told, random.random())
+                logger.log(
+                    logging.WARNING if told.retryable else logging.ERROR,
+                    *("%s; next attempt in %.1f s", told, delay_s),
+                    extra={"stream": self._name},
+                )
+                self._gap = self._gap or self._position is None  # what can be replayed has missed nothing
+                self._enter(StreamState.RECONNECTING if told.retryable else StreamState.FAILED, told)
                 self._status = replace(self._status, reconnects=self._status.reconnects + 1)
                 stop.wait(delay_s)
-            except Exception as error:  # the last line of defence: one camera's bug must not end its thread unseen
-                logger.exception("stream failed", extra={"stream": self._name})
-                self._enter(StreamState.FAILED, FootfallError(f"internal error: {redact(str(error))}"))
-                return
             else:
                 break
         self._enter(StreamState.STOPPED, None)
 
+    def _tell_unexpected(self, error: Exception) -> FootfallError:
+        """An error of ours for one that nobody foresaw; its stack is logged, but not with every attempt."""
+        if repr(error) != self._unexpected:
+            self._unexpected = repr(error)
+            logger.error("stream failed", exc_info=error, extra={"stream": self._name})
+        return FootfallError(f"internal error: {redact(str(error)) or type(error).__name__}")
+
     def _run_once(self, stop: threading.Event) -> None:
         """One connection, from its beginning to its end."""
-        source = self._source = self._make_source()
+        source = self._make_source()
+        frames = 0
+        if not self._gap or self._handed is None:
+            self._hand(source, frames)
+        self._source = source
         try:
             info = source.connect(self._position)
             logger.info("connected: %s %dx%d", info.codec, info.width, info.height, extra={"stream": self._name})
@@ -193,25 +257,33 @@ class SourceSupervisor:
                     frames=self._status.frames + 1,
                     corrupt=self._status.corrupt + frame.corrupt,
                 )
-                self._pass_on(frame.video_frame, frame.raw_time_s, frame.position, stop)
+                frames += 1
+                self._pass_on(source, frames, frame, stop)
         finally:
+            reached = source.reached()
+            if reached is not None and reached.frames == frames:
+                self._position = reached.position
             self._source = None
             source.close()
 
-    def _pass_on(
-        self, video_frame: av.VideoFrame, raw_time_s: float, position: Position | None, stop: threading.Event
-    ) -> None:
-        timeline = self._timeline
-        admitted = timeline.admit(raw_time_s)
+    def _pass_on(self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event) -> None:
+        admitted = self._timeline.admit(frame.raw_time_s)
         self._gap = self._gap or admitted.stepped
-        self._position = position
+        self._position = frame.position
+        if admitted.sampled:
+            self._index = admitted.index
+        if admitted.sampled or not self._gap:  # a gap is marked on a frame, and no place may lie between the two
+            self._hand(source, frames)
         if not admitted.sampled:
             return
         resume: dict[str, Any] | None = None
-        if position is not None:
-            resume = {"position": position, "timeline": timeline.snapshot()}
-        self._sink.offer(video_frame, FrameStamp(admitted.index, admitted.time_s, self._gap, resume), stop)
+        if frame.position is not None and self._handed is not None:
+            resume = {"position": frame.position, "timeline": self._handed.timeline}
+        self._sink.offer(frame.video_frame, FrameStamp(admitted.index, admitted.time_s, self._gap, resume), stop)
         self._gap = False
+
+    def _hand(self, source: Source, frames: int) -> None:
+        self._handed = _Handed(source, frames, self._index, self._position, self._timeline.snapshot())
 
     def _enter(self, state: StreamState, error: FootfallError | None) -> None:
         changed = state is not self._status.state

@@ -21,7 +21,7 @@ class Tracker(Protocol):
 
         Args:
             detections: in source pixels, scores unfiltered: a tracker has thresholds of its own.
-            time_s: capture time, not smaller than the one before.
+            time_s: capture time, not smaller than the one before unless ``discontinuity`` is set.
             discontinuity: the stream was interrupted before this frame; if no time seems to have passed, the clock was
                 set back, and nobody can be assumed to have stayed in place.
 

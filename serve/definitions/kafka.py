@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipelines.sources.base import Source, SourceLimits
-from pipelines.sources.kafka import KafkaLogin, KafkaSource
+from pipelines.sources.kafka import KafkaSource
+from pipelines.sources.kafka_client import KafkaLogin
 from serve.definitions.base import Secret, SourceDefinition, form
 
 

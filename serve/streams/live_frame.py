@@ -11,7 +11,7 @@ class LiveTrack:
     """A person in the picture.
 
     Attributes:
-        id: of the track; begins anew with every epoch of the stream.
+        id: of the track, for one epoch of the stream; see `pipelines.types.Tracks`.
         box: x1, y1, x2, y2 in shares of the picture.
         score: of the detection, in [0, 1].
     """

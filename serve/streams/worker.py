@@ -161,8 +161,7 @@ class StreamWorker:
         except (ValueError, KeyError, TypeError) as error:
             logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
         if checkpoint.resume is None:
-            timeline.clock.restore({"last_s": checkpoint.time_s, "offset_s": 0.0})
-            return None
+            return None  # live: a gap comes first, and then the time that the camera tells, whatever it was before
         return checkpoint.resume.get("position")
 
     def use_geometry(self, geometry: Geometry) -> None:

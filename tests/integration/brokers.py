@@ -103,19 +103,33 @@ class ApacheKafka(Broker):
         super().__init__()
         self._jars = jars
         self._controller_port = free_port()
+        self._login_port = free_port()
+
+    @property
+    def login_address(self) -> str:
+        """Asks for user ``viewer`` with password ``right`` (SASL PLAIN)."""
+        return f"127.0.0.1:{self._login_port}"
 
     @property
     def _settings(self) -> Path:
         return self.folder / "server.properties"
 
     def prepare(self) -> None:
+        clients = f"PLAINTEXT://{self.address},SASL_PLAINTEXT://{self.login_address}"
         values = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"{clients},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "advertised.listeners": clients,
             "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": ",".join(
+                ("CONTROLLER:PLAINTEXT", "PLAINTEXT:PLAINTEXT", "SASL_PLAINTEXT:SASL_PLAINTEXT")
+            ),
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+                'org.apache.kafka.common.security.plain.PlainLoginModule required user_viewer="right";'
+            ),
             "log.dirs": str(self.folder / "data"),
             "offsets.topic.replication.factor": "1",
             "transaction.state.log.replication.factor": "1",

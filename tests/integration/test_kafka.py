@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,13 +13,16 @@ import pytest
 
 from footfall import Client
 from footfall.types import KafkaDefinition, StreamBody
+from pipelines.errors import SourceDisconnected, SourceError, SourceUnauthorized
 from pipelines.simulator.kafka_feed import Codec, KafkaFeed
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.kafka import KafkaSource
-from tests.integration.brokers import Broker
+from pipelines.sources.kafka_client import KafkaLogin
+from tests.integration.brokers import ApacheKafka, Broker
 from tests.integration.conftest import kill_replica, wait_state
+from tests.pipelines.sources.remains import open_and_close, threads_and_descriptors, without_collecting
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -180,3 +184,54 @@ def test_the_group_offset_follows_the_checkpoint_for_lag_monitors(
     ]
     consumer.close()
     assert sum(committed) == 10
+
+
+@pytest.mark.parametrize("password", ["right", "wrong"])
+def test_logins_leave_nothing_behind_be_they_refused_or_not(
+    broker: Broker, feed: KafkaFeed, scene: Scene, password: str
+) -> None:
+    if not isinstance(broker, ApacheKafka):
+        pytest.skip("the broker from PyPI asks nobody for a password")
+    send(feed, scene, 0, 1)
+    login = KafkaLogin("viewer", password, "PLAIN")
+
+    def attempt() -> SourceError | None:
+        return open_and_close(source_of(broker.login_address, feed, login))
+
+    with without_collecting():
+        first, before = attempt(), threads_and_descriptors()
+        outcomes = [first, *(attempt() for _ in range(10))]
+        assert threads_and_descriptors() == before
+    if password == "right":
+        assert outcomes == [None] * 11
+    else:
+        assert all(isinstance(outcome, SourceUnauthorized) for outcome in outcomes)
+
+
+def test_a_broker_that_dies_while_it_is_read_leaves_nothing_behind(
+    broker: Broker, feed: KafkaFeed, scene: Scene
+) -> None:
+    send(feed, scene, 0, 1)
+    feed.close()
+
+    def watch_it_die() -> None:
+        with closing(source_of(broker.address, feed)) as source:
+            source.connect(None)
+            frames = source.frames(threading.Event())
+            next(frames)
+            broker.kill()
+            with pytest.raises(SourceDisconnected):
+                next(frames)
+        broker.start()
+        wait_until(lambda: open_and_close(source_of(broker.address, feed)) is None, 30, "the broker")
+
+    with without_collecting():
+        watch_it_die()
+        before = threads_and_descriptors()
+        watch_it_die()
+        assert threads_and_descriptors() == before
+
+
+def source_of(address: str, feed: KafkaFeed, login: KafkaLogin | None = None) -> KafkaSource:
+    limits = SourceLimits(5, 1, 5)
+    return KafkaSource(address, feed.topic, None, group="tests", start="earliest", login=login, limits=limits)

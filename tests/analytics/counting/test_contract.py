@@ -81,6 +81,19 @@ def test_what_was_acknowledged_is_not_pending_and_what_grew_meanwhile_is(analyti
     assert counter.pending() == {}
 
 
+def test_a_stored_minute_that_time_runs_back_into_grows_on(analytic: Analytic[Any]) -> None:
+    whole, in_parts = analytic.counter(GEOMETRY), analytic.counter(GEOMETRY)
+    stored: dict[int, Any] = {}
+    for begin in [*range(0, 1200, 40)] * 2:
+        feed(whole, frames(begin, begin + 40))
+        feed(in_parts, frames(begin, begin + 40))
+        written = in_parts.pending()
+        stored |= written
+        in_parts.acknowledge(written)
+    assert stored == whole.pending()
+    assert in_parts.pending() == {}
+
+
 def test_pending_values_are_copies(analytic: Analytic[Any]) -> None:
     counter = analytic.counter(GEOMETRY)
     feed(counter, frames(0, 40))

@@ -6,8 +6,8 @@ import cv2
 import pytest
 
 from pipelines.errors import SourceUnsupported
-from pipelines.sources.messages import MessageDecoder, codec_of, starts_anew
-from tests.pipelines.sources.videos import access_units, number_of, numbered
+from pipelines.sources.messages import MessageDecoder, PictureStarts, codec_of
+from tests.pipelines.sources.videos import access_units, in_parts, number_of, numbered
 
 AUD = b"\x00\x00\x00\x01\x09\xf0"
 
@@ -45,9 +45,34 @@ def test_other_messages_are_refused_in_plain_words(value: bytes, headers: list[t
 
 def test_decoding_may_begin_at_key_frames_only() -> None:
     units = list(access_units(25, gop=10))
-    assert [n for n, unit in enumerate(units) if starts_anew(unit, "h264")] == [0, 10, 20]
-    assert [n for n, unit in enumerate(units) if starts_anew(AUD + unit, "h264")] == [0, 10, 20]
-    assert starts_anew(jpeg(1), "mjpeg")
+    assert begins(units) == dict.fromkeys([0, 10, 20], b"")
+    assert begins([AUD + unit for unit in units]) == dict.fromkeys([0, 10, 20], b"")
+    assert PictureStarts().begins(jpeg(1), "mjpeg") == b""
+
+
+def begins(values: list[bytes]) -> dict[int, bytes]:
+    """Numbers of the messages at which decoding can begin, and what it needs from before them."""
+    starts = PictureStarts()
+    found = {number: starts.begins(value, "h264") for number, value in enumerate(values)}
+    return {number: needed for number, needed in found.items() if needed is not None}
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_parameter_sets_in_messages_of_their_own_are_remembered_for_the_pictures_that_need_them(repeated: bool) -> None:
+    units = list(access_units(25, gop=10))
+    apart = [part for number, unit in enumerate(units) for part in in_parts(unit, keep=repeated or number == 0)]
+    found = begins(apart)
+    assert len(found) == 3
+    for number, needed in found.items():
+        ((_, picture),) = MessageDecoder().decode(needed + apart[number], "h264", 0)
+        assert number_of(picture) in (0, 10, 20)
+
+
+def test_what_pretends_to_be_a_parameter_set_does_not_grow_a_position() -> None:
+    starts = PictureStarts()
+    for number in range(100):
+        starts.begins(b"\x00\x00\x01\x68" + bytes([number + 1]) * 1000, "h264")
+    assert len(starts.begins(b"\x00\x00\x01\x65picture", "h264") or b"") < 5000
 
 
 @pytest.mark.parametrize("codec", ["mjpeg", "h264"])

@@ -20,12 +20,16 @@ from pipelines.errors import (
     SourceUnsupported,
 )
 from pipelines.rates import RateMeter
+from pipelines.sources.base import Reached
 from pipelines.sources.clock import Timeline
 from pipelines.sources.supervisor import Backoff, SourceSupervisor, StreamState
 from tests.fakes import ScriptedSource, Sink
 from tests.waiting import wait_until
 
-QUICK = Backoff(first_s=0.01, longest_s=0.04, unauthorized_s=0.02, healthy_s=10.0)
+QUICK = Backoff(
+    first_s=0.01, longest_s=0.04, unauthorized_s=0.02, failed_first_s=0.01, failed_longest_s=0.04, healthy_s=10.0
+)
+NEVER = Backoff(60, 60, 60, 60, 60)
 
 
 def forever(stop: threading.Event) -> None:
@@ -135,9 +139,9 @@ def test_a_source_that_comes_back_is_running_without_an_error(run: Run) -> None:
     assert status.reconnects == 1
 
 
-def test_what_no_retry_mends_is_a_failure_at_once(run: Run) -> None:
-    running = run(ScriptedSource(refusal=SourceUnsupported("no video in it")))
-    running.finished()
+def test_what_looks_final_is_shown_as_failed_with_its_reason(run: Run) -> None:
+    running = run(ScriptedSource(refusal=SourceUnsupported("no video in it")), backoff=NEVER)
+    running.until(lambda: running.supervisor.status.state is StreamState.FAILED, "the state")
     status = running.supervisor.status
     assert (status.state, status.error, status.error_code) == (
         StreamState.FAILED,
@@ -147,14 +151,47 @@ def test_what_no_retry_mends_is_a_failure_at_once(run: Run) -> None:
     assert len(running.made) == 1
 
 
+@pytest.mark.parametrize("error", [SourceUnsupported("no video in it"), MemoryError(), RuntimeError("a bug")])
+@pytest.mark.parametrize("when", ["connecting", "running"])
+def test_nothing_is_final_and_a_failed_stream_recovers_by_itself(run: Run, error: Exception, when: str) -> None:
+    broken = ScriptedSource(refusal=error) if when == "connecting" else ScriptedSource([1.0, error])
+    running = run(broken, broken, ScriptedSource([2.0, forever]))
+    running.until(lambda: running.sink.stamps and running.sink.stamps[-1].time_s == 2.0, "the repaired source")
+    status = running.supervisor.status
+    assert (status.state, status.error, status.error_code) == (StreamState.RUNNING, None, None)
+    assert broken.closed == 2
+
+
+def test_a_failed_stream_stays_failed_while_it_is_tried_again(run: Run) -> None:
+    states: set[StreamState] = set()
+    broken = ScriptedSource(
+        refusal=SourceUnsupported("no video in it"), on_connect=lambda: states.add(running.supervisor.status.state)
+    )
+    running = run(ScriptedSource(refusal=SourceUnsupported("no video in it")), broken)
+    running.until(lambda: broken.closed >= 3, "three more attempts")
+    assert states == {StreamState.FAILED}
+    assert running.supervisor.status.error == "no video in it"
+
+
+def test_the_stack_of_a_bug_is_logged_once_and_not_with_every_attempt(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("pipelines"), "propagate", True)
+    broken = ScriptedSource(refusal=RuntimeError("a bug"))
+    with caplog.at_level(logging.ERROR):
+        running = run(broken)
+        running.until(lambda: broken.closed >= 4, "some attempts")
+    assert caplog.text.count("Traceback") == 1
+
+
 def test_a_bug_in_a_source_is_a_failure_that_shows_no_password(
     run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("pipelines"), "propagate", True)
     bug = KeyError("rtsp://admin:hunter2@camera/stream")
     with caplog.at_level(logging.ERROR):
-        running = run(ScriptedSource([1.0, bug]))
-        running.finished()
+        running = run(ScriptedSource([1.0, bug]), backoff=NEVER)
+        running.until(lambda: running.supervisor.status.state is StreamState.FAILED, "the failure")
     status = running.supervisor.status
     assert status.state is StreamState.FAILED
     assert status.error is not None
@@ -183,16 +220,32 @@ def test_the_mark_of_a_gap_waits_for_a_frame_that_is_analysed(run: Run) -> None:
 
 
 def test_a_clock_step_is_marked_as_a_gap(run: Run) -> None:
-    running = run(ScriptedSource([10.0, 10.1, 500.0, 40.0, forever]))
+    running = run(ScriptedSource([10.0, 10.1, 500.0, 500.1, 500.2, 40.0, 40.1, 40.2, forever]))
     running.until(lambda: len(running.sink.stamps) == 4, "four frames")
-    assert [s.gap for s in running.sink.stamps] == [False, False, True, True]
+    assert [(s.time_s, s.gap) for s in running.sink.stamps] == [
+        (10.0, False),
+        (10.1, False),
+        (500.2, True),
+        (40.2, True),
+    ]
+
+
+def test_a_frame_whose_time_is_not_believed_is_left_out_and_counted(run: Run) -> None:
+    running = run(ScriptedSource([10.0, 10.1, 3600.0, 10.2, forever]))
+    running.until(lambda: len(running.sink.stamps) == 3, "three frames")
+    assert [(s.index, s.time_s, s.gap) for s in running.sink.stamps] == [
+        (0, 10.0, False),
+        (1, 10.1, False),
+        (3, 10.2, False),
+    ]
+    assert running.supervisor.status.frames == 4
 
 
 def test_times_never_run_back_over_reconnects(run: Run) -> None:
     running = run(
         ScriptedSource([100.0, 100.2, SourceDisconnected("gone")]),
         ScriptedSource([99.5, 99.7, 100.4, SourceStalled("silent")]),
-        ScriptedSource([50.0, 50.2, forever]),
+        ScriptedSource([90.0, 90.2, forever]),
     )
     running.until(lambda: len(running.sink.stamps) == 7, "seven frames")
     times = [s.time_s for s in running.sink.stamps]
@@ -226,6 +279,71 @@ def test_a_replayable_source_goes_on_behind_its_last_frame_and_every_frame_says_
     assert running.sink.stamps[-1].resume is not None
     restored.restore(running.sink.stamps[-1].resume["timeline"])
     assert restored.index == 3
+
+
+def test_what_can_be_replayed_has_no_gap_where_its_connection_broke(run: Run) -> None:
+    first = ScriptedSource([(1.0, {"frame": 1}), SourceDisconnected("gone")], live=False)
+    running = run(first, ScriptedSource([(1.1, {"frame": 2})], live=False))
+    running.finished()
+    assert [s.gap for s in running.sink.stamps] == [False, False]
+
+
+def test_a_place_is_known_from_the_first_connection_on_before_any_frame(run: Run) -> None:
+    opened = Reached(0, {"next": 7})
+    first = ScriptedSource([SourceDisconnected("gone")], has_reached=opened)
+    second = ScriptedSource([forever], has_reached=opened)
+    running = run(first, second)
+    running.until(lambda: second.connected, "the second connection")
+    assert second.resumed_at == {"next": 7}
+    place = running.supervisor.place()
+    assert place is not None
+    assert (place.index, place.resume["position"]) == (None, {"next": 7})
+
+
+def test_a_place_moves_on_without_frames_and_belongs_to_the_last_frame_that_was_passed_on(run: Run) -> None:
+    source = ScriptedSource(has_reached=Reached(0, {"next": 0}))
+
+    def reach(frames: int, offset: int) -> Callable[[threading.Event], None]:
+        def move(stop: threading.Event) -> None:
+            source.has_reached = Reached(frames, {"next": offset})
+
+        return move
+
+    # The second frame is not sampled: the place is behind it all the same, and so is the time line.
+    source.steps = [(1.0, {"next": 1}), (1.04, {"next": 2}), reach(2, 900), forever]
+    running = run(source, fps=5.0)
+    running.until(lambda: source.has_reached == Reached(2, {"next": 900}), "the move")
+    place = running.supervisor.place()
+    assert place is not None
+    assert (place.index, place.resume["position"]) == (0, {"next": 900})
+    assert place.resume["timeline"]["index"] == 2
+    assert [s.index for s in running.sink.stamps] == [0]
+
+
+def test_a_place_never_lies_before_a_frame_that_is_still_to_be_passed_on(run: Run) -> None:
+    # The source says that it has come past its second frame, and hands it over only then.
+    source = ScriptedSource(has_reached=Reached(0, {"next": 0}))
+    at_hand, may_go_on = threading.Event(), threading.Event()
+
+    def ahead(stop: threading.Event) -> None:
+        source.has_reached = Reached(2, {"next": 2})
+        at_hand.set()
+        may_go_on.wait(5)
+
+    source.steps = [(1.0, {"next": 1}), ahead, (1.1, {"next": 2}), forever]
+    running = run(source)
+    assert at_hand.wait(5)
+    place = running.supervisor.place()
+    assert place is not None
+    assert (place.index, place.resume["position"]) == (0, {"next": 1})
+    may_go_on.set()
+    running.until(lambda: len(running.sink.stamps) == 2, "the second frame")
+
+
+def test_a_live_source_has_no_place(run: Run) -> None:
+    running = run(ScriptedSource([1.0, forever]))
+    running.until(lambda: running.sink.stamps, "a frame")
+    assert running.supervisor.place() is None
 
 
 def test_acknowledgements_reach_the_source_that_is_open(run: Run) -> None:
@@ -307,6 +425,13 @@ def test_pauses_double_up_to_a_limit_and_spread() -> None:
     assert backoff.delay_s(1, error, 0.0) == 0.375
     assert backoff.delay_s(1, error, 0.999) == pytest.approx(0.625, abs=0.001)
     assert backoff.delay_s(10**6, error, 0.5) == 30.0
+
+
+def test_what_looks_final_is_tried_again_every_few_minutes() -> None:
+    backoff = Backoff()
+    error = SourceUnsupported("no video in it")
+    assert [backoff.delay_s(failures, error, 0.5) for failures in range(1, 8)] == [15, 30, 60, 120, 240, 300, 300]
+    assert backoff.delay_s(1, FootfallError("internal error"), 0.5) == 15
 
 
 def test_a_refused_password_is_not_tried_often() -> None:

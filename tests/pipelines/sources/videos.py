@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -82,3 +84,13 @@ def access_units(count: int, gop: int = 10) -> Iterator[bytes]:
     for number in range(count):
         for packet in encoder.encode(av.VideoFrame.from_ndarray(numbered(number), format="bgr24")):
             yield bytes(packet)
+
+
+def in_parts(unit: bytes, *, keep: bool = True) -> Iterator[bytes]:
+    """An access unit as some senders cut it: parameter sets one by one, then the rest; or without them."""
+    marks = [match.start() for match in re.finditer(rb"\x00\x00\x01|\x00\x00\x00\x01", unit)]
+    units = [unit[begin:end] for begin, end in itertools.pairwise([*marks, len(unit)])]
+    sets = [part for part in units if part[part.index(1) + 1] & 31 in (7, 8)]
+    if keep:
+        yield from sets
+    yield b"".join(part for part in units if part not in sets)

@@ -221,18 +221,39 @@ def test_ids_of_people_survive_a_hand_over(make: Make) -> None:
     assert len(second.frames[0].tracks) > 0
 
 
-def test_a_live_camera_goes_on_with_a_gap_and_never_back_in_time(make: Make, store: MemoryStore) -> None:
+@pytest.mark.parametrize("step_s", [-3600.0, -50.0, 5.0, 3600.0])
+def test_a_live_camera_goes_on_with_a_gap_and_the_time_that_it_tells_now(
+    make: Make, store: MemoryStore, step_s: float
+) -> None:
     times = [BEGIN_S + number * DT for number in range(30)]
     first = make(*times, live=True).start()
     first.until(lambda: first.worker.status().state == "stopped", "the end of the script")
     first.until(lambda: first.frames and first.frames[-1].frame.stamp.time_s == times[-1], "the newest frame")
     first.stop()
-    second = make(BEGIN_S - 50, BEGIN_S - 49.9, live=True).start()
+    second = make(times[-1] + step_s, times[-1] + step_s + DT, live=True).start()
     second.until(lambda: second.frames, "a frame")
     stamp = second.frames[0].frame.stamp
     assert stamp.gap
-    assert stamp.time_s >= times[-1]
+    assert stamp.time_s >= times[-1] + step_s
+    assert stamp.time_s <= times[-1] + step_s + DT
     assert stamp.resume is None
+
+
+def test_minutes_that_a_clock_shows_again_once_it_is_set_back_add_up_in_the_store(
+    make: Make, store: MemoryStore
+) -> None:
+    ahead = script(1000)
+    set_back: list[Step] = [(BEGIN_S + number * DT, {"frame": 1000 + number}) for number in range(1000)]
+    steps, (stored,) = paused(ahead + set_back, 1000)
+    reader = make(*steps).start().until_frames(1000)
+    assert reader.worker.checkpoint()
+    stored.set()
+    reader.until_frames(1998)  # two were left out until a third one agreed
+    reader.stop()
+    counted = total(store)[PEOPLE]
+    assert counted.frames == 1998
+    assert counted.covered_s == (999 + 997) * DT
+    assert [number for number, frame in enumerate(reader.frames) if frame.frame.stamp.gap] == [1000]
 
 
 def test_a_first_worker_begins_with_what_comes(make: Make) -> None:

@@ -1,0 +1,153 @@
+"""kafka-python's consumer, opened so that it can be closed whatever became of it.
+
+A consumer whose constructor fails gives nothing back: its thread runs for ever, and of each connection that failed a
+socket stays open until Python collects cycles. With a broker away and many cameras that is all descriptors in an hour.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import weakref
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from kafka import KafkaConsumer
+from kafka.errors import (
+    KafkaError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+
+REFUSALS = (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
+"""What a broker says to those whom it does not let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaLogin:
+    """SASL user and password; ``tls`` encrypts with or without them."""
+
+    username: str | None = None
+    password: str | None = None
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    tls: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """As keyword arguments of ``KafkaConsumer``."""
+        sasl = self.username is not None
+        protocol = ("SASL_" if sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
+        options: dict[str, Any] = {"security_protocol": protocol}
+        if sasl:
+            options |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password or "",
+            }
+        return options
+
+
+class KafkaClient:
+    """A consumer and everything that it opens.
+
+    Args:
+        login: user, password, TLS.
+        options: of ``KafkaConsumer``.
+    """
+
+    def __init__(self, login: KafkaLogin, **options: Any) -> None:
+        self._options = {**options, **login.options()}
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        if login.tls:
+            self._options["ssl_context"] = _Context.remembering(self._sockets)
+        self._opened = ExitStack()
+        self._connections: _Connections | None = None
+
+    def open(self) -> KafkaConsumer:
+        """Connect.
+
+        Raises:
+            KafkaError: nobody answers, or refuses.
+        """
+        consumer = KafkaConsumer(
+            kafka_client=self._make_net, selector=partial(_Selector, self._sockets), **self._options
+        )
+        self._opened.callback(consumer.close, timeout_ms=1000)
+        return consumer
+
+    def _make_net(self, **options: Any) -> KafkaNetClient:
+        net = NetworkSelector(**options)
+        self._opened.callback(net.close)
+        self._connections = _Connections(net, **options)
+        self._opened.callback(self._connections.close)
+        return KafkaNetClient(net, self._connections, **options)
+
+    def partitions(self, topic: str) -> set[int]:
+        """Numbers of a topic's partitions, as of the last time that the client asked in the background."""
+        known: set[int] | None = self._connections and self._connections.cluster.partitions_for_topic(topic)
+        return known or set()
+
+    def close(self) -> None:
+        """Let go of everything, after a second at most; idempotent."""
+        with suppress(KafkaError, OSError):
+            self._opened.close()
+        for opened in list(self._sockets):
+            with suppress(OSError):
+                opened.close()
+
+
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]
+    """Takes a refused password for an answer.
+
+    The original goes on asking until its time is over, and calls that no answer; meanwhile accounts get locked.
+    """
+
+    _refusal: Exception | None = None
+
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        if self._refusal is not None:
+            raise self._refusal
+        connection = super().get_connection(*args, **options)
+        connection.init_future.add_errback(self._take_refusal)
+        return connection
+
+    def _take_refusal(self, error: Exception) -> None:
+        if isinstance(error, REFUSALS):
+            self._refusal = error
+
+
+class _Selector(selectors.DefaultSelector):
+    """Remembers the sockets that it watches."""
+
+    def __init__(self, sockets: weakref.WeakSet[socket.socket]) -> None:
+        super().__init__()
+        self._sockets = sockets
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self._sockets.add(fileobj)
+        return super().register(fileobj, events, data)
+
+
+class _Context(ssl.SSLContext):
+    """Remembers the sockets that it makes: one that is refused at once is never watched."""
+
+    _sockets: weakref.WeakSet[socket.socket]
+
+    @staticmethod
+    def remembering(sockets: weakref.WeakSet[socket.socket]) -> _Context:
+        context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_default_certs()
+        context._sockets = sockets
+        return context
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        made = super().wrap_socket(*args, **options)
+        self._sockets.add(made)
+        return made
