@@ -7,7 +7,9 @@
     ├── StoreError                  the database
     │   ├── StoreUnavailable          away, locked or full                (retryable)
     │   └── StaleEpoch                somebody else owns the stream now
-    └── UnknownStream               no stream has this id
+    ├── UnknownStream               no stream has this id
+    ├── UnknownToken                no token has this name
+    └── TokenConflict               a token's name is taken, or there are too many
 """
 
 from __future__ import annotations
@@ -34,3 +36,11 @@ class StaleEpoch(StoreError):
 
 class UnknownStream(FootfallError):
     code = "unknown-stream"
+
+
+class UnknownToken(FootfallError):
+    code = "unknown-token"
+
+
+class TokenConflict(FootfallError):
+    code = "token-conflict"

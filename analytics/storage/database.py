@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class DatabaseStore:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise StoreUnavailable(f"no database can be made at {self._url.database}: {error.strerror}") from error
+            _keep_to_ourselves(Path(self._url.database))
         with self._transaction() as connection:
             if not self._sqlite:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(728641)"))
@@ -284,6 +286,20 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> sa.Engine:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'IMMEDIATE')}")
 
     return engine
+
+
+def _keep_to_ourselves(file: Path) -> None:
+    """Make the file, or one of an earlier version, readable for its owner alone: cameras' passwords are in it.
+
+    What SQLite puts beside it (its log, its index) gets the same permissions.
+    """
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            with suppress(FileNotFoundError, PermissionError):  # not there, or somebody else's, who knows why
+                file.with_name(name).chmod(0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"the database {file} cannot be opened: {error.strerror}") from error
 
 
 def _write_ahead(connection: sqlite3.Connection, wait_s: float) -> None:
