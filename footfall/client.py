@@ -3,7 +3,7 @@
 ::
 
     with Client("http://127.0.0.1:8000") as footfall:
-        footfall.put_stream("entrance", {"source": {"type": "rtsp", "url": "rtsp://camera.local/stream1"}})
+        footfall.put_stream("entrance", {"source": {"type": "rtsp", "url": "rtsp://camera.example.invalid/stream1"}})
         for stream in footfall.streams(state=["failed"]):
             print(stream["id"], stream["error"])
         hours = footfall.counts("entrance", start="2026-03-01", end="2026-03-02", bucket="1h", tz="Europe/Berlin")
