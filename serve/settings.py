@@ -32,6 +32,10 @@ class ApiSettings(BaseModel):
         description="Bearer token of scope admin, beside those of `footfall tokens`; make it long and random.",
     )
 
+    wrong_tokens_per_minute: int = Field(
+        10, ge=1, le=1_000_000, description="Wrong tokens that one address may offer before it is told to wait."
+    )
+
     @field_validator("token")
     @classmethod
     def _can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:

@@ -58,7 +58,7 @@ def make_api(registry: RegistryClient, store: Store, access: AccessStore, settin
     # The last one comes first: whoever is turned away at the door has said nothing that was read.
     app.add_middleware(BoundedBody)
     app.add_middleware(Auditor, store=access)
-    app.add_middleware(Doorman, credentials=credentials, throttle=FailureThrottle())
+    app.add_middleware(Doorman, credentials=credentials, throttle=FailureThrottle(settings.api.wrong_tokens_per_minute))
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders)
     _describe(app)

@@ -17,6 +17,7 @@ from analytics.errors import GeometryError, StoreUnavailable, TokenConflict, Unk
 from pipelines.errors import DetectorUnavailable, FootfallError, ModelError, SourceError
 from pipelines.redaction import redact
 from serve.api.headers import SECURITY
+from serve.api.routing import allowed_methods
 from serve.errors import (
     BadRequest,
     DefinitionRefused,
@@ -165,8 +166,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
+        headers = dict(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed_methods(request) or headers.get("Allow", "")
         code = getattr(error, "code", None) or status.phrase.lower().replace(" ", "-")
-        return problem(request.url.path, status, code, str(error.detail), headers=error.headers)
+        return problem(request.url.path, status, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:

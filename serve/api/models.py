@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from analytics.geometry import LARGEST_ENTRY, Geometry
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import StreamView
+from serve.definitions.base import AS_WHOLE
 from serve.definitions.catalogue import AnySource
 from serve.definitions.stream import STREAM_ID, AnalysisFps, ModelName, Name, StreamDefinition
 
@@ -117,8 +118,8 @@ class GeometryBody(BaseModel):
     homography: Annotated[Any, WithJsonSchema(_HOMOGRAPHY)] = Field(
         None, description="3 x 3, picture to floor plan metres, row by row; none if nobody measured it."
     )
-    version: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="The version that was changed; refused if it is not the newest."
+    version: Annotated[int, Field(ge=1, le=2**31 - 1), AS_WHOLE] | None = Field(
+        None, description="The version that was changed; refused if it is not the newest."
     )
 
     def parsed(self) -> Geometry:

@@ -7,9 +7,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-BURST = 10
-REFILL_S = 6.0
-"""Time after which an address may be wrong once more."""
 MAX_ADDRESSES = 4096
 
 
@@ -20,10 +17,13 @@ class FailureThrottle:
     bounds noise and work; what keeps a token from being guessed is its length.
 
     Args:
+        per_minute: how often an address may be wrong.
         clock: monotonic seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst = per_minute
+        self._refill_s = 60.0 / per_minute
         self._clock = clock
         # By address, those that failed last at the end: how far it is in debt, and when that was.
         self._debts: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -37,9 +37,9 @@ class FailureThrottle:
         """Count a wrong token; returns the seconds to wait, or None while there is no need to."""
         now = self._clock()
         debt, since = self._debts.pop(address, (0.0, now))
-        debt = max(0.0, debt - (now - since) / REFILL_S)
-        waiting = debt + 1 > BURST
+        debt = max(0.0, debt - (now - since) / self._refill_s)
+        waiting = debt + 1 > self._burst
         self._debts[address] = (debt if waiting else debt + 1, now)
         if len(self._debts) > MAX_ADDRESSES:
             self._debts.popitem(last=False)
-        return max(1, math.ceil((debt + 1 - BURST) * REFILL_S)) if waiting else None
+        return max(1, math.ceil((debt + 1 - self._burst) * self._refill_s)) if waiting else None

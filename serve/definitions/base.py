@@ -6,9 +6,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from pipelines.redaction import HIDDEN, redact, same_but_redacted
 from pipelines.sources.base import Source, SourceLimits
@@ -20,6 +20,15 @@ _SOUNDS_SECRET = re.compile(
     re.IGNORECASE,
 )
 """Names of fields that hold a secret, or an address that may hold one."""
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+AS_WHOLE = BeforeValidator(_whole)
+"""For whole numbers: JSON does not tell 64.0 from 64. Stands behind bounds, or these are lost in the JSON Schema."""
+Whole = Annotated[int, AS_WHOLE]
 
 
 class Secret(Enum):

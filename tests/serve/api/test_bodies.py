@@ -137,8 +137,10 @@ def test_what_nobody_foresaw_is_kept_from_other_sites_too(api: TestClient, monke
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("method", ["TRACE", "POST", "PATCH"])
+@pytest.mark.parametrize("method", ["TRACE", "POST", "PATCH", "OPTIONS"])
 def test_a_method_that_is_not_there_is_told_which_are(api: TestClient, method: str) -> None:
     answer = api.request(method, "/api/v1/streams")
     problem_of(answer, 405, "method-not-allowed")
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "HEAD, GET"
+    stream = api.request("TRACE", STREAM).headers["allow"]
+    assert stream == "HEAD, DELETE, GET, PATCH, PUT"

@@ -9,10 +9,11 @@ import pytest
 
 from analytics.errors import StoreUnavailable
 from serve.api.credentials import FRESH_S, RETRY_S, STALE_S, Caller, Credentials, Scope, new_token
-from serve.api.throttle import BURST, MAX_ADDRESSES, REFILL_S, FailureThrottle
+from serve.api.throttle import MAX_ADDRESSES, FailureThrottle
 from serve.errors import BadRequest
 from tests.fakes import MemoryAccessStore
 
+BURST = 10
 SETTINGS_TOKEN = "from-the-settings"
 
 
@@ -139,7 +140,7 @@ def test_what_is_stored_is_not_the_token() -> None:
 
 @pytest.fixture
 def throttle(clock: Clock) -> FailureThrottle:
-    return FailureThrottle(clock)
+    return FailureThrottle(BURST, clock)
 
 
 def test_an_address_may_be_wrong_again_after_a_while_and_is_told_when(clock: Clock, throttle: FailureThrottle) -> None:
@@ -150,7 +151,7 @@ def test_an_address_may_be_wrong_again_after_a_while_and_is_told_when(clock: Clo
     clock.now += wait_s
     assert throttle.failed("a") is None
     assert throttle.failed("a") is not None
-    clock.now += BURST * REFILL_S
+    clock.now += 60
     assert [throttle.failed("a") for _ in range(BURST)] == [None] * BURST
 
 
