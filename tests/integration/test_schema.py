@@ -1,4 +1,4 @@
-"""The real service against its own document; fewer examples than in `tests.serve.api.test_schema`, since each takes longer."""
+"""The real service against its own document; with few examples, since each takes longer than without a cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ EXAMPLES = 10
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Iterator[str]:
     settings = service_settings(
-        tmp_path_factory.mktemp("schema"), model_path, api={"token": TOKEN, "wrong_tokens_per_minute": 1_000_000}
+        tmp_path_factory.mktemp("schema"),
+        model_path,
+        api={"token": TOKEN, "wrong_tokens_per_minute": 1_000_000},
+        reader={"open_timeout_s": 0.3, "read_timeout_s": 0.3, "stall_timeout_s": 0.5},
     )
     with Service(settings) as service:
         yield service.url
