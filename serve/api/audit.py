@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from http.client import METHOD_NOT_ALLOWED
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -130,7 +131,8 @@ class Auditor:
             nonlocal answered
             if message["type"] == "http.response.start" and not answered:
                 answered = True
-                await self._write(scope, message["status"])
+                if message["status"] != METHOD_NOT_ALLOWED:  # nothing was called
+                    await self._write(scope, message["status"])
             await send(message)
 
         try:

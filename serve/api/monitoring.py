@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from analytics.errors import StoreError
 from pipelines.errors import FootfallError
 from serve.api.dependencies import InRegistry, InStore
-from serve.api.errors import OPEN_RESPONSES, RESPONSES, TEXT
+from serve.api.errors import OPEN_RESPONSES, RESPONSES
 from serve.api.routing import KnownParameters
 from serve.api.security import Viewer, caller_of
 from serve.metrics.streams import StreamCollector
@@ -69,8 +69,7 @@ async def get_readiness(request: Request, registry: InRegistry, store: InStore) 
     "/metrics",
     dependencies=[Viewer, KnownParameters],
     response_class=PlainTextResponse,
-    responses=RESPONSES
-    | {200: {"description": "Prometheus text format.", "content": {CONTENT_TYPE_LATEST: {"schema": TEXT}}}},
+    responses=RESPONSES | {200: {"description": "Prometheus text format."}},
 )
 async def get_metrics(registry: InRegistry) -> Response:
     """Prometheus text; a deleted stream's series go away with it."""

@@ -3155,7 +3155,6 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
-                    "text/plain; version=1.0.0; charset=utf-8": string;
                 };
             };
             /** @description Bad Request */
