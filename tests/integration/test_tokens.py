@@ -49,7 +49,7 @@ def test_the_page_asks_for_a_token_and_its_live_pictures_carry_it(
 
     def opened(socket: WebSocket) -> None:
         sockets.append(socket)
-        socket.on("framereceived", received.append)
+        socket.on("framereceived", lambda data: received.append(data))
 
     page.on("websocket", opened)
     page.goto("/")
