@@ -144,3 +144,12 @@ def test_a_method_that_is_not_there_is_told_which_are(api: TestClient, method: s
     assert answer.headers["allow"] == "HEAD, GET"
     stream = api.request("TRACE", STREAM).headers["allow"]
     assert stream == "HEAD, DELETE, GET, PATCH, PUT"
+
+
+@pytest.mark.parametrize("depth", [33, 900, 50_000])
+def test_json_that_is_too_deep_is_refused_as_such_before_anything_looks_into_it(
+    api: TestClient, camera: str, depth: int
+) -> None:
+    body = b'{"homography": ' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+    answer = api.put(f"/api/v1/streams/{camera}/geometry", content=body, headers=JSON)
+    assert "32 deep" in problem_of(answer, 422, "invalid")["detail"]
