@@ -227,3 +227,16 @@ def test_with_the_first_stored_token_everybody_needs_one(tmp_path: Path, store: 
         assert caller.get(STREAMS, headers=mine).status_code == 200
         assert caller.delete("/api/v1/tokens/mine", headers=mine).status_code == 204
         assert caller.get(STREAMS).status_code == 200
+
+
+@pytest.mark.parametrize("header", [{"Host": "[::1"}, {"Origin": "http://["}], ids=str)
+def test_a_socket_from_an_address_that_cannot_be_read_is_closed_with_a_reason(
+    api: TestClient, header: dict[str, str]
+) -> None:
+    with (
+        pytest.raises(WebSocketDisconnect) as closed,
+        api.websocket_connect(f"{STREAMS}/x/tracks", headers={**bearer(TOKEN), **header}) as socket,
+    ):
+        socket.receive_text()
+    assert closed.value.code == 4401
+    assert "cannot be read" in closed.value.reason
