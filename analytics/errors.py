@@ -8,7 +8,9 @@
     │   ├── StoreUnavailable          away, locked or full                (retryable)
     │   ├── StaleEpoch                somebody else owns the stream now
     │   └── LeaseLost                 another registry changes streams now (retryable)
-    └── UnknownStream               no stream has this id
+    ├── UnknownStream               no stream has this id
+    ├── UnknownToken                no token has this name
+    └── TokenConflict               a token's name is taken, or there are too many
 """
 
 from __future__ import annotations
@@ -40,3 +42,11 @@ class LeaseLost(StoreError):
 
 class UnknownStream(FootfallError):
     code = "unknown-stream"
+
+
+class UnknownToken(FootfallError):
+    code = "unknown-token"
+
+
+class TokenConflict(FootfallError):
+    code = "token-conflict"

@@ -21,6 +21,10 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_ITEMS = 64
 MAX_CORNERS = 64
+LARGEST_ENTRY = 1e6
+"""Of a homography, either way: a floor plan in metres needs far less."""
+_TOUCHING = 1e-6
+"""Distance below which a corner lies on an edge, in shares of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,21 @@ class Geometry:
         _unique([line.id for line in lines], "lines")
         _unique([zone.id for zone in zones], "zones")
         return Geometry(lines, zones, _homography(document.get("homography")))
+
+    @staticmethod
+    def drawn(document: Mapping[str, Any]) -> Geometry:
+        """The same for what somebody draws now: refuses also what `parse` must go on taking, since it is stored.
+
+        Raises:
+            GeometryError: likewise.
+        """
+        geometry = Geometry.parse(document)
+        for i, zone in enumerate(geometry.zones):
+            if _touches_itself(zone.polygon):
+                raise GeometryError(f"zones[{i}].polygon touches itself: a corner lies on another corner or edge")
+        if any(abs(entry) > LARGEST_ENTRY for row in geometry.homography or () for entry in row):
+            raise GeometryError(f"homography must have entries of at most {LARGEST_ENTRY:,.0f}")
+        return geometry
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -242,6 +261,26 @@ def _crosses_itself(polygon: Sequence[Point]) -> bool:
         for j in range(i + 2, count)
         if (j + 1) % count != i  # neighbours share a corner
     )
+
+
+def _touches_itself(polygon: Sequence[Point]) -> bool:
+    """Whether a corner lies on an edge that is not its own; so do corners that come twice, and edges that run back."""
+    count = len(polygon)
+    return any(
+        _distance(polygon[i], polygon[j], polygon[(j + 1) % count]) < _TOUCHING
+        for i in range(count)
+        for j in range(count)
+        if i not in (j, (j + 1) % count)
+    ) or any(math.dist(polygon[i - 1], polygon[i]) < _TOUCHING for i in range(count))
+
+
+def _distance(point: Point, a: Point, b: Point) -> float:
+    """From a point to the edge between two others."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length = dx * dx + dy * dy
+    along = ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length if length else 0.0
+    along = min(1.0, max(0.0, along))
+    return math.dist(point, (a[0] + along * dx, a[1] + along * dy))
 
 
 def _edges_cross(p: Point, q: Point, r: Point, s: Point) -> bool:

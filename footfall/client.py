@@ -3,7 +3,7 @@
 ::
 
     with Client("http://127.0.0.1:8000") as footfall:
-        footfall.put_stream("entrance", {"source": {"type": "rtsp", "url": "rtsp://camera.local/stream1"}})
+        footfall.put_stream("entrance", {"source": {"type": "rtsp", "url": "rtsp://camera.example.invalid/stream1"}})
         for stream in footfall.streams(state=["failed"]):
             print(stream["id"], stream["error"])
         hours = footfall.counts("entrance", start="2026-03-01", end="2026-03-02", bucket="1h", tz="Europe/Berlin")
@@ -22,10 +22,12 @@ from urllib.parse import quote
 import httpx
 
 from footfall.types import (
+    AuditEntry,
     CountsAnswer,
     GeometryAnswer,
     GeometryBody,
     HeatmapAnswer,
+    NewToken,
     ProbeAnswer,
     ProbeBody,
     Readiness,
@@ -33,6 +35,8 @@ from footfall.types import (
     StreamAnswer,
     StreamBody,
     StreamChanges,
+    TokenAnswer,
+    TokenBody,
 )
 
 State: TypeAlias = Literal["starting", "running", "reconnecting", "stopped", "failed"]
@@ -41,7 +45,7 @@ Measure: TypeAlias = Literal["dwell", "visits"]
 Moment: TypeAlias = str | float
 """ISO 8601, in the time zone that is asked for unless it says another; or seconds since the epoch."""
 _PREFIX = "/api/v1"
-_STREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class ApiProblem(Exception):
@@ -250,6 +254,35 @@ class Client:
         query = {"start": start, "end": end, "measure": measure, "tz": tz, "format": form}
         return self._call("GET", _path(stream, "/heatmap"), params=query).content
 
+    # -- access; all of it needs a token of scope admin
+
+    def tokens(self) -> list[TokenAnswer]:
+        """All tokens by name; not the tokens themselves, which are not kept."""
+        return cast(list[TokenAnswer], self._json("GET", "/tokens"))
+
+    def create_token(self, body: TokenBody) -> NewToken:
+        """Make a token; its text is in this answer, and nowhere else."""
+        return cast(NewToken, self._json("POST", "/tokens", json=body))
+
+    def revoke_token(self, name: str) -> None:
+        """Revoke a token; it stops working within seconds."""
+        self._call("DELETE", f"/tokens/{_checked(name)}")
+
+    def audit(self, *, page_size: int = 1000) -> Iterator[AuditEntry]:
+        """Who changed what, newest first, fetched a page at a time.
+
+        Args:
+            page_size: entries a call.
+        """
+        query: dict[str, Any] = {"limit": page_size}
+        while True:
+            answer = self._call("GET", "/audit", params=query)
+            yield from cast(list[AuditEntry], _document(answer))
+            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("before")
+            if following is None or following == query.get("before"):
+                return
+            query["before"] = following
+
     # -- the service
 
     def readiness(self) -> Readiness:
@@ -293,9 +326,13 @@ class Client:
 
 
 def _path(stream: str, rest: str = "") -> str:
-    if not _STREAM_ID.fullmatch(stream):  # also keeps "..", which would lead to another path, where it is
-        raise ValueError(f"{stream!r} is no stream's id: letters, digits, '_', '.' and '-', 64 at most")
-    return f"/streams/{quote(stream, safe='')}{rest}"
+    return f"/streams/{_checked(stream)}{rest}"
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):  # also keeps "..", which would lead to another path, where it is
+        raise ValueError(f"{name!r} is nobody's id or name: letters, digits, '_', '.' and '-', 64 at most")
+    return quote(name, safe="")
 
 
 def _document(answer: httpx.Response) -> Any:

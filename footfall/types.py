@@ -5,6 +5,17 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class AuditEntry(TypedDict):
+    number: int
+    time: str
+    caller: str
+    action: str
+    method: str
+    path: str
+    status: int
+    subject: str | None
+
+
 class FileDefinition(TypedDict):
     type: Literal["file"]
     path: str
@@ -101,6 +112,19 @@ class SourceType(TypedDict):
     schema: dict[str, Any]
 
 
+class TokenAnswer(TypedDict):
+    name: str
+    scope: Literal["viewer", "operator", "admin"]
+    created: str
+    expires: str | None
+
+
+class TokenBody(TypedDict):
+    name: str
+    scope: Literal["viewer", "operator", "admin"]
+    lifetime_s: NotRequired[float | None]
+
+
 class ZoneBody(TypedDict):
     id: str
     name: NotRequired[str]
@@ -165,6 +189,14 @@ class HeatmapAnswer(TypedDict):
     grid: list[list[float]]
 
 
+class NewToken(TypedDict):
+    name: str
+    scope: Literal["viewer", "operator", "admin"]
+    created: str
+    expires: str | None
+    token: str
+
+
 class ProbeBody(TypedDict):
     source: RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition
     seconds: NotRequired[float]
@@ -211,11 +243,11 @@ class StreamBody(TypedDict):
 
 
 class StreamChanges(TypedDict):
-    name: NotRequired[str | None]
-    site: NotRequired[str | None]
-    source: NotRequired[RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition | None]
+    name: NotRequired[str]
+    site: NotRequired[str]
+    source: NotRequired[RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition]
     analysis_fps: NotRequired[float | None]
-    enabled: NotRequired[bool | None]
+    enabled: NotRequired[bool]
     model: NotRequired[str | None]
     geometry: NotRequired[GeometryBody | None]
 

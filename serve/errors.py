@@ -10,8 +10,11 @@
     ├── GeometryConflict            somebody else changed the geometry first
     ├── PreconditionFailed          a stream is not what the caller has seen
     ├── BadRequest                  a question that makes no sense
+    ├── Malformed                   no HTTP that could be understood
     ├── Unauthorized                no token, or a wrong one
-    ├── Forbidden                   not from here
+    ├── TooManyAttempts             wrong tokens, one after another       (retryable)
+    ├── Forbidden                   not from here, or not with this token
+    ├── TooManyWatchers             more look at a stream than can be served (retryable)
     └── NotReady                    it would be there, but is not yet     (retryable)
 
 Which HTTP status each of them becomes is known to `serve.api.errors` alone.
@@ -59,8 +62,36 @@ class Unauthorized(FootfallError):
     code = "unauthorized"
 
 
+class Malformed(FootfallError):
+    """A request whose own parts cannot be read, such as its Host."""
+
+    code = "malformed"
+
+
+class TooManyAttempts(FootfallError):
+    """Wrong tokens from one address, one after another.
+
+    Attributes:
+        retry_after_s: when the next one is looked at as if nothing had been.
+    """
+
+    code = "too-many-attempts"
+    retryable = True
+
+    def __init__(self, message: str, retry_after_s: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyWatchers(FootfallError):
+    """More people look at one stream than one registry can serve."""
+
+    code = "too-many-watchers"
+    retryable = True
+
+
 class Forbidden(FootfallError):
-    """Not from here."""
+    """Not from here, or not with this token."""
 
     code = "forbidden"
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from serve.errors import SettingsError
@@ -25,7 +26,23 @@ class ApiSettings(BaseModel):
     model_config = _SECTION
     host: str = Field("127.0.0.1", description="Address to bind; anything but loopback needs a token.")
     port: int = Field(8000, ge=1, le=65535, description="TCP port.")
-    token: SecretStr | None = Field(None, min_length=8, description="Bearer token that every call must carry.")
+    token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Bearer token of scope admin, beside those of `footfall tokens`; make it long and random.",
+    )
+
+    wrong_tokens_per_minute: int = Field(
+        10, ge=1, le=1_000_000, description="Wrong tokens that one address may offer before it is told to wait."
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        """A header carries ASCII, without white space at its ends; what is blank is no secret either."""
+        if token is not None and not re.fullmatch(r"[!-~]([ -~]*[!-~])?", token.get_secret_value()):
+            raise ValueError("a token is made of ASCII characters, with no blank at either end")
+        return token
 
 
 class DetectorSettings(BaseModel):

@@ -14,8 +14,9 @@ import numpy as np
 
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
-from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConflict, UnknownStream
 from analytics.minutes import MinuteRow, Totals
+from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.lateness import Standing, Verdict, verdict
 from pipelines.batching.mailbox import WaitingFrame
@@ -229,6 +230,52 @@ class MemoryStore:
 
     def write(self, stream: str, epoch: int, rows: Sequence[MinuteRow], **state: Any) -> None:
         self.checkpoint(Checkpoint(stream, epoch, rows, state, None, 0.0))
+
+
+class MemoryAccessStore:
+    """`analytics.storage.access.AccessStore` without a database; passes the same contract suite.
+
+    Attributes:
+        away: while set, every call raises `StoreUnavailable`.
+        times_asked: how often `tokens` was called.
+    """
+
+    def __init__(self, *, max_audited: int = MAX_AUDITED) -> None:
+        self.away = False
+        self.times_asked = 0
+        self._max_audited = max_audited
+        self._tokens: dict[str, TokenRecord] = {}
+        self._entries: list[AuditRecord] = []
+        self._written = 0
+
+    def _ask(self) -> None:
+        if self.away:
+            raise StoreUnavailable("the database is away")
+
+    def tokens(self) -> list[TokenRecord]:
+        self.times_asked += 1
+        self._ask()
+        return [self._tokens[name] for name in sorted(self._tokens)]
+
+    def add_token(self, token: TokenRecord) -> None:
+        self._ask()
+        if token.name in self._tokens or len(self._tokens) >= MAX_TOKENS:
+            raise TokenConflict(f"there is a token {token.name!r} already, or there are too many")
+        self._tokens[token.name] = token
+
+    def revoke_token(self, name: str) -> bool:
+        self._ask()
+        return self._tokens.pop(name, None) is not None
+
+    def append_audit(self, entry: AuditRecord) -> None:
+        self._ask()
+        self._written += 1
+        self._entries = [*self._entries, replace(entry, number=self._written)][-self._max_audited :]
+
+    def audit(self, limit: int, before: int | None = None) -> list[AuditRecord]:
+        self._ask()
+        found = [entry for entry in reversed(self._entries) if before is None or entry.number < before]
+        return found[:limit]
 
 
 def _as_json(value: Mapping[str, Any]) -> Any:

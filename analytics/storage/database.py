@@ -23,7 +23,7 @@ from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import rows as row_format
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
-from analytics.storage.engine import BEGIN, driver_url, open_engine, reason_of
+from analytics.storage.engine import BEGIN, driver_url, keep_to_ourselves, open_engine, reason_of
 from analytics.storage.lateness import Standing, Verdict, verdict
 from analytics.storage.packing import pack, unpack
 
@@ -70,6 +70,7 @@ class DatabaseStore:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise StoreUnavailable(f"no database can be made at {self._url.database}: {error.strerror}") from error
+            keep_to_ourselves(Path(self._url.database))
         with self._transaction() as connection:
             if not self._sqlite:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(728641)"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from analytics.errors import StoreError
+from analytics.errors import StoreError, StoreUnavailable
 
 BEGIN = "footfall_begin"
 """Name of the execution option that says how a transaction of SQLite begins."""
@@ -98,3 +101,17 @@ def reason_of(error: sa.exc.DBAPIError | sa.exc.SQLAlchemyError) -> str:
     """What the driver said, in one line and without the statement."""
     origin = getattr(error, "orig", None) or error
     return str(origin).strip().splitlines()[0] if str(origin).strip() else type(origin).__name__
+
+
+def keep_to_ourselves(file: Path) -> None:
+    """Make the file, or one of an earlier version, readable for its owner alone: cameras' passwords are in it.
+
+    What SQLite puts beside it (its log, its index) gets the same permissions.
+    """
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            with suppress(FileNotFoundError, PermissionError):  # not there, or somebody else's, who knows why
+                file.with_name(name).chmod(0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"the database {file} cannot be opened: {error.strerror}") from error

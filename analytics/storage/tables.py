@@ -91,3 +91,26 @@ def _minute_table(analytic: Analytic[Any]) -> sa.Table:
 
 
 MINUTE_TABLES: Mapping[Analytic[Any], sa.Table] = {analytic: _minute_table(analytic) for analytic in ANALYTICS}
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("scope", sa.String(20), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("created_s", sa.Double, nullable=False),
+    sa.Column("expires_s", sa.Double, nullable=True),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("time_s", sa.Double, nullable=False),
+    sa.Column("caller", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("method", sa.String(16), nullable=False),
+    sa.Column("path", sa.String(200), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("subject", sa.String(64), nullable=True),
+)

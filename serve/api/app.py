@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from starlette.middleware.base import RequestResponseEndpoint
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
+from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
-from serve.api import counts, errors, heatmap, live, monitoring, page, streams
+from serve.api import audit, counts, errors, heatmap, live, monitoring, page, streams, tokens
+from serve.api.audit import Auditor
+from serve.api.bodies import BoundedBody
+from serve.api.credentials import Credentials
+from serve.api.headers import SecurityHeaders
 from serve.api.registry_client import RegistryClient
-from serve.api.routing import HeadAsGet
+from serve.api.routing import HeadAsGet, KnownParameters
+from serve.api.security import Doorman, Viewer
+from serve.api.throttle import FailureThrottle
 from serve.settings import Settings
 
-MAX_BODY_BYTES = 1 << 20
 _DESCRIPTION = "Cameras in, people counts and heatmaps out. Errors are RFC 9457 problem+json."
 
 
@@ -24,38 +29,43 @@ _TAGS = [
     {"name": "geometry", "description": "Lines and zones."},
     {"name": "live", "description": "Pictures and tracks as they happen."},
     {"name": "reports", "description": "Counts and heatmaps of any window."},
+    {"name": "access", "description": "Tokens, and who changed what with them."},
     {"name": "monitoring", "description": "Health, readiness and metrics."},
 ]
 
 
-def make_api(registry: RegistryClient, store: Store, settings: Settings) -> FastAPI:
-    """The application over whatever registry and store it is given."""
+def make_api(registry: RegistryClient, store: Store, access: AccessStore, settings: Settings) -> FastAPI:
+    """The application over whatever registry and stores it is given."""
     app = FastAPI(
         title="Footfall",
         version=version("footfall"),
         description=_DESCRIPTION,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # FastAPI's own route asks nobody for a token
         docs_url=None,  # FastAPI's page loads its scripts from other people's servers
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         openapi_tags=_TAGS,
     )
+    token = settings.api.token
+    credentials = Credentials(access, token.get_secret_value() if token else None)
     app.state.registry, app.state.store, app.state.settings = registry, store, settings
+    app.state.access, app.state.credentials = access, credentials
     errors.install(app)
-    for module in (streams, live, counts, heatmap, monitoring):
+    for module in (streams, live, counts, heatmap, tokens, audit, monitoring):
         app.include_router(module.router)
     page.install(app)
 
+    # The last one comes first: whoever is turned away at the door has said nothing that was read.
+    app.add_middleware(BoundedBody)
+    app.add_middleware(Auditor, store=access)
+    app.add_middleware(Doorman, credentials=credentials, throttle=FailureThrottle(settings.api.wrong_tokens_per_minute))
     app.add_middleware(HeadAsGet)
+    app.add_middleware(SecurityHeaders)
     _describe(app)
 
-    @app.middleware("http")
-    async def bounded(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            detail = f"a body may have {MAX_BODY_BYTES} bytes"
-            return errors.problem(request.url.path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
-        return await call_next(request)
+    @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Viewer, KnownParameters])
+    async def document(request: Request) -> JSONResponse:
+        return JSONResponse(request.app.openapi())
 
     return app
 

@@ -12,21 +12,22 @@ from fastapi.responses import JSONResponse
 from analytics.reports import queries
 from analytics.reports.queries import BUCKET_S, Bucket
 from serve.api.dependencies import InRegistry, InStore
-from serve.api.errors import BINARY, RESPONSES, TEXT
+from serve.api.errors import BINARY, RESPONSES, TEXT, UNKNOWN
 from serve.api.models import StreamId
 from serve.api.period import InPeriod
 from serve.api.report_models import CountsAnswer
 from serve.api.routing import KnownParameters
-from serve.api.security import Access
+from serve.api.security import Viewer
 from serve.errors import BadRequest
 
-router = APIRouter(prefix="/api/v1", dependencies=[Access, KnownParameters], responses=RESPONSES, tags=["reports"])
+router = APIRouter(prefix="/api/v1", dependencies=[Viewer, KnownParameters], responses=RESPONSES, tags=["reports"])
 MAX_BUCKETS = 20_000
 
 
 @router.get(
     "/streams/{stream}/counts",
-    responses={
+    responses=UNKNOWN
+    | {
         200: {
             "model": CountsAnswer,
             "content": {"text/csv": {"schema": TEXT}, "application/vnd.apache.parquet": {"schema": BINARY}},

@@ -9,7 +9,9 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.requests import HTTPConnection
 
+from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
+from serve.api.credentials import Credentials
 from serve.api.registry_client import RegistryClient
 from serve.control.preconditions import Precondition
 from serve.errors import BadRequest
@@ -31,9 +33,21 @@ def settings_of(connection: HTTPConnection) -> Settings:
     return settings
 
 
+def access_of(connection: HTTPConnection) -> AccessStore:
+    access: AccessStore = connection.app.state.access
+    return access
+
+
+def credentials_of(connection: HTTPConnection) -> Credentials:
+    credentials: Credentials = connection.app.state.credentials
+    return credentials
+
+
 InRegistry = Annotated[RegistryClient, Depends(registry_of)]
 InStore = Annotated[Store, Depends(store_of)]
 InSettings = Annotated[Settings, Depends(settings_of)]
+InAccess = Annotated[AccessStore, Depends(access_of)]
+InCredentials = Annotated[Credentials, Depends(credentials_of)]
 
 
 def _expected(

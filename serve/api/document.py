@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
 from serve.api.app import make_api
 from serve.control.registry import Registry
@@ -17,7 +18,7 @@ def document() -> dict[str, Any]:
     """The document of an API that nobody asks anything."""
     store: DatabaseStore = DatabaseStore.__new__(DatabaseStore)
     registry: Registry = Registry.__new__(Registry)
-    return make_api(registry, store, load()).openapi()
+    return make_api(registry, store, DatabaseAccessStore(store), load()).openapi()
 
 
 def text() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,16 +13,21 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from analytics.errors import GeometryError, StoreUnavailable, UnknownStream
+from analytics.errors import GeometryError, StoreUnavailable, TokenConflict, UnknownStream, UnknownToken
 from pipelines.errors import DetectorUnavailable, FootfallError, ModelError, SourceError
 from pipelines.redaction import redact
+from serve.api.headers import SECURITY
+from serve.api.routing import allowed_methods
 from serve.errors import (
     BadRequest,
     DefinitionRefused,
     Forbidden,
     GeometryConflict,
+    Malformed,
     NotReady,
     PreconditionFailed,
+    TooManyAttempts,
+    TooManyWatchers,
     Unauthorized,
 )
 
@@ -55,15 +61,20 @@ class Problem(BaseModel):
 
 _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (UnknownStream, HTTPStatus.NOT_FOUND),
+    (UnknownToken, HTTPStatus.NOT_FOUND),
     (GeometryConflict, HTTPStatus.CONFLICT),
+    (TokenConflict, HTTPStatus.CONFLICT),
     (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Malformed, HTTPStatus.BAD_REQUEST),
     (BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
     (DefinitionRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Unauthorized, HTTPStatus.UNAUTHORIZED),
+    (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (TooManyWatchers, HTTPStatus.SERVICE_UNAVAILABLE),
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (DetectorUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -79,10 +90,18 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-RESPONSES = _problems(401, 403, 404, 422, 503)
-"""What every route may answer."""
-CHANGE_RESPONSES = _problems(409, 412, 413)
-"""What a change may answer besides."""
+OPEN_RESPONSES = _problems(400, 422)
+"""What any route may answer: a Host that cannot be read, a parameter that nobody knows."""
+RESPONSES = OPEN_RESPONSES | _problems(401, 403, 429, 503)
+"""What a route that needs a token may answer."""
+UNKNOWN = _problems(404)
+"""There is nothing of that name."""
+BODY_RESPONSES = _problems(413)
+"""What a route that reads a body may answer besides."""
+CONFLICT = _problems(409)
+"""Somebody was faster."""
+PRECONDITION = _problems(412)
+"""What a route with If-Match or If-None-Match may answer besides."""
 
 
 def status_of(error: FootfallError) -> HTTPStatus:
@@ -91,7 +110,12 @@ def status_of(error: FootfallError) -> HTTPStatus:
 
 
 def problem(
-    instance: str, status: HTTPStatus, code: str, detail: str, errors: list[dict[str, str]] | None = None
+    instance: str,
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The answer itself."""
     body = Problem(
@@ -102,7 +126,8 @@ def problem(
         instance=instance,
         errors=errors,
     )
-    headers = {}
+    # Said here too, not only on the way out: what nobody foresaw is answered outside of everything.
+    headers = {**SECURITY, **(headers or {})}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -110,15 +135,21 @@ def problem(
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
+def answer(instance: str, error: FootfallError) -> JSONResponse:
+    """The answer to one of our own errors."""
+    status = status_of(error)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("unforeseen: %s", error, exc_info=error)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyAttempts) else None
+    return problem(instance, status, error.code, str(error), headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Make all errors of ``app`` problems."""
 
     @app.exception_handler(FootfallError)
     async def ours(request: Request, error: FootfallError) -> JSONResponse:
-        status = status_of(error)
-        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-            logger.error("unforeseen: %s", error, exc_info=error)
-        return problem(request.url.path, status, error.code, str(error))
+        return answer(request.url.path, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -135,7 +166,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
-        return problem(request.url.path, status, status.phrase.lower().replace(" ", "-"), str(error.detail))
+        headers = dict(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed_methods(request) or headers.get("Allow", "")
+        code = getattr(error, "code", None) or status.phrase.lower().replace(" ", "-")
+        return problem(request.url.path, status, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -17,20 +17,21 @@ from analytics.reports.rendering import BAR_HEIGHT, Caption, render, scale_top
 from pipelines.errors import FootfallError
 from pipelines.types import Image
 from serve.api.dependencies import InRegistry, InStore
-from serve.api.errors import BINARY, RESPONSES
+from serve.api.errors import BINARY, RESPONSES, UNKNOWN
 from serve.api.models import StreamId
 from serve.api.period import InPeriod, Period
 from serve.api.registry_client import RegistryClient, newest_frame
 from serve.api.report_models import HeatmapAnswer
 from serve.api.routing import KnownParameters
-from serve.api.security import Access
+from serve.api.security import Viewer
 
-router = APIRouter(prefix="/api/v1", dependencies=[Access, KnownParameters], responses=RESPONSES, tags=["reports"])
+router = APIRouter(prefix="/api/v1", dependencies=[Viewer, KnownParameters], responses=RESPONSES, tags=["reports"])
 
 
 @router.get(
     "/streams/{stream}/heatmap",
-    responses={
+    responses=UNKNOWN
+    | {
         200: {
             "model": HeatmapAnswer,
             "content": {"image/png": {"schema": BINARY}, "application/octet-stream": {"schema": BINARY}},

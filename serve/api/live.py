@@ -11,22 +11,25 @@ from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import Response as PlainResponse
 
 from pipelines.errors import FootfallError
+from serve.api.credentials import Scope
 from serve.api.dependencies import InRegistry
-from serve.api.errors import BINARY, RESPONSES
+from serve.api.errors import BINARY, RESPONSES, UNKNOWN
 from serve.api.models import StreamId
 from serve.api.registry_client import RegistryClient, newest_frame
 from serve.api.routing import KnownParameters
-from serve.api.security import Access, require_access
-from serve.errors import Forbidden, NotReady, Unauthorized
+from serve.api.security import PROTOCOL, Viewer, require
+from serve.errors import NotReady, TooManyWatchers
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 WS_BAD, WS_REFUSED, WS_GONE, WS_AGAIN = 4400, 4401, 4404, 4503
+WS_FULL = 1013
+"""Try again later, in the words of the registry of close codes (RFC 6455, 7.4)."""
 
 
 @router.get(
     "/streams/{stream}/snapshot.jpg",
-    dependencies=[Access, KnownParameters],
-    responses=RESPONSES | {200: {"content": {"image/jpeg": {"schema": BINARY}}}},
+    dependencies=[Viewer, KnownParameters],
+    responses=RESPONSES | UNKNOWN | {200: {"content": {"image/jpeg": {"schema": BINARY}}}},
     response_class=PlainResponse,
 )
 async def get_snapshot(stream: StreamId, registry: InRegistry) -> Response:
@@ -49,15 +52,18 @@ async def tracks(
 
     Each message is JSON: ``time_s``, ``width``, ``height``, ``tracks`` (``id``, ``box`` as x1, y1, x2, y2 in shares of
     the picture, ``score``) and ``crossings``. Closes with 4400 for a parameter that nobody knows, 4401 without the
-    right token, 4404 when the stream is gone, 4503 when the service is restarting.
+    right token, 4404 when the stream is gone, 4503 when the service is restarting, 1013 when too many are looking.
+
+    A page, which cannot set headers here, gives its token as the subprotocol ``footfall.token.TOKEN`` (the token in
+    base64url, without padding), and offers ``footfall`` beside it, which is the one that is chosen.
     """
-    await socket.accept()
+    await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
     try:
-        require_access(socket, socket.app.state.settings)
-    except (Unauthorized, Forbidden) as error:
+        require(socket, Scope.VIEWER)
+    except FootfallError as error:
         await socket.close(WS_REFUSED, str(error)[:120])
         return
-    unknown = socket.query_params.keys() - {"picture", "token"}
+    unknown = socket.query_params.keys() - {"picture"}
     if unknown:
         await socket.close(WS_BAD, f"there is no query parameter {sorted(unknown)[0]!r} here"[:120])
         return
@@ -83,6 +89,8 @@ async def _send(socket: WebSocket, registry: RegistryClient, stream: str, pictur
                 await socket.send_bytes(frame.jpeg)
     except NotReady as error:
         return WS_AGAIN, str(error)
+    except TooManyWatchers as error:
+        return WS_FULL, str(error)
     except FootfallError as error:
         return WS_GONE, str(error)
     except (WebSocketDisconnect, RuntimeError):

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Self
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from analytics.geometry import Geometry
+from analytics.geometry import LARGEST_ENTRY, Geometry
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import StreamView
+from serve.definitions.base import AS_WHOLE
 from serve.definitions.catalogue import AnySource
-from serve.definitions.stream import STREAM_ID, StreamDefinition
+from serve.definitions.stream import STREAM_ID, AnalysisFps, ModelName, Name, StreamDefinition
 
 StreamId = Annotated[
     str,
@@ -34,19 +35,24 @@ _GEOMETRY_EXAMPLE: dict[str, Any] = {
 _STREAM_EXAMPLE: dict[str, Any] = {
     "name": "Entrance",
     "site": "berlin-1",
-    "source": {"type": "rtsp", "url": "rtsp://user:password@192.0.2.10/stream1"},
+    "source": {"type": "rtsp", "url": "rtsp://user:password@camera.example.invalid/stream1"},
     "analysis_fps": 6,
     "enabled": True,
 }
 _VIEW_EXAMPLE: dict[str, Any] = _STREAM_EXAMPLE | {
     "id": "entrance",
-    "source": {"type": "rtsp", "url": "rtsp://***@192.0.2.10/stream1", "transport": "tcp", "verify_tls": False},
+    "source": {
+        "type": "rtsp",
+        "url": "rtsp://***@camera.example.invalid/stream1",
+        "transport": "tcp",
+        "verify_tls": False,
+    },
     "model": "nanodet-g",
     "geometry": _GEOMETRY_EXAMPLE | {"version": 2},
     "state": "reconnecting",
     "since": "2026-03-01T09:00:00Z",
     "since_s": 1772355600.0,
-    "error": "rtsp://***@192.0.2.10/stream1 closed the connection",
+    "error": "rtsp://***@camera.example.invalid/stream1 closed the connection",
     "error_code": "source-disconnected",
     "codec": "h264",
     "width": 1920,
@@ -68,6 +74,18 @@ _VIEW_EXAMPLE: dict[str, Any] = _STREAM_EXAMPLE | {
 def _list_of(schema: str) -> WithJsonSchema:
     """In the document a list of these, though they are not checked as such."""
     return WithJsonSchema({"type": "array", "maxItems": 64, "items": {"$ref": f"#/components/schemas/{schema}"}})
+
+
+_ROW = {
+    "type": "array",
+    "minItems": 3,
+    "maxItems": 3,
+    "items": {"type": "number", "minimum": -LARGEST_ENTRY, "maximum": LARGEST_ENTRY},
+}
+_HOMOGRAPHY: dict[str, Any] = {
+    # That there are three rows is not said: makers of types stumble over lists of bounded lists that are bounded too.
+    "anyOf": [{"type": "array", "items": _ROW}, {"type": "null"}]
+}
 
 
 class LineBody(BaseModel):
@@ -94,17 +112,19 @@ class GeometryBody(BaseModel):
     """Lines and zones in shares of the picture."""
 
     # What is drawn is checked by `analytics.geometry` alone: one set of rules, and one voice that explains them.
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _GEOMETRY_EXAMPLE})
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": _GEOMETRY_EXAMPLE})
     lines: Annotated[list[Any], _list_of("LineBody")] = Field(default_factory=list)
     zones: Annotated[list[Any], _list_of("ZoneBody")] = Field(default_factory=list)
-    homography: list[list[float]] | None = Field(
+    homography: Annotated[Any, WithJsonSchema(_HOMOGRAPHY)] = Field(
         None, description="3 x 3, picture to floor plan metres, row by row; none if nobody measured it."
     )
-    version: int | None = Field(None, description="The version that was changed; refused if it is not the newest.")
+    version: Annotated[int, Field(ge=1, le=2**31 - 1), AS_WHOLE] | None = Field(
+        None, description="The version that was changed; refused if it is not the newest."
+    )
 
     def parsed(self) -> Geometry:
         """Raises GeometryError if it makes no sense."""
-        return Geometry.parse({"lines": self.lines, "zones": self.zones, "homography": self.homography})
+        return Geometry.drawn({"lines": self.lines, "zones": self.zones, "homography": self.homography})
 
 
 class GeometryAnswer(BaseModel):
@@ -113,7 +133,7 @@ class GeometryAnswer(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": _GEOMETRY_EXAMPLE | {"version": 2}})
     lines: list[LineBody]
     zones: list[ZoneBody]
-    homography: list[list[float]] | None
+    homography: Annotated[Any, WithJsonSchema(_HOMOGRAPHY)]
     version: int = Field(description="1 for the first, one more with every change.")
 
     @classmethod
@@ -131,16 +151,24 @@ class StreamBody(StreamDefinition):
         return StreamDefinition.model_construct(**{name: getattr(self, name) for name in StreamDefinition.model_fields})
 
 
+def _nothing_by_default(schema: dict[str, Any]) -> None:
+    """What is left out stays as it is, so there are no defaults to show; and null is a value only where it says so."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+    schema["example"] = {"enabled": False}
+
+
 class StreamChanges(BaseModel):
     """Parts of a stream to change; what is not named stays."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"enabled": False}})
-    name: str | None = Field(None, max_length=200)
-    site: str | None = Field(None, max_length=200)
-    source: AnySource | None = None
-    analysis_fps: float | None = Field(None, ge=1, le=120)
-    enabled: bool | None = None
-    model: str | None = Field(None, max_length=500)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra=_nothing_by_default)
+    # None as a default is no value that can be sent: only what was sent is read.
+    name: Name = None  # type: ignore[assignment]
+    site: Name = None  # type: ignore[assignment]
+    source: AnySource = None  # type: ignore[assignment]
+    analysis_fps: AnalysisFps | None = None
+    enabled: bool = None  # type: ignore[assignment]
+    model: ModelName | None = None
     geometry: GeometryBody | None = None
 
 
@@ -195,7 +223,10 @@ class ProbeBody(BaseModel):
     """A source to try."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"source": {"type": "rtsp", "url": "rtsp://192.0.2.10/stream1"}}}
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_extra={"example": {"source": {"type": "rtsp", "url": "rtsp://camera.example.invalid/stream1"}}},
     )
     source: AnySource
     seconds: float = Field(2.0, gt=0, le=10, description="How long to measure the frame rate.")

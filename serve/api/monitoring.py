@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from analytics.errors import StoreError
 from pipelines.errors import FootfallError
 from serve.api.dependencies import InRegistry, InStore
-from serve.api.errors import RESPONSES
+from serve.api.errors import OPEN_RESPONSES, RESPONSES
 from serve.api.routing import KnownParameters
-from serve.api.security import Access
+from serve.api.security import Viewer, caller_of
 from serve.metrics.streams import StreamCollector
 
 router = APIRouter(tags=["monitoring"])
@@ -28,28 +28,38 @@ class Readiness(BaseModel):
     problems: list[str]
 
 
-@router.get("/healthz", dependencies=[KnownParameters])
+@router.get("/healthz", dependencies=[KnownParameters], responses=OPEN_RESPONSES)
 async def get_health() -> dict[str, str]:
     """This process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", dependencies=[KnownParameters], responses={200: {"model": Readiness}, 503: {"model": Readiness}})
-async def get_readiness(registry: InRegistry, store: InStore) -> Response:
-    """The whole service works: registry, database, and at least one reader."""
-    problems: list[str] = []
+@router.get(
+    "/readyz",
+    dependencies=[KnownParameters],
+    responses=OPEN_RESPONSES
+    | {200: {"model": Readiness}, 503: {"model": Readiness, "description": "It does not, or not yet."}},
+)
+async def get_readiness(request: Request, registry: InRegistry, store: InStore) -> Response:
+    """The whole service works: registry, database, and at least one reader.
+
+    Without a token, only the part that does not work is named; with one, also why.
+    """
+    found: dict[str, str] = {}
     try:
         overview = await registry.overview()
         if not overview.loaded:
-            problems.append(overview.store_error or "the registry is loading")
+            found["the registry is loading"] = overview.store_error or ""
         if not overview.readers:
-            problems.append("no reader is running")
+            found["no reader is running"] = ""
     except FootfallError as error:
-        problems.append(str(error))
+        found["the registry does not answer"] = str(error)
     try:
         await asyncio.to_thread(store.check)
     except StoreError as error:
-        problems.append(str(error))
+        found["the database does not answer"] = str(error)
+    known = caller_of(request) is not None
+    problems = [f"{part}: {reason}" if known and reason else part for part, reason in found.items()]
     status: Literal["ready", "not ready"] = "not ready" if problems else "ready"
     answer = Readiness(status=status, problems=problems)
     return JSONResponse(answer.model_dump(), 503 if problems else 200)
@@ -57,7 +67,7 @@ async def get_readiness(registry: InRegistry, store: InStore) -> Response:
 
 @router.get(
     "/metrics",
-    dependencies=[Access, KnownParameters],
+    dependencies=[Viewer, KnownParameters],
     response_class=PlainTextResponse,
     responses=RESPONSES | {200: {"description": "Prometheus text format."}},
 )

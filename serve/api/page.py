@@ -10,14 +10,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent.parent / "web" / "static"
-_HEADERS = {
+_HEADERS = {  # beside those of `serve.api.headers`
     "Cache-Control": "no-cache",
     # Everything comes from here; blob: and data: are pictures that were fetched with the token. uPlot and
     # Swagger UI style their parts by script, which needs no exception.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 router = APIRouter(include_in_schema=False)
 

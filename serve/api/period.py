@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Depends, Query
@@ -14,6 +15,7 @@ from analytics.reports.queries import Window
 from serve.errors import BadRequest
 
 DEFAULT_WINDOW_S = 86_400
+_MOMENT: dict[str, Any] = {"min_length": 1, "max_length": 64, "examples": ["2026-03-01", 1_772_355_600]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,13 @@ class Period:
 
 def period_of(
     start: Annotated[
-        str | None, Query(description="ISO 8601, or seconds since the epoch; none: a day before end.")
+        str | None, Query(**_MOMENT, description="ISO 8601, or seconds since the epoch; none: a day before end.")
     ] = None,
-    end: Annotated[str | None, Query(description="Likewise; none: now.")] = None,
-    tz: Annotated[str, Query(description="IANA time zone of buckets and of times without an offset.")] = "UTC",
+    end: Annotated[str | None, Query(**_MOMENT, description="Likewise; none: now.")] = None,
+    tz: Annotated[
+        str,
+        Query(min_length=1, max_length=100, description="IANA time zone of buckets and of times without an offset."),
+    ] = "UTC",
 ) -> Period:
     """The window asked for, in whole minutes.
 
@@ -65,7 +70,10 @@ def moment(text: str, name: str, zone: tzinfo) -> float:
             parsed = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
         except ValueError:
             raise BadRequest(f"{name}: {text!r} is neither ISO 8601 nor seconds since the epoch") from None
-        seconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp()
+        try:
+            seconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp()
+        except (OverflowError, ValueError):
+            seconds = math.inf
     if not 0 <= seconds < 253_000_000_000:
         raise BadRequest(f"{name}: {text!r} is out of range")
     return seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import Depends, Request, params
 from fastapi.dependencies.utils import get_flat_params
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,10 +25,9 @@ def refuse_unknown_parameters(request: Request) -> None:
         for field in get_flat_params(request.scope["route"].dependant)
         if isinstance(field.field_info, params.Query)
     }
-    known = fields.keys() | {"token"}
     for name in request.query_params:
-        if name not in known:
-            listed = ", ".join(sorted(fields.keys() - {"token"})) or "none"
+        if name not in fields:
+            listed = ", ".join(sorted(fields)) or "none"
             raise BadRequest(f"there is no query parameter {name!r} here; known are: {listed}")
         several = name in fields and "list" in str(fields[name].field_info.annotation)
         if not several and len(request.query_params.getlist(name)) > 1:
@@ -34,6 +35,18 @@ def refuse_unknown_parameters(request: Request) -> None:
 
 
 KnownParameters = Depends(refuse_unknown_parameters)
+
+
+def allowed_methods(request: Request) -> str | None:
+    """The methods of a path for ``Allow``, as the document has them; a route that refuses knows only its own."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    paths = request.app.openapi()["paths"]
+    known = (template for template in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path))
+    template = path if path in paths else next(known, None)
+    if template is None:
+        return None
+    found = sorted(method.upper() for method in paths[template])
+    return ", ".join(["HEAD", *found] if "GET" in found else found)
 
 
 class HeadAsGet:

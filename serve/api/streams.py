@@ -13,8 +13,10 @@ from fastapi import APIRouter, Query, Request, Response
 from analytics.reports.queries import iso
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.supervisor import StreamState
+from serve.api.bodies import StrictRoute
+from serve.api.credentials import Scope
 from serve.api.dependencies import ExpectedOrAbsent, InRegistry, InSettings
-from serve.api.errors import CHANGE_RESPONSES, RESPONSES
+from serve.api.errors import BODY_RESPONSES, CONFLICT, PRECONDITION, RESPONSES, UNKNOWN
 from serve.api.models import (
     GeometryAnswer,
     GeometryBody,
@@ -27,12 +29,18 @@ from serve.api.models import (
     StreamId,
 )
 from serve.api.routing import KnownParameters
-from serve.api.security import Access
+from serve.api.security import Operator, Viewer, require
 from serve.control.messages import StreamView
 from serve.definitions.catalogue import source_types
 from serve.streams.probe import probe
 
-router = APIRouter(prefix="/api/v1", dependencies=[Access, KnownParameters], responses=RESPONSES, tags=["streams"])
+router = APIRouter(
+    prefix="/api/v1",
+    dependencies=[Viewer, KnownParameters],
+    responses=RESPONSES,
+    tags=["streams"],
+    route_class=StrictRoute,
+)
 MAX_PAGE = 5000
 _PROBES = asyncio.Semaphore(4)
 _ETAG: dict[str, Any] = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}}}
@@ -98,15 +106,12 @@ async def list_streams(
 
 
 def _next_page(request: Request, page: Sequence[StreamView]) -> str:
-    """The same with another ``after``, relative: a proxy may know this service by another name and path.
-
-    Without the token, which belongs in no link.
-    """
-    kept = [(key, value) for key, value in request.query_params.multi_items() if key not in ("after", "token")]
+    """The same with another ``after``, relative: a proxy may know this service by another name and path."""
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "after"]
     return f"?{urlencode([*kept, ('after', page[-1].id)])}"
 
 
-@router.get("/streams/{stream}", responses={200: {"headers": _ETAG}})
+@router.get("/streams/{stream}", responses=UNKNOWN | {200: {"headers": _ETAG}})
 async def get_stream(stream: StreamId, registry: InRegistry, response: Response) -> StreamAnswer:
     """One stream. Its ETag names what is wanted of it, not how it is."""
     return _answer(await registry.get_stream(stream), response)
@@ -114,7 +119,10 @@ async def get_stream(stream: StreamId, registry: InRegistry, response: Response)
 
 @router.put(
     "/streams/{stream}",
-    responses=CHANGE_RESPONSES | {200: {"headers": _ETAG}, 201: {"model": StreamAnswer, "headers": _ETAG}},
+    dependencies=[Operator],
+    responses=BODY_RESPONSES
+    | PRECONDITION
+    | {200: {"headers": _ETAG}, 201: {"model": StreamAnswer, "headers": _ETAG, "description": "It is new."}},
 )
 async def put_stream(
     stream: StreamId, body: StreamBody, registry: InRegistry, response: Response, expected: ExpectedOrAbsent
@@ -126,7 +134,11 @@ async def put_stream(
     return _answer(view, response)
 
 
-@router.patch("/streams/{stream}", responses=CHANGE_RESPONSES | {200: {"headers": _ETAG}})
+@router.patch(
+    "/streams/{stream}",
+    dependencies=[Operator],
+    responses=UNKNOWN | BODY_RESPONSES | PRECONDITION | {200: {"headers": _ETAG}},
+)
 async def patch_stream(
     stream: StreamId, body: StreamChanges, registry: InRegistry, response: Response, expected: ExpectedOrAbsent
 ) -> StreamAnswer:
@@ -136,18 +148,21 @@ async def patch_stream(
     return _answer(await registry.patch_stream(stream, changes, geometry, expected), response)
 
 
-@router.delete("/streams/{stream}", status_code=204, responses=CHANGE_RESPONSES)
+@router.delete("/streams/{stream}", status_code=204, dependencies=[Operator], responses=UNKNOWN | PRECONDITION)
 async def delete_stream(
+    request: Request,
     stream: StreamId,
     registry: InRegistry,
     expected: ExpectedOrAbsent,
     purge: Annotated[bool, Query(description="Delete its counts and heatmaps too.")] = False,
 ) -> None:
-    """Remove a stream; all others run on. Its history stays, unless it is purged."""
+    """Remove a stream; all others run on. Its history stays, unless it is purged, which needs scope admin."""
+    if purge:
+        require(request, Scope.ADMIN)
     await registry.delete_stream(stream, purge, expected)
 
 
-@router.post("/streams/probe")
+@router.post("/streams/probe", dependencies=[Operator], responses=BODY_RESPONSES)
 async def probe_stream(body: ProbeBody, settings: InSettings) -> ProbeAnswer:
     """Open a source without saving it: codec, size, measured frame rate, snapshot, or the reason why not."""
     reader = settings.reader
@@ -156,7 +171,7 @@ async def probe_stream(body: ProbeBody, settings: InSettings) -> ProbeAnswer:
         return ProbeAnswer.model_validate(await asyncio.to_thread(probe, body.source, body.seconds, limits))
 
 
-@router.get("/streams/{stream}/geometry", tags=["geometry"], responses={200: {"headers": _ETAG}})
+@router.get("/streams/{stream}/geometry", tags=["geometry"], responses=UNKNOWN | {200: {"headers": _ETAG}})
 async def get_geometry(stream: StreamId, registry: InRegistry, response: Response) -> GeometryAnswer:
     """Lines and zones, with their version."""
     view = await registry.get_stream(stream)
@@ -164,7 +179,12 @@ async def get_geometry(stream: StreamId, registry: InRegistry, response: Respons
     return GeometryAnswer.of(view)
 
 
-@router.put("/streams/{stream}/geometry", tags=["geometry"], responses=CHANGE_RESPONSES | {200: {"headers": _ETAG}})
+@router.put(
+    "/streams/{stream}/geometry",
+    tags=["geometry"],
+    dependencies=[Operator],
+    responses=UNKNOWN | BODY_RESPONSES | CONFLICT | PRECONDITION | {200: {"headers": _ETAG}},
+)
 async def put_geometry(
     stream: StreamId, body: GeometryBody, registry: InRegistry, response: Response, expected: ExpectedOrAbsent
 ) -> GeometryAnswer:

@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from serve import logs
-from serve.cli import bench, models, recordings, service, settings_reference, simulate, terminal
+from serve.cli import bench, models, recordings, service, settings_reference, simulate, terminal, tokens
 from serve.settings import load
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("evaluate")(recordings.evaluate_command)
 app.command("bench")(bench.bench_command)
 app.command("simulate")(simulate.simulate_command)
 app.add_typer(models.app, name="models")
+app.add_typer(tokens.app, name="tokens")
 
 
 @app.command("settings")

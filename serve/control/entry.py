@@ -97,6 +97,7 @@ class StreamEntry:
             status=self._status(now_s, silence_s, readers),
             reader=record.owner,
             epoch=record.epoch,
+            heard=self.status is not None,
         )
 
     def _status(self, now_s: float, silence_s: float, readers: int) -> StreamStatus:

@@ -8,13 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 
+from serve.errors import TooManyWatchers
 from serve.streams.live_frame import LiveFrame
 
 MAX_WATCHERS = 200
-
-
-class TooManyWatchers(RuntimeError):
-    """More people look at one stream than one registry can serve."""
 
 
 class LiveHub:

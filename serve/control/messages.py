@@ -90,6 +90,7 @@ class StreamView:
         status: what was last heard of it.
         reader: who has it; None if nobody has.
         epoch: of the newest assignment.
+        heard: whether ``status`` comes from a reader; until one reports, its counters are not zero, but unknown.
     """
 
     id: str
@@ -101,6 +102,7 @@ class StreamView:
     status: StreamStatus
     reader: str | None
     epoch: int
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)

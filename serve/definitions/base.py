@@ -6,19 +6,29 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from pipelines.redaction import HIDDEN, redact, same_but_redacted
 from pipelines.sources.base import Source, SourceLimits
 
-STRICT = ConfigDict(extra="forbid", frozen=True)
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+"""Nothing unknown, and nothing turned into what it is not: ``true`` is no 1.0, "6" no number."""
 _SOUNDS_SECRET = re.compile(
     r"pass|pwd|secret|token|credential|private|auth|login|api_?key|(^|_)(url|uri|address|brokers?|servers?)$",
     re.IGNORECASE,
 )
 """Names of fields that hold a secret, or an address that may hold one."""
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+AS_WHOLE = BeforeValidator(_whole)
+"""For whole numbers: JSON does not tell 64.0 from 64. Stands behind bounds, or these are lost in the JSON Schema."""
+Whole = Annotated[int, AS_WHOLE]
 
 
 class Secret(Enum):
@@ -63,9 +73,9 @@ class SourceDefinition(BaseModel, ABC):
         live: True if the newest frame wins; False if every frame must be analysed.
         secrets: fields that are never shown. Named by every type itself, even if there are none: a type that forgets
             them, or a field that sounds like a secret and is not named, cannot be loaded.
-        belongs_to: fields that say where a secret that is hidden whole is sent, and how; named by every type that has
-            one. It is filled in only while they are what they were: whoever may change a definition must not have its
-            password sent elsewhere.
+        belongs_to: fields that say where the secrets are sent, and how; named by every type that has one that is hidden
+            whole. Secrets are filled in only while they are what they were: whoever may change a definition must not
+            have its password sent elsewhere, or with less protection.
     """
 
     model_config = STRICT
@@ -142,9 +152,10 @@ class SourceDefinition(BaseModel, ABC):
             if secret is Secret.CREDENTIALS and mine and HIDDEN in mine and same_but_redacted(mine, theirs):
                 known[name] = theirs
         filled = self.model_copy(update=known)
-        if all(getattr(filled, name) == getattr(stored, name) for name in self.belongs_to):
-            whole = [name for name, secret in self.secrets.items() if secret is Secret.WHOLE]
-            known |= {name: getattr(stored, name) for name in whole if getattr(self, name) == HIDDEN}
+        if any(getattr(filled, name) != getattr(stored, name) for name in self.belongs_to):
+            return self
+        whole = [name for name, secret in self.secrets.items() if secret is Secret.WHOLE]
+        known |= {name: getattr(stored, name) for name in whole if getattr(self, name) == HIDDEN}
         return self.model_copy(update=known)
 
     @property

@@ -12,6 +12,9 @@ from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.file import FileSource
 from serve.definitions.base import SourceDefinition, form
 
+LATEST_S = 4_102_444_800.0
+"""The year 2100: a moment beyond it is a mistake, such as milliseconds."""
+
 
 class FileDefinition(SourceDefinition):
     """A recording on the reader's disk."""
@@ -33,6 +36,8 @@ class FileDefinition(SourceDefinition):
     )
     start_s: float | None = Field(
         None,
+        ge=0,
+        le=LATEST_S,
         title="Capture time of the first frame",
         description="Seconds since the epoch; none: time of registration.",
         json_schema_extra=form(hidden=True),

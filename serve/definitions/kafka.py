@@ -27,7 +27,7 @@ class KafkaDefinition(SourceDefinition):
         max_length=2000,
         title="Brokers",
         description="host:port, several separated by commas.",
-        json_schema_extra=form(placeholder="kafka.example:9092", needed="At least one broker is needed."),
+        json_schema_extra=form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
     )
     topic: str = Field(
         min_length=1,

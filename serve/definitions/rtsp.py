@@ -20,6 +20,7 @@ class RtspDefinition(SourceDefinition):
     title: ClassVar = "RTSP camera"
     live: ClassVar = True
     secrets: ClassVar = {"url": Secret.CREDENTIALS}
+    belongs_to: ClassVar = ("verify_tls",)
 
     type: Literal["rtsp"]
     url: str = Field(
@@ -29,8 +30,8 @@ class RtspDefinition(SourceDefinition):
         "again.",
         json_schema_extra={
             **form(
-                placeholder="rtsp://user:password@192.0.2.10/stream1",
-                needed="An address such as rtsp://192.0.2.10/stream1 is needed.",
+                placeholder="rtsp://user:password@camera.example.invalid/stream1",
+                needed="An address such as rtsp://camera.example.invalid/stream1 is needed.",
             ),
             "format": "uri",
         },

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from pipelines.simulator.settings import BOUNDS, SceneSettings
 from pipelines.sources.base import Source, SourceLimits
-from serve.definitions.base import STRICT, SourceDefinition, form
+from serve.definitions.base import STRICT, SourceDefinition, Whole, form
 
 
 def _bounded(name: str, title: str, *, advanced: bool = True, **extras: Any) -> Any:
@@ -23,10 +23,10 @@ class SceneDefinition(BaseModel):
     """A scene; the same settings show the same people."""
 
     model_config = STRICT
-    people: int = _bounded("people", "People at a time", advanced=False)
-    seed: int = _bounded("seed", "Seed", advanced=False, description="The same seed shows the same people.")
-    width: int = _bounded("width", "Width (pixels)", multiple_of=2)
-    height: int = _bounded("height", "Height (pixels)", multiple_of=2)
+    people: Whole = _bounded("people", "People at a time", advanced=False)
+    seed: Whole = _bounded("seed", "Seed", advanced=False, description="The same seed shows the same people.")
+    width: Whole = _bounded("width", "Width (pixels)", multiple_of=2)
+    height: Whole = _bounded("height", "Height (pixels)", multiple_of=2)
     fps: float = _bounded("fps", "Frames a second")
     seconds: float = _bounded("seconds", "Seconds until it repeats")
     overlap: float = _bounded("overlap", "Largest hidden share of a person")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,13 @@ from serve.definitions.base import STRICT
 from serve.definitions.catalogue import AnySource
 from serve.errors import DefinitionRefused
 
+# Below one, frames lie as far apart as gaps, and nobody can be followed from one to the next.
+AnalysisFps = Annotated[float, Field(ge=1, le=120, strict=True, description="Analysed frames a second; none: all.")]
+ModelName = Annotated[
+    str,
+    Field(min_length=1, max_length=500, description="None: the service's own; it is the only one for now."),
+]
+Name = Annotated[str, Field(max_length=200)]
 STREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -19,13 +26,12 @@ class StreamDefinition(BaseModel):
     """All that is wanted of a stream, but its geometry."""
 
     model_config = STRICT
-    name: str = Field("", max_length=200)
-    site: str = Field("", max_length=200)
+    name: Name = ""
+    site: Name = ""
     source: AnySource
-    # Below one, frames lie as far apart as gaps, and nobody can be followed from one to the next.
-    analysis_fps: float | None = Field(6.0, ge=1, le=120, description="Analysed frames a second; none: every frame.")
+    analysis_fps: AnalysisFps | None = 6.0
     enabled: bool = True
-    model: str | None = Field(None, max_length=500, description="None: the service's own; it is the only one for now.")
+    model: ModelName | None = None
 
     def redacted(self) -> dict[str, Any]:
         """As JSON without secrets, for answers."""
@@ -53,5 +59,7 @@ def completed(wanted: StreamDefinition, known: StreamDefinition | None, now_s: f
     if before is not None:
         source = source.with_secrets_of(before)
     if source.hides_a_secret:
-        raise DefinitionRefused(f"the password is hidden ({HIDDEN}): give it again for another host or user")
+        raise DefinitionRefused(
+            f"the password is hidden ({HIDDEN}): give it again for another host, user or protection"
+        )
     return wanted.model_copy(update={"source": source.completed(before, now_s)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
 from serve.api.app import make_api
 from serve.api.registry_client import RegistryClient
@@ -17,13 +18,15 @@ class Api:
         settings: of the service.
         registry: for streams.
         store: for numbers.
+        access: for tokens and the audit log.
     """
 
-    def __init__(self, settings: Settings, registry: RegistryClient, store: Store) -> None:
+    def __init__(self, settings: Settings, registry: RegistryClient, store: Store, access: AccessStore) -> None:
         self._settings = settings
         self._registry = registry
         self._store = store
+        self._access = access
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Called by Serve in the replica, after the constructor."""
-        return make_api(self._registry, self._store, self._settings)
+        return make_api(self._registry, self._store, self._access, self._settings)

@@ -9,12 +9,13 @@ import ray
 from ray import serve as rayserve
 from ray.serve.schema import LoggingConfig
 
+from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.models.catalogue import resolve
 from pipelines.types import Detections, ImageBatch
 from serve import logs
-from serve.control.registry import Registry
+from serve.deployments.answers import AnsweringRegistry
 from serve.deployments.api import Api
 from serve.deployments.detector import Detector
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink
@@ -80,7 +81,7 @@ def _configured(arguments: dict[str, Any]) -> Settings:
 # A replica's class is a plain class, made of plain arguments and handles. Its deployment has the plain class's name.
 
 
-class RegistryReplica(Registry):
+class RegistryReplica(AnsweringRegistry):
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__(_configured(arguments))
 
@@ -131,7 +132,8 @@ class ApiReplica(Api):
     def __init__(self, arguments: dict[str, Any], registry: Any, reader: Any) -> None:
         settings = _configured(arguments)
         self._reader = reader
-        super().__init__(settings, HandleRegistryClient(registry), DatabaseStore(settings.store_url))
+        store = DatabaseStore(settings.store_url)
+        super().__init__(settings, HandleRegistryClient(registry), store, DatabaseAccessStore(store))
 
 
 def _deploy(kind: type, *, name: str, num_cpus: float, num_gpus: float = 0.0, **options: Any) -> Any:

@@ -16,6 +16,7 @@ from pipelines.types import Detections, ImageBatch
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition
+from serve.deployments.answers import unwrapped
 from serve.errors import NotReady
 from serve.streams.live_frame import LiveFrame
 
@@ -29,7 +30,7 @@ class HandleRegistryClient:
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle.options(_by_reference=False)
-        self._watch = handle.options(method_name="watch", stream=True, _by_reference=False)
+        self._watch = handle.options(method_name="answer_watch", stream=True, _by_reference=False)
 
     async def list_streams(self) -> list[StreamView]:
         found: list[StreamView] = await self._call("list_streams")
@@ -68,7 +69,7 @@ class HandleRegistryClient:
         calls = self._watch.remote(stream)
         try:
             async for frame in calls:
-                yield frame
+                yield unwrapped(frame)
         except (RayError, RayServeException, FootfallError) as error:
             raise _ours(error) from error
         finally:
@@ -77,7 +78,7 @@ class HandleRegistryClient:
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return await getattr(self._handle, method).remote(*arguments)
+            return unwrapped(await self._handle.answer.remote(method, *arguments))
         except (RayError, RayServeException, FootfallError) as error:
             raise _ours(error) from error
 

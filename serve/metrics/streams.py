@@ -62,8 +62,11 @@ class StreamCollector:
             yield gauge
         for key, text in _COUNTERS.items():
             counter = CounterMetricFamily(f"footfall_stream_{key}", text, labels=["stream"])
+            # A registry that has just begun has not heard of all streams. A zero in place of what a reader has counted
+            # would look as if that had begun anew, and rate() would take all of it for an increase; a gap does no harm.
             for view in self._streams:
-                counter.add_metric([view.id], getattr(view.status, key))
+                if view.heard:
+                    counter.add_metric([view.id], getattr(view.status, key))
             yield counter
 
     def _store_up(self) -> float:

@@ -92,6 +92,35 @@ def test_what_makes_no_sense_is_refused_in_plain_words(document: Any, message: s
         Geometry.parse(document)
 
 
+HOURGLASS = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.5], [0.9, 0.9], [0.1, 0.9], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (zone(polygon=HOURGLASS), r"zones\[0\].polygon touches itself"),
+        (zone(polygon=[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.5, 0.1]]), "touches itself"),  # a corner on an edge
+        (zone(polygon=[[0.1, 0.1], [0.9, 0.1], [0.5, 0.1], [0.5, 0.9]]), "touches itself"),  # an edge that runs back
+        (zone(polygon=[[0.1, 0.1], [0.9, 0.1], [0.9, 0.1], [0.5, 0.9]]), "touches itself"),  # a corner twice
+        ({"homography": [[1e300, 0, 0], [0, 1, 0], [0, 0, 1]]}, "homography must have entries of at most 1,000,000"),
+    ],
+)
+def test_what_is_drawn_anew_must_be_better_than_what_is_stored(document: Any, message: str) -> None:
+    with pytest.raises(GeometryError, match=message):
+        Geometry.drawn(document)
+    assert Geometry.parse(document) != Geometry()  # a stream that has it goes on
+
+
+def test_what_can_be_counted_may_be_drawn() -> None:
+    letter_u = [[0.1, 0.1], [0.3, 0.1], [0.3, 0.6], [0.7, 0.6], [0.7, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
+    document = {
+        "lines": [DOOR],
+        "zones": [TILL | {"polygon": letter_u}],
+        "homography": [[12, 0, -3], [0, 9, 1], [0, 0, 1]],
+    }
+    assert Geometry.drawn(document) == Geometry.parse(document)
+
+
 def test_a_line_and_a_zone_may_share_an_id() -> None:
     parsed = Geometry.parse({"lines": [DOOR | {"id": "x"}], "zones": [TILL | {"id": "x"}]})
     assert parsed.lines[0].id == parsed.zones[0].id == "x"

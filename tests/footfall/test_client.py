@@ -159,5 +159,22 @@ def test_the_password_of_an_address_is_in_no_error() -> None:
 @pytest.mark.parametrize("name", ["..", ".", "", "../../healthz?x=1", "a/b", "a" * 65])
 def test_a_name_cannot_lead_to_another_path(name: str) -> None:
     client = Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, json={})))
-    with client, pytest.raises(ValueError, match="no stream's id"):
+    with client, pytest.raises(ValueError, match="id or name"):
         client.get_stream(name)
+
+
+@pytest.mark.parametrize("token", ["an-admins-token"])
+def test_tokens_are_made_used_and_revoked_and_all_of_it_is_audited(client: Client, across: Across) -> None:
+    made = client.create_token({"name": "shop", "scope": "viewer"})
+    shop = Client("http://127.0.0.1:8000", token=made["token"], transport=across)
+    assert list(shop.streams()) == []
+    with pytest.raises(ApiProblem, match="scope operator"):
+        shop.put_stream("door", BODY)
+    assert [known["name"] for known in client.tokens()] == ["shop"]
+    client.revoke_token("shop")
+    with pytest.raises(ApiProblem, match="unauthorized"):
+        list(shop.streams())
+    told = [(entry["caller"], entry["action"], entry["status"]) for entry in client.audit(page_size=1)]
+    assert told == [("settings", "revoke_token", 204), ("shop", "put_stream", 403), ("settings", "create_token", 201)]
+    with pytest.raises(ValueError, match="letters"):
+        client.revoke_token("../streams")

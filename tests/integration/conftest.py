@@ -71,7 +71,7 @@ def service_settings(folder: Path, model: Path, **sections: Any) -> Settings:
     """Settings of a service for tests: a free port, no dashboard, checkpoints every half second."""
     values: dict[str, Any] = {
         "data_dir": str(folder),
-        "api": {"port": free_port()},
+        "api": {"port": free_port(), "wrong_tokens_per_minute": 1_000_000},
         "detector": {"model": str(model), "placement": "inline"},
         "reader": {"checkpoint_s": 0.5, "open_timeout_s": 3, "read_timeout_s": 2, "stall_timeout_s": 3},
         "ray": {"dashboard": False, "object_store_bytes": 200 << 20},
@@ -102,6 +102,20 @@ def api(service: Service, settings: Settings) -> Iterator[Client]:
         yield made
         for view in made.streams():
             made.delete_stream(view["id"], purge=True)
+
+
+@pytest.fixture(scope="module")
+def admin_token(service: Service, settings: Settings) -> Iterator[str]:
+    """A token, made in the running service: until it is revoked again, after the module, everybody needs one."""
+    with client(settings) as made:
+        token = made.create_token({"name": "tests", "scope": "admin"})["token"]
+    with Client(service.url, token=token) as made:
+        yield token
+        for view in made.streams():
+            made.delete_stream(view["id"], purge=True)
+        others = [known["name"] for known in made.tokens() if known["name"] != "tests"]
+        for name in [*others, "tests"]:
+            made.revoke_token(name)
 
 
 def wait_state(api: Client, stream: str, state: str, timeout_s: float = 20.0) -> StreamAnswer:

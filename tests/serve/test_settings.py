@@ -94,6 +94,13 @@ def test_an_empty_file_is_all_defaults_and_a_missing_one_an_error(tmp_path: Path
         load(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize("token", [" " * 8, "\t" * 9, " long enough", "long enough ", "länger als acht", "two\nlines"])
+def test_a_token_that_no_header_can_carry_is_refused(token: str) -> None:
+    with pytest.raises(SettingsError, match=r"api\.token") as caught:
+        load(api={"token": token})
+    assert token not in str(caught.value)
+
+
 def test_binding_beyond_this_machine_needs_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"set api\.token"):
         load(api={"host": "0.0.0.0"})

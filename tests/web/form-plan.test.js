@@ -50,7 +50,7 @@ test("fields come in the order of the schema, with what they say; the type is no
     ],
   );
   assert.match(fields[0].hint ?? "", /never shown again/);
-  assert.equal(fields[0].placeholder, "rtsp://user:password@192.0.2.10/stream1");
+  assert.equal(fields[0].placeholder, "rtsp://user:password@camera.example.invalid/stream1");
   assert.deepEqual(fields[1].options, [
     ["tcp", "TCP (recommended)"],
     ["udp", "UDP"],
@@ -160,7 +160,7 @@ test("numbers outside their bounds or beside their steps are told with the bound
   assert.equal(mistakeIn(by.people, "1.5"), "A whole number between 0 and 60 is needed.");
   assert.equal(mistakeIn(by.people, ""), "A whole number between 0 and 60 is needed.");
   assert.equal(mistakeIn(by.people, "?"), "A whole number between 0 and 60 is needed.");
-  assert.equal(mistakeIn(by.width, "641"), "A number between 64 and 3840 is needed, and an even one.");
+  assert.equal(mistakeIn(by.width, "641"), "A number between 64 and 7680 is needed, and an even one.");
   assert.equal(mistakeIn(by.fps, "0.5"), "A number between 1 and 60 is needed.");
   assert.deepEqual(
     [by.people, by.width, by.fps].map((field) => mistakeIn(field, "64")),

@@ -1,13 +1,14 @@
 /** The API's documentation, made of its OpenAPI document by Swagger UI. */
 
-import { tokenHeaders } from "./lib/api.js";
+import { apiDocument, tokenHeaders, useTokenPrompt } from "./lib/api.js";
 import { byId, el } from "./lib/dom.js";
+import { askToken } from "./widgets/dialogs.js";
 
 /**
  * The part of Swagger UI that is used here.
  *
  * @typedef {object} SwaggerOptions
- * @property {string} url
+ * @property {object} spec
  * @property {Element} domNode
  * @property {boolean} deepLinking
  * @property {number} defaultModelsExpandDepth
@@ -23,9 +24,10 @@ const paint = () => document.documentElement.classList.toggle("dark-mode", dark.
 dark.addEventListener("change", paint);
 paint();
 
+useTokenPrompt(askToken);
 if (swagger)
   swagger({
-    url: new URL("api/v1/openapi.json", document.baseURI).href,
+    spec: await apiDocument(),
     domNode: host,
     deepLinking: true,
     defaultModelsExpandDepth: 0,

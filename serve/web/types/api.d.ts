@@ -64,7 +64,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a stream; all others run on
-         * @description Remove a stream; all others run on. Its history stays, unless it is purged.
+         * @description Remove a stream; all others run on. Its history stays, unless it is purged, which needs scope admin.
          */
         delete: operations["delete_stream"];
         options?: never;
@@ -184,6 +184,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All tokens by name, but the one of the settings
+         * @description All tokens by name, but the one of the settings.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Make a token
+         * @description Make a token. Its text is in this answer, and nowhere else; with the first one, every caller needs one.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token; it stops working within two seconds
+         * @description Revoke a token; it stops working within two seconds.
+         *
+         *     After the last one, and without one in the settings, this machine is answered without a token again.
+         */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what, newest first, a page at a time
+         * @description Who changed what, newest first, a page at a time. The newest 100,000 entries are kept.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -214,6 +280,8 @@ export interface paths {
         /**
          * The whole service works: registry, database, and at least one reader
          * @description The whole service works: registry, database, and at least one reader.
+         *
+         *     Without a token, only the part that does not work is named; with one, also why.
          */
         get: operations["get_readiness"];
         put?: never;
@@ -248,6 +316,56 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AuditEntry
+         * @description A change that somebody asked for. Bodies are not kept: they may hold passwords.
+         * @example {
+         *       "action": "put_stream",
+         *       "caller": "shop-floor",
+         *       "method": "PUT",
+         *       "number": 41,
+         *       "path": "/api/v1/streams/entrance",
+         *       "status": 201,
+         *       "subject": "entrance",
+         *       "time": "2026-03-01T09:00:00Z"
+         *     }
+         */
+        AuditEntry: {
+            /**
+             * Number
+             * @description One more with every entry.
+             */
+            number: number;
+            /**
+             * Time
+             * @description When it was answered, RFC 3339.
+             */
+            time: string;
+            /**
+             * Caller
+             * @description Name of the token; `settings` for the one of the settings.
+             */
+            caller: string;
+            /**
+             * Action
+             * @description The operation's name in this document.
+             */
+            action: string;
+            /** Method */
+            method: string;
+            /** Path */
+            path: string;
+            /**
+             * Status
+             * @description Of the answer: changes that were refused are here too.
+             */
+            status: number;
+            /**
+             * Subject
+             * @description Id of the stream or name of the token.
+             */
+            subject: string | null;
+        };
         /**
          * CountsAnswer
          * @description Counts of a window.
@@ -484,7 +602,11 @@ export interface components {
             /** Zones */
             zones: components["schemas"]["ZoneBody"][];
             /** Homography */
-            homography: number[][] | null;
+            homography: [
+                number,
+                number,
+                number
+            ][] | null;
             /**
              * Version
              * @description 1 for the first, one more with every change.
@@ -560,7 +682,11 @@ export interface components {
              * Homography
              * @description 3 x 3, picture to floor plan metres, row by row; none if nobody measured it.
              */
-            homography?: number[][] | null;
+            homography?: [
+                number,
+                number,
+                number
+            ][] | null;
             /**
              * Version
              * @description The version that was changed; refused if it is not the newest.
@@ -761,6 +887,36 @@ export interface components {
             out: number;
         };
         /**
+         * NewToken
+         * @description A token that was just made.
+         * @example {
+         *       "created": "2026-03-01T09:00:00Z",
+         *       "name": "shop-floor",
+         *       "scope": "viewer",
+         *       "token": "ff_..."
+         *     }
+         */
+        NewToken: {
+            /** Name */
+            name: string;
+            scope: components["schemas"]["Scope"];
+            /**
+             * Created
+             * @description RFC 3339.
+             */
+            created: string;
+            /**
+             * Expires
+             * @description RFC 3339; none: never.
+             */
+            expires: string | null;
+            /**
+             * Token
+             * @description The token itself, shown this once.
+             */
+            token: string;
+        };
+        /**
          * PeopleCount
          * @description Everybody in the picture.
          */
@@ -823,7 +979,7 @@ export interface components {
          * @example {
          *       "source": {
          *         "type": "rtsp",
-         *         "url": "rtsp://192.0.2.10/stream1"
+         *         "url": "rtsp://camera.example.invalid/stream1"
          *       }
          *     }
          */
@@ -921,6 +1077,12 @@ export interface components {
             overlap: number;
         };
         /**
+         * Scope
+         * @description What a token allows; each allows what those before it do.
+         * @enum {string}
+         */
+        Scope: "viewer" | "operator" | "admin";
+        /**
          * SimulatorDefinition
          * @description Simulated people, rendered in the reader.
          */
@@ -982,7 +1144,7 @@ export interface components {
          *       "corrupt": 0,
          *       "enabled": true,
          *       "epoch": 3,
-         *       "error": "rtsp://***@192.0.2.10/stream1 closed the connection",
+         *       "error": "rtsp://***@camera.example.invalid/stream1 closed the connection",
          *       "error_code": "source-disconnected",
          *       "fps_in": 14.98,
          *       "fps_processed": 6,
@@ -1059,7 +1221,7 @@ export interface components {
          *       "source": {
          *         "transport": "tcp",
          *         "type": "rtsp",
-         *         "url": "rtsp://***@192.0.2.10/stream1",
+         *         "url": "rtsp://***@camera.example.invalid/stream1",
          *         "verify_tls": false
          *       },
          *       "spooled": 0,
@@ -1175,7 +1337,7 @@ export interface components {
          *       "site": "berlin-1",
          *       "source": {
          *         "type": "rtsp",
-         *         "url": "rtsp://user:password@192.0.2.10/stream1"
+         *         "url": "rtsp://user:password@camera.example.invalid/stream1"
          *       }
          *     }
          */
@@ -1194,7 +1356,6 @@ export interface components {
             source: components["schemas"]["RtspDefinition"] | components["schemas"]["SimulatorDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"];
             /**
              * Analysis Fps
-             * @description Analysed frames a second; none: every frame.
              * @default 6
              */
             analysis_fps: number | null;
@@ -1203,10 +1364,7 @@ export interface components {
              * @default true
              */
             enabled: boolean;
-            /**
-             * Model
-             * @description None: the service's own; it is the only one for now.
-             */
+            /** Model */
             model?: string | null;
             /** @description None keeps what is drawn. */
             geometry?: components["schemas"]["GeometryBody"] | null;
@@ -1220,15 +1378,15 @@ export interface components {
          */
         StreamChanges: {
             /** Name */
-            name?: string | null;
+            name?: string;
             /** Site */
-            site?: string | null;
+            site?: string;
             /** Source */
-            source?: (components["schemas"]["RtspDefinition"] | components["schemas"]["SimulatorDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"]) | null;
+            source?: components["schemas"]["RtspDefinition"] | components["schemas"]["SimulatorDefinition"] | components["schemas"]["KafkaDefinition"] | components["schemas"]["FileDefinition"];
             /** Analysis Fps */
             analysis_fps?: number | null;
             /** Enabled */
-            enabled?: boolean | null;
+            enabled?: boolean;
             /** Model */
             model?: string | null;
             geometry?: components["schemas"]["GeometryBody"] | null;
@@ -1238,6 +1396,53 @@ export interface components {
          * @enum {string}
          */
         StreamState: "starting" | "running" | "reconnecting" | "stopped" | "failed";
+        /**
+         * TokenAnswer
+         * @description A token that there is; not the token itself, which is not kept.
+         * @example {
+         *       "created": "2026-03-01T09:00:00Z",
+         *       "name": "shop-floor",
+         *       "scope": "viewer"
+         *     }
+         */
+        TokenAnswer: {
+            /** Name */
+            name: string;
+            scope: components["schemas"]["Scope"];
+            /**
+             * Created
+             * @description RFC 3339.
+             */
+            created: string;
+            /**
+             * Expires
+             * @description RFC 3339; none: never.
+             */
+            expires: string | null;
+        };
+        /**
+         * TokenBody
+         * @description A token to make.
+         * @example {
+         *       "lifetime_s": 86400,
+         *       "name": "shop-floor",
+         *       "scope": "viewer"
+         *     }
+         */
+        TokenBody: {
+            /**
+             * Name
+             * @description Unique; shown in the audit log.
+             */
+            name: string;
+            /** @description viewer reads; operator also changes and probes streams; admin also purges, and sees to tokens and the audit log. */
+            scope: components["schemas"]["Scope"];
+            /**
+             * Lifetime S
+             * @description Seconds until it expires; none: never.
+             */
+            lifetime_s?: number | null;
+        };
         /**
          * ZoneBody
          * @description An area of floor.
@@ -1360,6 +1565,15 @@ export interface operations {
                     "application/json": components["schemas"]["SourceType"][];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1378,8 +1592,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1387,8 +1601,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
-            422: {
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1442,6 +1656,15 @@ export interface operations {
                     "application/json": components["schemas"]["StreamAnswer"][];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1460,8 +1683,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1469,8 +1692,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
-            422: {
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1512,6 +1735,15 @@ export interface operations {
                     "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1541,6 +1773,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1591,7 +1832,7 @@ export interface operations {
                     "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
-            /** @description Created */
+            /** @description It is new. */
             201: {
                 headers: {
                     /** @description For If-Match. */
@@ -1600,6 +1841,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StreamAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -1613,24 +1863,6 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1658,6 +1890,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1703,6 +1944,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1730,15 +1980,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Precondition Failed */
             412: {
                 headers: {
@@ -1748,8 +1989,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
-            413: {
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1757,8 +1998,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
-            422: {
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1809,6 +2050,15 @@ export interface operations {
                     "application/json": components["schemas"]["StreamAnswer"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1836,15 +2086,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Precondition Failed */
             412: {
                 headers: {
@@ -1865,6 +2106,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1905,6 +2155,15 @@ export interface operations {
                     "application/json": components["schemas"]["ProbeAnswer"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1923,8 +2182,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1934,6 +2193,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1975,6 +2243,15 @@ export interface operations {
                     "application/json": components["schemas"]["GeometryAnswer"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2004,6 +2281,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2054,6 +2340,15 @@ export interface operations {
                     "application/json": components["schemas"]["GeometryAnswer"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2117,6 +2412,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Service Unavailable */
             503: {
                 headers: {
@@ -2149,6 +2453,15 @@ export interface operations {
                     "image/jpeg": string;
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2178,6 +2491,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2228,6 +2550,15 @@ export interface operations {
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2257,6 +2588,15 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2313,6 +2653,15 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2342,6 +2691,349 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Entries on a page. */
+                limit?: number;
+                /** @description Number of the page before's last. */
+                before?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description `rel="next"`: the page of older ones. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2380,6 +3072,24 @@ export interface operations {
                     };
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_readiness: {
@@ -2400,7 +3110,25 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not, or not yet. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2429,6 +3157,15 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2447,8 +3184,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2456,8 +3193,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
-            422: {
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -33,7 +33,7 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def test_help_names_every_command() -> None:
     text = footfall("--help").stdout
-    for command in ("demo", "up", "analyze", "evaluate", "simulate", "models", "bench", "settings"):
+    for command in ("demo", "up", "analyze", "evaluate", "simulate", "models", "bench", "settings", "tokens"):
         assert command in text
     assert footfall("--version").stdout.startswith("footfall 0.")
 
@@ -111,3 +111,23 @@ def test_up_refuses_an_open_door_a_taken_port_and_a_folder_it_cannot_write(tmp_p
     assert "cannot be written" in one_line(done, 1)
     done = footfall("up", "--data-dir", str(tmp_path), FOOTFALL_MODELS=str(tmp_path))
     assert "models pull" in one_line(done, 1)
+
+
+def test_tokens_are_made_listed_and_revoked_without_the_service(tmp_path: Path) -> None:
+    place = ("--data-dir", str(tmp_path))
+    made = footfall("tokens", "create", "shop", "--scope", "viewer", *place)
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.strip()
+    assert secret.startswith("ff_")
+    assert len(secret) > 40
+    assert "already" in one_line(footfall("tokens", "create", "shop", "--scope", "admin", *place), 1)
+    assert "name" in one_line(footfall("tokens", "create", "a b", "--scope", "admin", *place), 1)
+    assert footfall("tokens", "create", "other", "--scope", "king", *place).returncode == 2
+    listed = footfall("tokens", "list", *place).stdout
+    assert "shop" in listed
+    assert "viewer" in listed
+    assert secret not in listed
+    assert secret.encode() not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    revoked = footfall("tokens", "revoke", "shop", *place)
+    assert (revoked.returncode, "last one" in revoked.stderr) == (0, True)
+    assert "no token" in one_line(footfall("tokens", "revoke", "shop", *place), 1)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from serve.control import live_hub as live
-from serve.control.live_hub import LiveHub, TooManyWatchers
+from serve.control.live_hub import LiveHub
+from serve.errors import TooManyWatchers
 
 
 class Board(LiveHub):

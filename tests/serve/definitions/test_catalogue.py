@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from pipelines.simulator.settings import BOUNDS as SCENE_BOUNDS
 from pipelines.sources.base import Source, SourceLimits
+from serve.api.models import StreamBody, StreamChanges
 from serve.definitions.base import Secret, SourceDefinition
 from serve.definitions.catalogue import SOURCES, source_types
 
@@ -170,3 +173,50 @@ assert "PigeonDefinition" in schemas
 assert "PigeonDefinition" in str(schemas["StreamBody"]) and "PigeonDefinition" in str(schemas["ProbeBody"])
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+ROOT = Path(__file__).parents[3]
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "multipleOf")
+
+
+def bounds_of(schema: Any, path: str = "") -> dict[str, Any]:
+    """Every bound in a JSON Schema, by where it stands."""
+    found = {}
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if key in BOUNDS:
+            found[f"{path}/{key}"] = value
+        elif isinstance(value, dict | list):
+            found |= bounds_of(value, f"{path}/{key}")
+    return found
+
+
+def test_the_forms_of_the_pages_tests_have_the_bounds_of_the_service() -> None:
+    """The page makes its forms of what the service says; its own tests must not be made of something else."""
+    tested = json.loads((ROOT / "tests" / "web" / "source-types.json").read_text())
+    served = {kind["type"]: bounds_of(kind["schema"]) for kind in source_types()}
+    for kind in tested:
+        for where, bound in bounds_of(kind["schema"]).items():
+            assert served[kind["type"]][where] == bound, f"{kind['type']}{where}"
+
+
+def test_scenes_have_the_simulators_own_bounds() -> None:
+    (simulator,) = (kind["schema"] for kind in source_types() if kind["type"] == "simulator")
+    for name, field in simulator["$defs"]["SceneDefinition"]["properties"].items():
+        assert (field["minimum"], field["maximum"]) == SCENE_BOUNDS[name], name
+
+
+def _rate(model: type[BaseModel]) -> dict[str, Any]:
+    rate: dict[str, Any] = TypeAdapter(model.model_fields["analysis_fps"].annotation).json_schema()["anyOf"][0]
+    return rate
+
+
+def test_definition_api_and_page_agree_about_the_rate_of_analysis() -> None:
+    asked, changed, page = (
+        _rate(StreamBody),
+        _rate(StreamChanges),
+        (ROOT / "serve" / "web" / "static" / "views" / "register.js").read_text(),
+    )
+    least, most = asked["minimum"], asked["maximum"]
+    assert (changed["minimum"], changed["maximum"]) == (least, most)
+    assert f'#fps = el("input", {{ type: "number", min: "{least:g}", max: "{most:g}"' in page
+    assert f"Between {least:g} and {most:g}, or empty." in page

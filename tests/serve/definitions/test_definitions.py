@@ -62,6 +62,13 @@ def test_a_definition_survives_being_stored(source: dict[str, Any]) -> None:
         {"source": FILE, "analysis_fps": 0.4},  # frames further apart than a gap: nothing would ever be counted
         {"source": FILE, "analysis_fps": 1000},
         {"source": FILE, "name": "n" * 201},
+        {"source": FILE, "analysis_fps": True},
+        {"source": FILE, "analysis_fps": float("inf")},
+        {"source": FILE, "enabled": 1},
+        {"source": FILE, "model": ""},
+        {"source": {**FILE, "start_s": 1e300}},
+        {"source": {**FILE, "start_s": float("nan")}},
+        {"source": {**FILE, "start_s": -1}},
     ],
 )
 def test_what_makes_no_sense_is_refused(document: dict[str, Any]) -> None:
@@ -99,11 +106,24 @@ def test_what_was_shown_can_be_sent_back_and_keeps_its_secrets(source: dict[str,
     [
         {"url": "rtsp://***@evil.example.com/live"},
         {"url": "rtsp://***@10.0.0.1:8554/live"},
+        {"url": "rtsp://***@10.0.0.1/live", "verify_tls": True},
     ],
 )
 def test_a_cameras_secrets_go_nowhere_else(change: dict[str, Any]) -> None:
     with pytest.raises(DefinitionRefused, match="hidden"):
         completed(define({**RTSP, **change}), define(RTSP), 0.0)
+
+
+def test_the_certificates_check_cannot_be_switched_off_under_a_hidden_password() -> None:
+    checked = define({**RTSP, "url": "rtsps://admin:hunter2@10.0.0.1/live", "verify_tls": True})
+    unchecked = {**checked.redacted()["source"], "verify_tls": False}
+    with pytest.raises(DefinitionRefused, match="hidden"):
+        completed(define(unchecked), checked, 0.0)
+    known = define({**unchecked, "url": "rtsps://admin:hunter2@10.0.0.1/live"})
+    assert completed(known, checked, 0.0) == known
+    open_to_all = define({"type": "rtsp", "url": "rtsps://10.0.0.1/live", "verify_tls": True})
+    changed = define({**open_to_all.redacted()["source"], "verify_tls": False})
+    assert completed(changed, open_to_all, 0.0) == changed  # there is no password to be sent anywhere
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,20 @@ export function tokenHeaders() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
+/**
+ * The same for a WebSocket, which cannot set headers: as a name of a subprotocol, in base64url. An address would end up
+ * in logs.
+ *
+ * @returns {string[]}
+ */
+export function tokenProtocols() {
+  const token = sessionStorage.getItem(TOKEN);
+  if (!token) return [];
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
+  const name = base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return ["footfall", `footfall.token.${name}`];
+}
+
 /** An RFC 9457 problem; status 0 if there was no answer at all. */
 export class Problem extends Error {
   /**
@@ -77,6 +91,11 @@ export async function call(method, path, options) {
  */
 export async function fetchBlob(path, options) {
   return (await send("get", path, options)).blob();
+}
+
+/** The OpenAPI document, which does not describe itself. */
+export async function apiDocument() {
+  return /** @type {object} */ (await (await send("get", "/api/v1/openapi.json", {})).json());
 }
 
 /**
@@ -135,13 +154,12 @@ function addressOf(path, { path: parts = {}, query = {} }) {
 }
 
 /**
- * Where the live frames of a stream come from; a WebSocket cannot carry the token in a header.
+ * Where the live frames of a stream come from.
  *
  * @param {string} stream
  */
 export function liveAddress(stream) {
-  const query = { picture: true, token: sessionStorage.getItem(TOKEN) };
-  const url = addressOf("/api/v1/streams/{stream}/tracks", { path: { stream }, query });
+  const url = addressOf("/api/v1/streams/{stream}/tracks", { path: { stream }, query: { picture: true } });
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }

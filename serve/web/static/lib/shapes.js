@@ -44,7 +44,7 @@ export function shapesOf({ lines, zones }) {
  * The API's document of shapes; new ones get an id made of their name, which stays for ever.
  *
  * @param {Shape[]} shapes
- * @param {number[][] | null} homography
+ * @param {Geometry["homography"]} homography
  * @param {number | null} version that was changed; null: whichever is the newest
  */
 export function documentOf(shapes, homography, version) {

@@ -1,5 +1,7 @@
 /** A WebSocket that comes back: exponential back-off with jitter, reset by the first message. */
 
+import { tokenProtocols } from "./api.js";
+
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;
 
@@ -15,7 +17,7 @@ const LONGEST_MS = 15_000;
 
 /** @type {Surroundings} */
 const BROWSER = {
-  connect: (address) => new WebSocket(address),
+  connect: (address) => new WebSocket(address, tokenProtocols()),
   setTimer: (work, delayMs) => setTimeout(work, delayMs),
   clearTimer: (timer) => clearTimeout(/** @type {number | undefined} */ (timer)),
   random: Math.random,

@@ -31,7 +31,7 @@ class Editor {
   #id;
   /** @type {number | null} */
   #version = null;
-  /** @type {number[][] | null} */
+  /** @type {Geometry["homography"]} */
   #homography = null;
   /** @type {string | null} */
   #selected = null;

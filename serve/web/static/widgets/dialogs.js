@@ -74,13 +74,13 @@ export function askToken(wrong) {
             resolve(input.value.trim());
           },
         },
-        el("h2", { id: "dialog-title" }, "This service needs its token"),
+        el("h2", { id: "dialog-title" }, "This service needs a token"),
         el(
           "p",
           null,
           wrong
             ? "That token was not accepted. Please try again."
-            : "It is the value of FOOTFALL_API__TOKEN. It stays in this tab until the tab is closed.",
+            : "It was made with “footfall tokens create”, or is the value of FOOTFALL_API__TOKEN. It stays in this tab until the tab is closed.",
         ),
         field("Token", input),
         el("div", { class: "actions" }, el("button", { class: "button primary" }, "Continue")),

@@ -1,0 +1,49 @@
+"""What Prometheus makes of the figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from analytics.storage.base import StreamRecord
+from pipelines.sources.supervisor import StreamState
+from serve.control.entry import StreamEntry
+from serve.control.messages import Overview
+from serve.metrics.streams import StreamCollector
+from serve.streams.status import StreamStatus
+from tests.serve.api.test_streams import RTSP
+
+
+def scrape(entry: StreamEntry) -> dict[str, float]:
+    """Series of one stream, by name and labels."""
+    scraped = CollectorRegistry()
+    view = entry.view(now_s=0.0, silence_s=2.0, readers=1)
+    scraped.register(StreamCollector([view], Overview(True, None, {"reader": 64.0}, 1)))
+    lines = (line for line in generate_latest(scraped).decode().splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+DOOR = StreamRecord("door", {"source": RTSP})
+COUNTER = 'footfall_stream_frames_total{stream="door"}'
+
+
+def test_a_registry_that_restarts_resets_no_counter() -> None:
+    running = StreamStatus(StreamState.RUNNING, 0.0, frames=81_230, reconnects=2)
+    entry = StreamEntry.of(DOOR)
+    entry.status = running
+    before = scrape(entry)
+    restarted = StreamEntry.of(DOOR)  # knows the stream from the database, and no reader's count yet
+    unheard = scrape(restarted)
+    restarted.status = replace(running, frames=81_300)
+    after = scrape(restarted)
+    told = [found[COUNTER] for found in (before, unheard, after) if COUNTER in found]
+    assert told == sorted(told) == [81_230, 81_300]
+    assert not any("_total" in name for name in unheard)
+    assert 'footfall_stream_state{state="starting",stream="door"}' in unheard
+
+
+def test_a_reader_that_begins_anew_begins_at_zero() -> None:
+    entry = StreamEntry.of(DOOR)
+    entry.status = StreamStatus(StreamState.STARTING, 0.0)
+    assert scrape(entry)[COUNTER] == 0
