@@ -263,8 +263,8 @@ class StreamReader:
             if lost is None:
                 self._open_anew()
                 continue
-            fenced = [name for name, worker in self._workers.items() if worker.fenced]
-            for name in {*lost, *fenced} & self._workers.keys() & reported.keys():
+            over = [name for name, worker in self._workers.items() if worker.over]
+            for name in {*lost, *over} & self._workers.keys() & reported.keys():
                 # While the answer was on its way, the stream may have been taken up again in the next epoch.
                 if reported[name].epoch == self._workers[name].plan.epoch:
                     self._let_go(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class StreamProcessor:
         observer: likewise.
         on_frame: called after each frame, by the same thread; must not block.
         clock: monotonic seconds, for the rate.
+        longest_step_back_s: how far time may run back; beyond it, counters may know no more what of a minute is stored,
+            and only another epoch adds to it.
     """
 
     def __init__(
@@ -60,18 +63,26 @@ class StreamProcessor:
         *,
         on_frame: Callable[[ProcessedFrame], None] | None = None,
         clock: Callable[[], float],
+        longest_step_back_s: float = math.inf,
     ) -> None:
         self._tracker = tracker
         self._observer = observer
         self._on_frame = on_frame
         self._clock = clock
+        self._longest_step_back_s = longest_step_back_s
         self._lock = threading.Lock()
         self._meter = RateMeter()
         self._newest: FrameStamp | None = None
         self._geometry: Geometry | None = None
+        self.over = False
+        """Time has run back too far; nothing is counted any more."""
 
     def consume(self, frame: WaitingFrame, detections: Detections) -> None:
         with self._lock:
+            before = self._newest
+            if self.over or (before is not None and before.time_s - frame.stamp.time_s > self._longest_step_back_s):
+                self.over = True
+                return
             if self._geometry is not None:
                 self._observer.use_geometry(self._geometry)
                 self._geometry = None

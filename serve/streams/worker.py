@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from analytics.counting.minute_book import KEPT_MINUTES
 from analytics.counting.observer import StreamObserver
 from analytics.errors import StaleEpoch, StoreError, StoreUnavailable
 from analytics.geometry import Geometry
+from analytics.minutes import MINUTE_S, MinuteRow
 from analytics.storage.base import Checkpoint, Store
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
 from pipelines.batching.mailbox import Mailbox
 from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
-from pipelines.sources.supervisor import SourceStatus, SourceSupervisor, StreamState
+from pipelines.sources.supervisor import Place, SourceStatus, SourceSupervisor, StreamState
 from pipelines.tracking.bytetrack import ByteTracker
 from serve.streams.delivery import deliver
 from serve.streams.processor import Cut, ProcessedFrame, StreamProcessor
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 MINUTES_IN_MEMORY = 60
 """Of a live camera, while neither database nor disk takes them."""
 PARTING_S = 1.0
+PLACE_S = 30.0
+"""How often a place is stored that moves on while no frame comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,13 @@ class StreamWorker:
         self._store = store
         self._spool = spool
         observer = StreamObserver(plan.stream, plan.epoch, plan.geometry)
-        self._processor = StreamProcessor(ByteTracker(), observer, on_frame=on_frame, clock=time.monotonic)
+        self._processor = StreamProcessor(
+            ByteTracker(),
+            observer,
+            on_frame=on_frame,
+            clock=time.monotonic,
+            longest_step_back_s=(KEPT_MINUTES - 30) * MINUTE_S,
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream-{plan.stream}", daemon=True)
         self._supervisor: SourceSupervisor | None = None
@@ -108,6 +118,9 @@ class StreamWorker:
         self._checkpointing = threading.Lock()
         self._trouble: _Trouble | None = None
         self._minutes_lost = 0
+        self._begun_with: tuple[Mapping[str, Any], float] = {}, 0.0
+        self._stored_resume: Mapping[str, Any] | None = None
+        self._stored_s = time.monotonic()
         self._mailbox_name = f"{plan.stream}#{plan.epoch}"
 
     def start(self) -> None:
@@ -154,8 +167,10 @@ class StreamWorker:
         if checkpoint.state.get("origin", self.plan.origin) != self.plan.origin:
             logger.info("another source: it begins anew", extra={"stream": self.plan.stream})
             return None
+        self._begun_with = checkpoint.state, checkpoint.time_s
         try:
-            self._processor.restore(checkpoint.state)
+            if "format" in checkpoint.state:  # else there was nothing but a place
+                self._processor.restore(checkpoint.state)
             if checkpoint.resume is not None:
                 timeline.restore(checkpoint.resume["timeline"])
         except (ValueError, KeyError, TypeError) as error:
@@ -163,6 +178,11 @@ class StreamWorker:
         if checkpoint.resume is None:
             return None  # live: a gap comes first, and then the time that the camera tells, whatever it was before
         return checkpoint.resume.get("position")
+
+    @property
+    def over(self) -> bool:
+        """Whether this epoch has come to its end: it is another's, or time has run far back."""
+        return self.fenced or self._processor.over
 
     def use_geometry(self, geometry: Geometry) -> None:
         """Count with other lines and zones from the next frame on."""
@@ -185,31 +205,50 @@ class StreamWorker:
         # The checkpoint thread and `drain` both come here. From the cut to its acknowledgement is one step: of two cuts
         # under way, the older could be written last, and take rows and place back.
         with self._checkpointing:
+            # In this order: a place that is asked for second can only be newer, and then it says that it does not fit.
             cut = self._processor.cut()
-            if cut is None or self.fenced or (not cut.rows and not len(self._spool)):
+            place = self._supervisor.place() if self._supervisor is not None else None
+            owed = self._owed(cut, place)
+            if owed is None or self.fenced:
                 return not database_away
-            state = {**cut.state, "origin": self.plan.origin}
-            checkpoint = Checkpoint(
-                self.plan.stream, self.plan.epoch, cut.rows, state, cut.stamp.resume, cut.stamp.time_s
-            )
-            kept = self._write(checkpoint, database_away)
+            kept = self._write(owed, database_away)
             if kept is _Kept.NOWHERE:
-                self._hold_on(cut)
+                self._hold_on(owed)
             elif not self.fenced:
-                self._settle(cut)
+                self._settle(owed)
             return not (database_away or kept is _Kept.ON_DISK)
 
-    def _settle(self, cut: Cut) -> None:
+    def _owed(self, cut: Cut | None, place: Place | None) -> Checkpoint | None:
+        """What is to be written now: rows that changed, or else a place that has moved on without frames."""
+        state, time_s = self._begun_with
+        rows: list[MinuteRow] = []
+        index = resume = None
+        if cut is not None:
+            state, time_s, rows = cut.state, cut.stamp.time_s, cut.rows
+            index, resume = cut.stamp.index, cut.stamp.resume
+        fits = place is not None and place.index == index
+        if fits and place is not None:
+            resume = place.resume
+        moved = fits and resume != self._stored_resume
+        if moved and not rows and not len(self._spool):  # a silent camera among busy ones
+            moved = time.monotonic() - self._stored_s >= PLACE_S
+        if not rows and not moved and not (cut is not None and len(self._spool)):
+            return None
+        state = {**state, "origin": self.plan.origin}
+        return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s)
+
+    def _settle(self, written: Checkpoint) -> None:
         """What was cut is safe, and may be forgotten."""
         # Only now: after a crash in between, rows are written twice, which changes nothing; the other way round they
         # would be lost. The broker hears of the place last: what it knows is only for people to look at.
-        self._processor.acknowledge(cut.rows)
+        self._processor.acknowledge(list(written.rows))
+        self._stored_resume, self._stored_s = written.resume, time.monotonic()
         if self._mailbox is not None:
             self._mailbox.pause(False)
-        if cut.stamp.resume is not None and self._supervisor is not None:
-            self._supervisor.acknowledge(cut.stamp.resume["position"])
+        if written.resume is not None and self._supervisor is not None:
+            self._supervisor.acknowledge(written.resume["position"])
 
-    def _hold_on(self, cut: Cut) -> None:
+    def _hold_on(self, cut: Checkpoint) -> None:
         """There is no safe place for what was cut: who can wait does, and a live camera's oldest minutes go."""
         if not self.plan.live:
             if self._mailbox is not None:

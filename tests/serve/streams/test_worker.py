@@ -21,6 +21,7 @@ from analytics.minutes import Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector, ThreadedDetector
+from pipelines.sources.base import Reached
 from pipelines.types import Detections, Image
 from serve.streams import worker as worker_module
 from serve.streams.delivery import Leftovers
@@ -508,6 +509,66 @@ def test_rows_of_a_live_camera_that_wait_on_another_machine_are_delivered_by_who
     assert saved is not None
     assert saved.state == {"n": 2}
     assert Spool.streams(tmp_path / "spool") == []
+
+
+# -- places and times that move by themselves
+
+
+def test_the_place_of_a_silent_camera_moves_on_in_the_store(
+    make: Make, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its topic is full of others' messages; a restart would read them all again."""
+    monkeypatch.setattr(worker_module, "PLACE_S", 0.0)
+    steps, _ = paused(script(), 50)
+    reader = make(*steps).start().until_frames(50)
+    reader.worker.checkpoint()
+    written = store.checkpoints_written
+    reader.worker.checkpoint()
+    assert store.checkpoints_written == written  # nothing has moved
+    reader.source.has_reached = Reached(50, {"frame": 49, "others": 6010})
+    reader.worker.checkpoint()
+    saved = store.load_checkpoint("cam")
+    assert saved is not None
+    assert saved.resume is not None
+    assert saved.resume["position"] == {"frame": 49, "others": 6010}
+    assert reader.source.acknowledged[-1] == {"frame": 49, "others": 6010}
+    assert total(store)[PEOPLE].frames == 50
+    reader.source.has_reached = Reached(51, {"frame": 50, "others": 7000})  # a frame that is still on its way
+    reader.worker.checkpoint()
+    assert store.load_checkpoint("cam") == saved
+
+
+def test_a_place_without_any_frame_is_stored_and_gone_on_from(
+    make: Make, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "PLACE_S", 0.0)
+    steps, (gate,) = paused(script(), 0)
+    reader = make(*steps)
+    reader.source.has_reached = Reached(0, {"offset": 77})
+    reader.start()
+    reader.until(lambda: reader.worker._supervisor and reader.worker._supervisor.place(), "the place")
+    reader.worker.checkpoint()
+    gate.set()
+    reader.crash()
+    second = make().start()
+    second.until(lambda: second.source.connected, "the next worker")
+    assert second.source.resumed_at == {"offset": 77}
+
+
+def test_time_that_runs_back_for_hours_goes_on_in_another_epoch(make: Make, store: MemoryStore) -> None:
+    hours = 5 * 3600.0
+    steps: list[Step] = [(BEGIN_S + n * DT, {"frame": n}) for n in range(100)]
+    steps += [(BEGIN_S - hours + n * DT, {"frame": 100 + n}) for n in range(100)]
+    first = make(*steps).start()
+    first.until(lambda: first.worker.over, "the end of the epoch")
+    assert not first.worker.fenced
+    first.stop()
+    second = make(*steps).start()
+    second.until(lambda: second.worker.status().state == "stopped", "the end of the script")
+    second.stop()
+    days = {row.minute < BEGIN_S - 3600: row.epoch for row in store.minutes("cam", 0, 2**40)}
+    assert days == {False: first.epoch, True: second.epoch}
+    assert total(store)[PEOPLE].frames >= 195  # but for those that nobody believed so soon
 
 
 # -- the rest of a worker's life
