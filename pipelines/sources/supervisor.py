@@ -191,7 +191,9 @@ class SourceSupervisor:
         if handed is None:
             return None
         position = handed.position
-        if reached is not None and handed.source is source and handed.frames == reached.frames:
+        if reached is not None and handed.source is source:
+            if handed.frames != reached.frames:
+                return None  # a frame is on its way; what was handed on may lie before what was told last time
             position = reached.position
         if position is None:
             return None
