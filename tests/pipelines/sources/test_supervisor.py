@@ -320,7 +320,7 @@ def test_a_place_moves_on_without_frames_and_belongs_to_the_last_frame_that_was_
     assert [s.index for s in running.sink.stamps] == [0]
 
 
-def test_a_place_never_lies_before_a_frame_that_is_still_to_be_passed_on(run: Run) -> None:
+def test_there_is_no_place_while_a_frame_is_still_to_be_passed_on(run: Run) -> None:
     # The source says that it has come past its second frame, and hands it over only then.
     source = ScriptedSource(has_reached=Reached(0, {"next": 0}))
     at_hand, may_go_on = threading.Event(), threading.Event()
@@ -333,11 +333,12 @@ def test_a_place_never_lies_before_a_frame_that_is_still_to_be_passed_on(run: Ru
     source.steps = [(1.0, {"next": 1}), ahead, (1.1, {"next": 2}), forever]
     running = run(source)
     assert at_hand.wait(5)
-    place = running.supervisor.place()
-    assert place is not None
-    assert (place.index, place.resume["position"]) == (0, {"next": 1})
+    assert running.supervisor.place() is None
     may_go_on.set()
     running.until(lambda: len(running.sink.stamps) == 2, "the second frame")
+    place = running.supervisor.place()
+    assert place is not None
+    assert (place.index, place.resume["position"]) == (1, {"next": 2})
 
 
 def test_a_live_source_has_no_place(run: Run) -> None:
