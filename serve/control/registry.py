@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -27,17 +27,16 @@ from analytics.storage.database import DatabaseStore
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.entry import StreamEntry
 from serve.control.leadership import Leadership
-from serve.control.live_hub import LiveHub
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition, completed
 from serve.errors import DefinitionRefused, GeometryConflict
 from serve.settings import Settings
-from serve.streams.live_frame import LiveFrame
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
 RELEASE_WAIT_S = 3.0
+VIEWERS_S = 5.0
 
 
 class Registry:
@@ -56,11 +55,12 @@ class Registry:
         self._store = store
         self._clock = clock
         self._entries: dict[str, StreamEntry] = {}
-        self._live = LiveHub(lambda: self._assignments.wake_all())
+        self._viewers: dict[str, tuple[frozenset[str], float]] = {}
+        self._told_watched: frozenset[str] = frozenset()
         self._assignments = Assignments(
             self._entries,
             self._open,
-            lambda: self._live.watched,
+            self._watched,
             self._settings.reader.heartbeat_timeout_s,
             clock,
         )
@@ -102,6 +102,7 @@ class Registry:
             await asyncio.sleep(TICK_S)
             if self._loaded:
                 self._assignments.listen()
+                self._tell_of_viewers()
 
     async def _take_over(self) -> None:
         store = self._open()
@@ -197,19 +198,33 @@ class Registry:
         await self._ready()
         await self._assignments.handback(reader, streams)
 
-    async def publish(self, stream: str, frame: LiveFrame) -> bool:
-        """Take a live frame of a watched stream; False if nobody watches any more."""
-        return self._live.publish(stream, frame)
+    # -- what those who show pictures call
+
+    async def watching(self, viewer: str, streams: Sequence[str]) -> list[str]:
+        """Have readers send pictures of these streams, for some seconds; returns those that there are not any more.
+
+        Args:
+            viewer: who says so; what it said before is forgotten.
+            streams: that somebody looks at.
+        """
+        self._viewers[viewer] = frozenset(streams), self._clock() + VIEWERS_S
+        self._tell_of_viewers()
+        return [stream for stream in streams if self._loaded and stream not in self._entries]
+
+    def _tell_of_viewers(self) -> None:
+        """Wake the readers if people look at other streams than they did."""
+        watched = self._watched()
+        if watched != self._told_watched:
+            self._told_watched = watched
+            self._assignments.wake_all()
+
+    def _watched(self) -> frozenset[str]:
+        """Streams that somebody looks at, as far as was heard lately."""
+        now_s = self._clock()
+        self._viewers = {name: told for name, told in self._viewers.items() if told[0] and told[1] > now_s}
+        return frozenset[str]().union(*(streams for streams, _ in self._viewers.values()))
 
     # -- what the API calls
-
-    async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
-        """Live frames of a stream, newest first served, as they come."""
-        await self._ready()
-        self._entry(stream)
-        async with contextlib.aclosing(self._live.watch(stream)) as frames:
-            async for frame in frames:
-                yield frame
 
     async def list_streams(self) -> list[StreamView]:
         """All streams by id, desired and observed."""
@@ -343,8 +358,6 @@ class Registry:
                     entry.definition = wanted  # it is registered still, so it runs on
                     raise
                 self._entries.pop(stream, None)
-            # After the entry is gone: a frame that still comes finds nobody watching, and nobody can begin to.
-            self._live.drop(stream)
             self._assignments.changed(stream, entry.record.owner)
 
     async def put_geometry(

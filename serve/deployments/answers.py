@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import FootfallError
 from serve.control.registry import Registry
+from serve.deployments.live import Live
 from serve.errors import DefinitionRefused
 from serve.streams.live_frame import LiveFrame
 
@@ -33,10 +34,14 @@ class AnsweringRegistry(Registry):
         """What the method of that name answers, or `Refused`."""
         return await _answered(getattr(self, method)(*arguments))
 
+
+class AnsweringLive(Live):
+    """Live pictures as handles see them."""
+
     async def answer_watch(self, stream: str) -> AsyncIterator[LiveFrame | Refused]:
         """What `watch` yields; `Refused` is the last."""
         # Closed with this one: a viewer that has gone must not be counted among those who look.
-        async with contextlib.aclosing(self.watch(stream)) as frames:  # type: ignore[type-var]
+        async with contextlib.aclosing(self.watch(stream)) as frames:
             try:
                 async for frame in frames:
                     yield frame

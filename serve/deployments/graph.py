@@ -15,10 +15,10 @@ from pipelines.detection.onnx import OnnxDetector
 from pipelines.models.catalogue import resolve
 from pipelines.types import Detections, ImageBatch
 from serve import logs
-from serve.deployments.answers import AnsweringRegistry
+from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.api import Api
 from serve.deployments.detector import Detector
-from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink
+from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.reader import StreamReader
 from serve.settings import Settings
 
@@ -29,6 +29,7 @@ MERGE_WAIT_S = 0.002
 _EVERYBODY = ("log_level", "log_format")
 _STORE = ("data_dir", "database_url")
 REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model")
+LIVE_READS = _EVERYBODY
 DETECTOR_READS = (*_EVERYBODY, "detector.model", "detector.cpus", "detector.max_batch")
 READER_READS = (
     *(*_EVERYBODY, *_STORE, "privacy", "detector.model", "detector.threads", "detector.max_batch"),
@@ -61,13 +62,16 @@ def build_app(args: dict[str, Any]) -> Any:
     registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(
         settings.to_arguments(*REGISTRY_READS)
     )
+    live = _deploy(LiveReplica, name="Live", num_cpus=0.1, max_ongoing_requests=2000).bind(
+        settings.to_arguments(*LIVE_READS), registry
+    )
     detector = None
     if placement_for(settings.detector.placement, gpus) == "replicas":
         detector = _detector(settings, gpus).bind(settings.to_arguments(*DETECTOR_READS))
-    reader = _reader(settings).bind(settings.to_arguments(*READER_READS), registry, detector)
+    reader = _reader(settings).bind(settings.to_arguments(*READER_READS), registry, live, detector)
     ingress = rayserve.ingress()(ApiReplica)
     return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(
-        settings.to_arguments(*API_READS), registry, reader
+        settings.to_arguments(*API_READS), registry, live, reader
     )
 
 
@@ -84,6 +88,16 @@ def _configured(arguments: dict[str, Any]) -> Settings:
 class RegistryReplica(AnsweringRegistry):
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__(_configured(arguments))
+
+    async def __del__(self) -> None:
+        """Serve's only shutdown hook, called after the drain."""
+        await self.stop()
+
+
+class LiveReplica(AnsweringLive):
+    def __init__(self, arguments: dict[str, Any], registry: Any) -> None:
+        _configured(arguments)
+        super().__init__(rayserve.get_replica_context().replica_tag, HandleWatching(registry))
 
     async def __del__(self) -> None:
         """Serve's only shutdown hook, called after the drain."""
@@ -111,13 +125,13 @@ class DetectorReplica(Detector):
 
 
 class ReaderReplica(StreamReader):
-    def __init__(self, arguments: dict[str, Any], registry: Any, detector: Any = None) -> None:
+    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, detector: Any = None) -> None:
         settings = _configured(arguments)
         timeout_s = settings.detector.timeout_s
         super().__init__(
             settings,
             name=rayserve.get_replica_context().replica_tag,
-            registry=HandleRegistryLink(registry),
+            registry=HandleRegistryLink(registry, live),
             connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
         )
 
@@ -129,11 +143,11 @@ class ReaderReplica(StreamReader):
 class ApiReplica(Api):
     """The ingress; it holds the readers' handle so that they belong to the application."""
 
-    def __init__(self, arguments: dict[str, Any], registry: Any, reader: Any) -> None:
+    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, reader: Any) -> None:
         settings = _configured(arguments)
         self._reader = reader
         store = DatabaseStore(settings.store_url)
-        super().__init__(settings, HandleRegistryClient(registry), store, DatabaseAccessStore(store))
+        super().__init__(settings, HandleRegistryClient(registry, live), store, DatabaseAccessStore(store))
 
 
 def _deploy(kind: type, *, name: str, num_cpus: float, num_gpus: float = 0.0, **options: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -26,11 +26,12 @@ class HandleRegistryClient:
 
     Args:
         handle: of the registry; calls go by value, they are small.
+        live: of the deployment that hands on live pictures.
     """
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, live: Any) -> None:
         self._handle = handle.options(_by_reference=False)
-        self._watch = handle.options(method_name="answer_watch", stream=True, _by_reference=False)
+        self._watch = live.options(method_name="answer_watch", stream=True, _by_reference=False)
 
     async def list_streams(self) -> list[StreamView]:
         found: list[StreamView] = await self._call("list_streams")
@@ -66,6 +67,7 @@ class HandleRegistryClient:
         return found
 
     async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
+        await self.get_stream(stream)  # there is none: said by who knows
         calls = self._watch.remote(stream)
         try:
             async for frame in calls:
@@ -96,10 +98,12 @@ class HandleRegistryLink:
 
     Args:
         handle: of the registry.
+        live: of the deployment that hands on live pictures.
     """
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, live: Any) -> None:
         self._handle = handle.options(_by_reference=False)
+        self._live = live.options(_by_reference=False)
         # By value: then the registry's side is cancelled within 50 ms of this process's death.
         self._session = handle.options(method_name="session", stream=True, _by_reference=False)
 
@@ -125,8 +129,23 @@ class HandleRegistryLink:
         await self._handle.handback.remote(reader, streams)
 
     async def publish(self, stream: str, frame: LiveFrame) -> bool:
-        watched: bool = await self._handle.publish.remote(stream, frame)
+        watched: bool = await self._live.publish.remote(stream, frame)
         return watched
+
+
+class HandleWatching:
+    """The registry for those who show live pictures; see `serve.deployments.live.Watching`.
+
+    Args:
+        handle: of the registry.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle.options(_by_reference=False)
+
+    async def watching(self, viewer: str, streams: Sequence[str]) -> list[str]:
+        gone: list[str] = await self._handle.watching.remote(viewer, streams)
+        return gone
 
 
 class HandleDetector:

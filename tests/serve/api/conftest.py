@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
 from serve.api.app import make_api
 from serve.control.registry import Registry
+from serve.deployments.live import Live
 from serve.settings import Settings, load
+from serve.streams.live_frame import LiveFrame
 from tests.analytics.totals import totals_of
 
 NOON = 1_790_510_400  # 2026-09-27 12:00:00 UTC
@@ -38,6 +40,15 @@ class LocalRegistry:
         if self._made is None:
             self._made = Registry(self._settings, self._store)
         return getattr(self._made, name)
+
+    async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
+        await self.get_stream(stream)
+        live = Live("live", self)
+        try:
+            async for frame in live.watch(stream):
+                yield frame
+        finally:
+            await live.stop()
 
 
 class BrokenStore(DatabaseStore):

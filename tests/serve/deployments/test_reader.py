@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from serve.control.registry import Registry
 from serve.definitions.rtsp import RtspDefinition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments import reader as reader_module
+from serve.deployments.live import Live
 from serve.deployments.reader import StreamReader
 from serve.settings import Settings, load
 from serve.streams.live_frame import LiveFrame
@@ -48,6 +49,7 @@ class Network:
         self.cut = False
         self.sessions = 0
         self.handed_back: dict[str, int] = {}
+        self.live: Live | None = None
 
     async def session(
         self, reader: str, capacity: float, held: Mapping[str, int]
@@ -80,7 +82,12 @@ class Network:
 
     async def publish(self, stream: str, frame: LiveFrame) -> bool:
         self._check()
-        return await self.registry.publish(stream, frame)
+        assert self.live is not None
+        return await self.live.publish(stream, frame)
+
+    async def watching(self, viewer: str, streams: Sequence[str]) -> list[str]:
+        self._check()
+        return await self.registry.watching(viewer, streams)
 
     def _check(self) -> None:
         if self.cut:
@@ -132,6 +139,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serve.control.assignments.TICK_S", 0.02)
     monkeypatch.setattr("serve.control.registry.TICK_S", 0.02)
     monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.5)
+    monkeypatch.setattr("serve.deployments.live.TICK_S", 0.02)
 
 
 @pytest.fixture
@@ -414,11 +422,46 @@ def test_live_frames_are_sent_only_while_somebody_looks(run: Run, sources: dict[
         await bench.registry.put_stream("cam", camera("a"), None)
         await until(lambda: _running(bench, "cam"), "the stream to run")
         assert not reader._publisher.watched
-        watching = bench.registry.watch("cam")
+        bench.network.live = live = Live("live", bench.network)
+        watching = live.watch("cam")
         frame = await anext(watching)
         assert frame.jpeg[:2] == b"\xff\xd8"
         assert frame.width == 48
-        await watching.aclose()  # type: ignore[attr-defined]
+        await watching.aclose()
+        await until(lambda: not reader._publisher.watched, "the end of it")
+        await live.stop()
+
+
+def test_who_looks_at_a_stream_that_is_deleted_sees_its_end(run: Run, sources: dict[str, ScriptedSource]) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        reader._publisher.interval_s = 0.02
+        bench.network.live = live = Live("live", bench.network)
+        for name in ("cam", "other"):
+            await bench.registry.put_stream(name, camera(name), None)
+            await until(lambda name=name: _running(bench, name), "the stream to run")
+        watching = live.watch("cam")
+        await anext(watching)
+        await bench.registry.delete_stream("cam", purge=False)
+        async for _ in watching:
+            pass
+        await live.stop()
+        await until(lambda: not bench.registry._watched(), "nobody who looks")
+
+    run(test)
+
+
+def test_pictures_are_sent_no_more_once_those_who_show_them_are_gone(
+    run: Run, sources: dict[str, ScriptedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.control.registry.VIEWERS_S", 0.1)
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        await bench.registry.watching("a process that dies", ["cam"])
+        await until(lambda: reader._publisher.watched, "somebody who looks")
         await until(lambda: not reader._publisher.watched, "the end of it")
 
     run(test)
