@@ -228,6 +228,7 @@ class StreamAnswer(TypedDict):
     skipped: int
     spooled: int
     rows_lost: int
+    unsaved_s: float
     reader: str | None
     epoch: int
 

@@ -66,6 +66,7 @@ _VIEW_EXAMPLE: dict[str, Any] = _STREAM_EXAMPLE | {
     "skipped": 12,
     "spooled": 0,
     "rows_lost": 0,
+    "unsaved_s": 0.0,
     "reader": "footfall#StreamReader#ab12cd",
     "epoch": 3,
 }
@@ -200,7 +201,8 @@ class StreamAnswer(BaseModel):
     reconnects: int
     skipped: int = Field(description="Sampled frames that a newer one replaced.")
     spooled: int = Field(description="Checkpoints that wait on disk for the database.")
-    rows_lost: int = Field(description="Checkpoints that neither database nor disk took.")
+    rows_lost: int = Field(description="Minutes that neither database nor disk could keep.")
+    unsaved_s: float = Field(description="How long the database has not taken the stream's rows; zero while it does.")
     reader: str | None
     epoch: int
 

@@ -213,7 +213,8 @@ class Assignments:
         if entry.record.owner in self._readers:
             entry.free.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(entry.free.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await entry.free.wait()
 
     # -- what readers call, through the registry
 

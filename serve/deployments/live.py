@@ -46,14 +46,17 @@ class Live:
         """Say what is watched: at once when it changes, and else once a second, for the registry forgets soon."""
         told = False
         while True:
+            # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._changed.wait()
             self._changed.clear()
             watched = tuple(self._hub.watched)
             if not watched and not told:
                 continue
             try:
-                gone = await asyncio.wait_for(self._registry.watching(self._name, watched), CALL_TIMEOUT_S)
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    gone = await self._registry.watching(self._name, watched)
             except Exception as error:
                 logger.debug("the registry was not told what is watched: %s", type(error).__name__)
                 continue

@@ -150,7 +150,8 @@ class StreamReader:
             return ThreadedDetector(detector, workers)
         while True:
             try:
-                return await asyncio.wait_for(self._connect_detector(), CALL_TIMEOUT_S)
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    return await self._connect_detector()
             except Exception as error:
                 logger.warning("no detector yet: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_S)
@@ -241,7 +242,8 @@ class StreamReader:
             logger.info("hands back epoch %d", worker.plan.epoch, extra={"stream": name})
             # At the end of the whole service the registry may have gone first.
             wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
-            await asyncio.wait_for(self._registry.handback(self._name, {name: worker.plan.epoch}), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._registry.handback(self._name, {name: worker.plan.epoch})
         except Exception as error:
             level = logging.DEBUG if self._closing else logging.WARNING
             logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
@@ -256,7 +258,9 @@ class StreamReader:
             reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
             try:
                 told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping))
-                lost = await asyncio.wait_for(self._registry.heartbeat(told), CALL_TIMEOUT_S)
+                # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    lost = await self._registry.heartbeat(told)
             except Exception as error:
                 logger.debug("a heartbeat was not heard: %s", type(error).__name__)
                 continue
@@ -282,7 +286,8 @@ class StreamReader:
             await asyncio.sleep(self._publisher.interval_s)
             for name, frame in await asyncio.to_thread(self._publisher.render):
                 with contextlib.suppress(Exception):
-                    await asyncio.wait_for(self._registry.publish(name, frame), CALL_TIMEOUT_S)
+                    async with asyncio.timeout(CALL_TIMEOUT_S):
+                        await self._registry.publish(name, frame)
 
     def _write_checkpoints(self) -> None:
         interval_s = self._settings.reader.checkpoint_s
@@ -319,7 +324,8 @@ class StreamReader:
         self._closing = True
         # Said first: a planner that does not know would give back what is being handed over, to who has least by then.
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._registry.leave(self._name), LAST_CALL_TIMEOUT_S)
+            async with asyncio.timeout(LAST_CALL_TIMEOUT_S):
+                await self._registry.leave(self._name)
         for name in list(self._workers):
             self._let_go(name)
         if self._stopping:

@@ -14,13 +14,14 @@ _GAUGES = {
     "fps_processed": "Analysed frames a second",
     "frame_age_s": "Seconds since the capture of the newest analysed frame",
     "spooled": "Checkpoints that wait on disk for the database",
+    "unsaved_s": "Seconds for which the database has not taken the stream's rows",
 }
 _COUNTERS = {
     "frames": "Decoded frames",
     "skipped": "Sampled frames that a newer one replaced",
     "corrupt": "Decoded frames with missing parts",
     "reconnects": "Broken connections",
-    "rows_lost": "Checkpoints lost because the spool was full",
+    "rows_lost": "Minutes that neither database nor disk could keep",
 }
 
 

@@ -27,7 +27,8 @@ class StreamStatus:
         reconnects: broken connections.
         skipped: sampled frames that a newer one replaced.
         spooled: checkpoints that wait on disk for the database.
-        rows_lost: checkpoints that neither database nor disk took.
+        rows_lost: minutes that neither database nor disk could keep.
+        unsaved_s: how long the database has not taken this stream's rows; zero while it does.
     """
 
     state: StreamState
@@ -46,3 +47,4 @@ class StreamStatus:
     skipped: int = 0
     spooled: int = 0
     rows_lost: int = 0
+    unsaved_s: float = 0.0

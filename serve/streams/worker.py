@@ -117,6 +117,7 @@ class StreamWorker:
         self._beginning = threading.Lock()
         self._checkpointing = threading.Lock()
         self._trouble: _Trouble | None = None
+        self._trouble_since_s = 0.0
         self._minutes_lost = 0
         self._begun_with: tuple[Mapping[str, Any], float] = {}, 0.0
         self._stored_resume: Mapping[str, Any] | None = None
@@ -294,6 +295,8 @@ class StreamWorker:
             logger.error("%s", trouble.message, exc_info=error, extra={"stream": self.plan.stream})
         elif trouble is None and self._trouble is not None:
             logger.info("rows are stored again", extra={"stream": self.plan.stream})
+        if self._trouble is None:
+            self._trouble_since_s = time.monotonic()
         self._trouble = trouble
 
     def drain(self, timeout_s: float = 10.0) -> None:
@@ -347,4 +350,5 @@ class StreamWorker:
             skipped=self._mailbox.skipped if self._mailbox else 0,
             spooled=len(self._spool),
             rows_lost=self._spool.statistics.lost + self._minutes_lost,
+            unsaved_s=round(time.monotonic() - self._trouble_since_s, 1) if self._trouble is not None else 0.0,
         )

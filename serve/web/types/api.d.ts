@@ -1226,6 +1226,7 @@ export interface components {
          *       },
          *       "spooled": 0,
          *       "state": "reconnecting",
+         *       "unsaved_s": 0,
          *       "width": 1920
          *     }
          */
@@ -1319,9 +1320,14 @@ export interface components {
             spooled: number;
             /**
              * Rows Lost
-             * @description Checkpoints that neither database nor disk took.
+             * @description Minutes that neither database nor disk could keep.
              */
             rows_lost: number;
+            /**
+             * Unsaved S
+             * @description How long the database has not taken the stream's rows; zero while it does.
+             */
+            unsaved_s: number;
             /** Reader */
             reader: string | null;
             /** Epoch */

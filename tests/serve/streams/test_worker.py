@@ -367,6 +367,7 @@ def test_whatever_keeps_rows_from_being_stored_is_seen_and_said_once(
     assert len(caplog.records) == 1
     status = reader.worker.status()
     assert (status.state, status.error_code) == ("stopped", "store-error")
+    reader.until(lambda: reader.worker.status().unsaved_s > 0, "a figure for it")
     assert "OverflowError" in (status.error or "")
 
 
