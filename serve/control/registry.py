@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
 RELEASE_WAIT_S = 3.0
 VIEWERS_S = 5.0
+SWEEPING_S = 0.2
 
 
 class Registry:
@@ -82,7 +83,7 @@ class Registry:
                 if self._loaded:
                     store = self._open()
                     await asyncio.to_thread(store.renew)
-                    await asyncio.to_thread(store.sweep)
+                    await self._sweep(store)
                     await self._assignments.plan()
                     self._store_error = None
             except LeaseLost as error:
@@ -95,6 +96,12 @@ class Registry:
             except Exception:
                 logger.exception("the registry's round failed")
             await asyncio.sleep(TICK_S)
+
+    async def _sweep(self, store: Store) -> None:
+        """Remove some of what was purged; the rest next time, so that everybody else gets his turn."""
+        until_s = self._clock() + SWEEPING_S
+        while await asyncio.to_thread(store.sweep) and self._clock() < until_s:
+            pass
 
     async def _listen(self) -> None:
         """Apart from the store: while that takes its time, heartbeats are heard all the same."""

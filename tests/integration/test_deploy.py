@@ -128,5 +128,5 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
         wait_until(seen, 40, "people, found by a detector replica")
     applications = httpx.get(f"{ray_head.dashboard}/api/serve/applications/").json()["applications"]
     deployments = applications["footfall"]["deployments"]
-    assert set(deployments) == {"Api", "Registry", "StreamReader", "Detector"}
+    assert set(deployments) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
     assert all(deployment["status"] == "HEALTHY" for deployment in deployments.values())

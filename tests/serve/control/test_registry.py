@@ -10,6 +10,7 @@ import pytest
 
 from analytics.errors import StoreError, StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry, Line
+from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control import assignments
@@ -592,6 +593,26 @@ def test_a_stream_that_was_told_and_not_taken_up_is_told_again(store: MemoryStor
         for _ in range(3):
             await registry.heartbeat(Heartbeat("reader-1", {}))
         await until(lambda: reader.streams == {"cam": Assignment(1, 1, 1)}, "the stream again")
+
+    run(test)
+
+
+def test_what_is_purged_is_removed_beside_everything_else(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        await registry.put_stream("cam", CAMERA, None)
+        epoch = store.assign("cam", "reader")
+        store.write("cam", epoch, [MinuteRow("cam", 60 * n, epoch, Totals()) for n in range(100)])
+        swept: list[int] = []
+        sweep = store.sweep
+        store.sweep = lambda: swept.append(1) or False  # type: ignore[method-assign, func-returns-value]
+        await registry.delete_stream("cam", purge=True)
+        assert store.minutes("cam", 0, 2**40) == []  # at once, although nothing is removed yet
+        assert len(store._minutes) == 100
+        await registry.put_stream("cam", CAMERA, None)  # nor has anybody to wait for it
+        store.sweep = sweep  # type: ignore[method-assign]
+        await until(lambda: not store._minutes, "its removal")
+        assert swept
 
     run(test)
 
