@@ -5,6 +5,7 @@
     FootfallError
     ├── SettingsError               a setting that is unknown or out of bounds
     ├── ServiceError                the service does not start
+    │   └── KeyFileError              a secret's file that cannot be used
     ├── OutputError                 results that cannot be written
     ├── DefinitionRefused           a stream that asks for what this service does not have
     ├── GeometryConflict            somebody else changed the geometry first
@@ -41,6 +42,12 @@ class ServiceError(FootfallError):
     """The service does not start."""
 
     code = "service-error"
+
+
+class KeyFileError(ServiceError):
+    """The file of a secret cannot be used."""
+
+    code = "key-file"
 
 
 class BadRequest(FootfallError):

@@ -7,26 +7,18 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
 from footfall import ApiProblem, Client, Unreachable
 from pipelines.models.catalogue import resolve
 from serve.errors import ServiceError
+from serve.launch import cluster
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 READY_TIMEOUT_S = 120.0
-RAY_ENVIRONMENT: Mapping[str, str] = {
-    # Ray reads these when it is imported, and in every process that it starts.
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine
-    "RAY_AUTH_MODE": "disabled",  # turned on by itself in some start-ups and not in others; we say it everywhere
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
-    "RAY_DEDUP_LOGS": "0",
-}
 
 
 class Service:
@@ -40,6 +32,7 @@ class Service:
         self._settings = settings
         self._ours = settings.ray.address is None
         self._running = False
+        self._told = ExitStack()
 
     @property
     def url(self) -> str:
@@ -57,7 +50,10 @@ class Service:
         """
         resolve(self._settings.detector.model)  # a missing model is better said now than in a replica's log
         self._check_place()
-        os.environ.update({key: value for key, value in RAY_ENVIRONMENT.items() if key not in os.environ})
+        # Into a cluster that runs, an operator's own environment leads.
+        data_dir, given = self._settings.data_dir, os.environ
+        missing = {name: value for name, value in cluster.COMMON.items() if name not in given}
+        self._told.enter_context(cluster.told(cluster.environment(data_dir, given) if self._ours else missing))
         import ray  # after its environment is set
         from ray import serve as rayserve
 
@@ -106,7 +102,7 @@ class Service:
         cpus = wanted.num_cpus or max(os.cpu_count() or 1, self._planned_cpus())
         ray.init(
             "local",
-            _node_ip_address="127.0.0.1",  # Ray asks nobody for a password; it must not be reachable
+            _node_ip_address="127.0.0.1",
             num_cpus=cpus,
             include_dashboard=wanted.dashboard,
             dashboard_host="127.0.0.1",
@@ -144,18 +140,18 @@ class Service:
 
     def stop(self) -> None:
         """Drain and shut down; a cluster that is not ours goes on without us. Idempotent."""
-        if not self._running:
-            return
-        self._running = False
-        import ray
-        from ray import serve as rayserve
+        if self._running:
+            self._running = False
+            import ray
+            from ray import serve as rayserve
 
-        from serve.deployments.graph import APP_NAME
+            from serve.deployments.graph import APP_NAME
 
-        with suppress(Exception):
-            rayserve.delete(APP_NAME)  # waits for the replicas' drain: checkpoints are written
-        with suppress(Exception):
-            ray.shutdown()  # takes Serve's controller along, if the cluster is ours
+            with suppress(Exception):
+                rayserve.delete(APP_NAME)  # waits for the replicas' drain: checkpoints are written
+            with suppress(Exception):
+                ray.shutdown()  # takes Serve's controller along, if the cluster is ours
+        self._told.close()
 
     def __enter__(self) -> Service:
         self.start()

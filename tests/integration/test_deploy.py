@@ -18,7 +18,7 @@ import yaml
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import RtspDefinition
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.launch.service import RAY_ENVIRONMENT
+from serve.launch import cluster
 from serve.settings import Settings
 from tests.conftest import ROOT
 from tests.integration.brokers import free_port
@@ -28,6 +28,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.integration
 CONFIG = ROOT / "deploy" / "serve.yaml"
 BIN = Path(sys.executable).parent
+TOKEN = "deployed-token"
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,20 @@ class RayHead:
     dashboard: str
     environment: dict[str, str]
 
+    def applications(self) -> httpx.Response:
+        """What Ray's dashboard tells of what is deployed, to whoever has the cluster's token."""
+        token = Path(self.environment["RAY_AUTH_TOKEN_PATH"]).read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{self.dashboard}/api/serve/applications/", headers=headers, timeout=2)
+
 
 @pytest.fixture(scope="module")
 def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
     """A Ray head node as an operator starts one, in a process group of its own."""
     folder = tmp_path_factory.mktemp("ray")
     dashboard = free_port()
-    environment = {**os.environ, **RAY_ENVIRONMENT}
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    environment = {**unset, **cluster.environment(folder, unset), "FOOTFALL_API__TOKEN": TOKEN}
     command = [
         *(str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
         *(f"--port={free_port()}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
@@ -52,19 +60,19 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder, start_new_session=True
         )
-    url = f"http://127.0.0.1:{dashboard}"
+    head = RayHead(f"http://127.0.0.1:{dashboard}", environment)
 
     def answers() -> bool:
         if process.poll() is not None:
             raise RuntimeError((folder / "ray.log").read_text()[-3000:])
         try:
-            return httpx.get(f"{url}/api/serve/applications/", timeout=2).status_code == 200
+            return head.applications().status_code == 200
         except httpx.HTTPError:
             return False
 
     try:
         wait_until(answers, 60, "the Ray dashboard")
-        yield RayHead(url, environment)
+        yield head
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -73,14 +81,13 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def config_for_test(folder: Path, model: Path, port: int, token: str) -> Path:
-    """The shipped file with another port, folder and model, and a token."""
+def config_for_test(folder: Path, model: Path, port: int) -> Path:
+    """The shipped file with another port, folder and model."""
     document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     document["http_options"]["port"] = port
     arguments = document["applications"][0]["args"]
     arguments["data_dir"] = str(folder / "data")
     arguments["detector"]["model"] = str(model)
-    arguments["api"] = {"token": token}
     target = folder / "serve.yaml"
     target.write_text(yaml.safe_dump(document))
     return target
@@ -94,8 +101,8 @@ def test_the_shipped_config_holds_nothing_but_known_settings() -> None:
 def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
     ray_head: RayHead, tmp_path: Path, model_path: Path, cameras: CameraServer
 ) -> None:
-    port, token = free_port(), "deployed-token"
-    config = config_for_test(tmp_path, model_path, port, token)
+    port = free_port()
+    config = config_for_test(tmp_path, model_path, port)
     deployed = subprocess.run(
         [str(BIN / "serve"), "deploy", str(config), "--address", ray_head.dashboard],
         env=ray_head.environment,
@@ -115,7 +122,7 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
 
     wait_until(ready, 90, "the deployed service")
     assert httpx.get(f"{url}/api/v1/streams").status_code == 401
-    with Client(url, token=token) as api:
+    with Client(url, token=TOKEN) as api:
         for number in range(2):
             source: RtspDefinition = {"type": "rtsp", "url": cameras.url(f"cam{number}")}
             api.put_stream(f"cam{number}", {"source": source}, only_new=True)
@@ -126,7 +133,10 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
             return api.counts("cam1", bucket="1d")["total"]["people"]["person_seconds"] > 1
 
         wait_until(seen, 40, "people, found by a detector replica")
-    applications = httpx.get(f"{ray_head.dashboard}/api/serve/applications/").json()["applications"]
+    assert httpx.get(f"{ray_head.dashboard}/api/serve/applications/").status_code == 401
+    told = ray_head.applications()
+    assert TOKEN not in told.text  # what the nodes' environment holds is not shown, unlike the config's arguments
+    applications = told.json()["applications"]
     deployments = applications["footfall"]["deployments"]
     assert set(deployments) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
     assert all(deployment["status"] == "HEALTHY" for deployment in deployments.values())

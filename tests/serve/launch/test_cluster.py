@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from serve.errors import ServiceError
+from serve.launch import cluster
+
+
+def test_a_cluster_gets_a_token_that_only_its_owner_can_read_and_keeps_it(tmp_path: Path) -> None:
+    first = cluster.environment(tmp_path, {})
+    path = Path(first["RAY_AUTH_TOKEN_PATH"])
+    token = path.read_text().strip()
+    assert first["RAY_AUTH_MODE"] == "token"
+    assert path == tmp_path / "ray-token"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(token) >= 32
+    assert cluster.environment(tmp_path, {}) == first
+    assert path.read_text().strip() == token
+
+
+def test_an_operators_own_values_win(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text("a-token-of-the-operator\n")
+    for given in ({"RAY_AUTH_TOKEN": "x" * 32}, {"RAY_AUTH_TOKEN_PATH": str(own)}):
+        missing = cluster.environment(tmp_path / "data", {**given, "RAY_DEDUP_LOGS": "1"})
+        assert not {*given, "RAY_DEDUP_LOGS"} & missing.keys()
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("mode", ["disabled", "DISABLED", "k8s", ""])
+def test_a_cluster_of_ours_is_not_started_open(tmp_path: Path, mode: str) -> None:
+    with pytest.raises(ServiceError, match="RAY_AUTH_MODE"):
+        cluster.environment(tmp_path, {"RAY_AUTH_MODE": mode})
+
+
+def test_a_token_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    for own in (tmp_path / "missing", tmp_path):
+        with pytest.raises(ServiceError, match="RAY_AUTH_TOKEN_PATH"):
+            cluster.environment(tmp_path, {"RAY_AUTH_TOKEN_PATH": str(own)})
+    (tmp_path / "ray-token").write_text("everybody can read this")
+    (tmp_path / "ray-token").chmod(0o644)
+    with pytest.raises(ServiceError, match="chmod 600"):
+        cluster.environment(tmp_path, {})
