@@ -9,6 +9,8 @@
     │   ├── SourceNotFound            no such path, topic or file         (retryable for live sources)
     │   ├── SourceStalled             connected, but silent               (retryable)
     │   ├── SourceDisconnected        was fine, then ended                (retryable)
+    │   ├── SourceNotAllowed          outside of what sources may open
+    │   │   └── SourceNotKnown          a name without an address           (retryable; says the same)
     │   └── SourceUnsupported         no video, or a codec we cannot decode
     │       └── SourceReordered         pictures come in another order than they are sent
     ├── ModelError                  the detector's file
@@ -61,6 +63,14 @@ class SourceStalled(SourceError):
 
 class SourceDisconnected(SourceError):
     code = "source-disconnected"
+    retryable = True
+
+
+class SourceNotAllowed(SourceError):
+    code = "source-not-allowed"
+
+
+class SourceNotKnown(SourceNotAllowed):
     retryable = True
 
 

@@ -14,6 +14,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from pipelines.sources.base import SourceLimits
+from pipelines.sources.reach import LOCAL_NETWORKS, Reach, check_network
 from serve.errors import SettingsError
 
 Placement = Literal["auto", "inline", "replicas"]
@@ -86,6 +88,30 @@ class ReaderSettings(BaseModel):
     spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")
 
 
+class SourcesSettings(BaseModel):
+    """What registered streams may open."""
+
+    model_config = _SECTION
+    file_dirs: tuple[Path, ...] = Field(
+        (), description="Folders of recordings that streams may read; none: no stream reads files."
+    )
+    networks: tuple[str, ...] = Field(
+        LOCAL_NETWORKS,
+        description="Where cameras and brokers may be: networks, names of hosts, suffixes such as .lan; "
+        "link-local addresses never.",
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_network(text) for text in networks)
+
+    @property
+    def reach(self) -> Reach:
+        """The same for sources."""
+        return Reach(tuple(folder.expanduser().absolute() for folder in self.file_dirs), self.networks)
+
+
 class PrivacySettings(BaseModel):
     """What leaves a reader as pictures."""
 
@@ -128,6 +154,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     detector: DetectorSettings = DetectorSettings()
     reader: ReaderSettings = ReaderSettings()
+    sources: SourcesSettings = SourcesSettings()
     privacy: PrivacySettings = PrivacySettings()
     ray: RaySettings = RaySettings()
 
@@ -160,6 +187,12 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.data_dir.expanduser().absolute() / 'footfall.db'}"
 
     @property
+    def source_limits(self) -> SourceLimits:
+        """How long sources wait, and what they may open."""
+        reader = self.reader
+        return SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s, self.sources.reach)
+
+    @property
     def spool_dir(self) -> Path:
         return self.data_dir.expanduser().absolute() / "spool"
 
@@ -171,6 +204,7 @@ class Settings(BaseSettings):
                 restarts the replicas whose arguments have changed, so they are given no more than they read.
         """
         document = self.model_dump(mode="json")
+        document["sources"]["file_dirs"] = [str(one.expanduser().absolute()) for one in self.sources.file_dirs]
         document["data_dir"] = str(self.data_dir.expanduser().absolute())
         document["database_url"] = self.database_url.get_secret_value() if self.database_url else None
         document["api"]["token"] = self.api.token.get_secret_value() if self.api.token else None

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 import av
 
+from pipelines.sources.reach import ANYWHERE, Reach
 from pipelines.types import StreamInfo
 
 Position: TypeAlias = Mapping[str, Any]
@@ -86,14 +87,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """How long to wait for a source.
+    """How long to wait for a source, and what it may open.
 
     Attributes:
         open_s: for a connection and its first answer.
         read_s: for the next packet of an open connection.
         stall_s: for the next *frame*: a camera can send packets and no picture.
+        reach: folders and networks.
     """
 
     open_s: float = 8.0
     read_s: float = 5.0
     stall_s: float = 10.0
+    reach: Reach = ANYWHERE

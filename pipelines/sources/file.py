@@ -15,7 +15,14 @@ from av.video.stream import VideoStream
 from pipelines.errors import SourceNotFound, SourceUnsupported
 from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.sources.ffmpeg import translate
+from pipelines.sources.reach import ANYWHERE, Reach
 from pipelines.types import StreamInfo
+
+# Containers of video, and nothing that names other files: playlists, lists to concatenate, pictures by pattern.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,h264,hevc,m4v,mjpeg,ivf,mxf,wtv,nut"
+)
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 
 
 class FileSource:
@@ -25,12 +32,14 @@ class FileSource:
         path: of the file.
         start_s: capture time of its first frame, seconds since the epoch.
         realtime: hold each frame back until it is due, as a camera would.
+        reach: folders that it must be in.
     """
 
-    def __init__(self, path: Path, *, start_s: float = 0.0, realtime: bool = False) -> None:
+    def __init__(self, path: Path, *, start_s: float = 0.0, realtime: bool = False, reach: Reach = ANYWHERE) -> None:
         self._path = path
         self._start_s = start_s
         self._realtime = realtime
+        self._reach = reach
         self._container: InputContainer | None = None
         self._stream: VideoStream | None = None
         self._skip = 0
@@ -38,11 +47,12 @@ class FileSource:
     def connect(self, resume: Position | None = None) -> StreamInfo:
         try:
             # FFmpeg reads addresses too, if a name looks like one: only what lies on the disk is a file.
-            if not self._path.exists():
+            found = self._reach.path(self._path)
+            if not found.exists():
                 raise SourceNotFound(f"{self._path} does not exist")
-            if not self._path.is_file() and not self._path.is_dir():  # a pipe would hold us up for ever
+            if not found.is_file() and not found.is_dir():  # a pipe would hold us up for ever
                 raise SourceUnsupported(f"{self._path} is no regular file")
-            container = av.open(str(self._path))
+            container = av.open(str(found), options=OPTIONS)
         except (av.error.FFmpegError, OSError) as error:
             raise translate(error, str(self._path), opening=True) from error
         self._container = container

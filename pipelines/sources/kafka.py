@@ -34,7 +34,7 @@ from pipelines.errors import (
     SourceUnsupported,
 )
 from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
-from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin
+from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin, host_of
 from pipelines.sources.kafka_frames import Passed, TopicDecoder
 from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 from pipelines.types import StreamInfo
@@ -92,8 +92,11 @@ class KafkaSource:
 
     def connect(self, resume: Position | None = None) -> StreamInfo:
         try:
+            for broker in self._brokers:
+                self._limits.reach.addresses(host_of(broker))
             self._client = KafkaClient(
                 self._login,
+                self._limits.reach,
                 bootstrap_servers=self._brokers,
                 client_id="footfall",
                 group_id=self._group,

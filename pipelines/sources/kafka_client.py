@@ -13,10 +13,12 @@ import weakref
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Literal
 
 from kafka import KafkaConsumer
 from kafka.errors import (
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
@@ -25,6 +27,9 @@ from kafka.errors import (
 from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
+
+from pipelines.errors import SourceNotAllowed
+from pipelines.sources.reach import ANYWHERE, Reach
 
 REFUSALS = (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
 """What a broker says to those whom it does not let in."""
@@ -53,15 +58,25 @@ class KafkaLogin:
         return options
 
 
+def host_of(broker: str) -> str:
+    """Of ``host:port``, as kafka-python reads it: a protocol or a user may stand in front."""
+    place = broker.rpartition("://")[2].rpartition("@")[2]
+    if place.startswith("["):
+        return place[1:].partition("]")[0]
+    return place if place.count(":") > 1 else place.partition(":")[0]
+
+
 class KafkaClient:
     """A consumer and everything that it opens.
 
     Args:
         login: user, password, TLS.
+        reach: networks that brokers must be in, those too that other brokers name.
         options: of ``KafkaConsumer``.
     """
 
-    def __init__(self, login: KafkaLogin, **options: Any) -> None:
+    def __init__(self, login: KafkaLogin, reach: Reach = ANYWHERE, **options: Any) -> None:
+        self._reach = reach
         self._options = {**options, **login.options()}
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         if login.tls:
@@ -85,6 +100,7 @@ class KafkaClient:
         net = NetworkSelector(**options)
         self._opened.callback(net.close)
         self._connections = _Connections(net, **options)
+        self._connections.reach = self._reach
         self._opened.callback(self._connections.close)
         return KafkaNetClient(net, self._connections, **options)
 
@@ -109,6 +125,19 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
     """
 
     _refusal: Exception | None = None
+    reach: Reach = ANYWHERE
+
+    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
+        """Look at a broker's addresses first: brokers tell of other brokers, and names change their mind."""
+        try:
+            address = self.reach.addresses(node.host)[0]
+        except SourceNotAllowed as error:
+            if not error.retryable:
+                self._refusal = error
+            raise KafkaConnectionError(str(error)) from error
+        # A certificate holds the name.
+        checked = node if self.ssl_enabled else SimpleNamespace(host=address, port=node.port)
+        return await super()._build_transport(checked, timeout_at=timeout_at)
 
     def get_connection(self, *args: Any, **options: Any) -> Any:
         if self._refusal is not None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import av
 import av.error
@@ -66,8 +67,9 @@ class RtspSource:
             options["tls_verify"] = "1" if self._verify_tls else "0"
         else:
             options["rtsp_transport"] = self._transport
+        url = self._checked()
         try:
-            container = av.open(self._url, options=options, timeout=(self._limits.open_s, self._limits.read_s))
+            container = av.open(url, options=options, timeout=(self._limits.open_s, self._limits.read_s))
         except av.error.InvalidDataError as error:
             # An RTSP server that says nothing for too long ends here too; a fresh attempt may well succeed.
             raise SourceUnreachable(f"{redact(self._url)} does not answer like an RTSP camera") from error
@@ -82,6 +84,24 @@ class RtspSource:
         rate = stream.average_rate
         context = stream.codec_context
         return StreamInfo(context.name, context.width, context.height, float(rate) if rate else None)
+
+    def _checked(self) -> str:
+        """The URL with an address that was looked at in place of the name, which may mean another one in a moment.
+
+        A certificate holds the name, so a camera whose certificate is checked keeps it.
+
+        Raises:
+            SourceNotAllowed: the camera is in no network that this service may reach.
+        """
+        parts = urlsplit(self._url)
+        host = parts.hostname or ""
+        address = self._limits.reach.addresses(host)[0]
+        if address == host or (self._verify_tls and parts.scheme == "rtsps"):
+            return self._url
+        user, at, place = parts.netloc.rpartition("@")
+        port = place[place.rindex(":") :] if parts.port is not None else ""
+        shown = f"[{address}]" if ":" in address else address
+        return urlunsplit(parts._replace(netloc=f"{user}{at}{shown}{port}"))
 
     def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
         container, stream = self._container, self._stream

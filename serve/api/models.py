@@ -257,6 +257,9 @@ class ProbeAnswer(BaseModel):
     height: int | None
     measured_fps: float | None = Field(description="Counted, not declared.")
     declared_fps: float | None
-    snapshot: str | None = Field(description="JPEG as a data URL.")
+    snapshot: str | None = Field(
+        description="JPEG as a data URL; in coarse blocks, since people are not looked for, unless "
+        "`privacy.blur_people` is off."
+    )
     error: str | None = Field(None, description="The reason why not.")
     error_code: str | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
 from analytics.reports.queries import iso
-from pipelines.sources.base import SourceLimits
 from pipelines.sources.supervisor import StreamState
 from serve.api.bodies import StrictRoute
 from serve.api.credentials import Scope
@@ -165,10 +165,10 @@ async def delete_stream(
 @router.post("/streams/probe", dependencies=[Operator], responses=BODY_RESPONSES)
 async def probe_stream(body: ProbeBody, settings: InSettings) -> ProbeAnswer:
     """Open a source without saving it: codec, size, measured frame rate, snapshot, or the reason why not."""
-    reader = settings.reader
-    limits = SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s)
+    shown = not settings.privacy.blur_people
+    found = partial(probe, body.source, body.seconds, settings.source_limits, people_may_be_shown=shown)
     async with _PROBES:
-        return ProbeAnswer.model_validate(await asyncio.to_thread(probe, body.source, body.seconds, limits))
+        return ProbeAnswer.model_validate(await asyncio.to_thread(found))
 
 
 @router.get("/streams/{stream}/geometry", tags=["geometry"], responses=UNKNOWN | {200: {"headers": _ETAG}})

@@ -304,9 +304,10 @@ class Registry:
             return self._view(entry)
 
     def _accepted(self, wanted: StreamDefinition, entry: StreamEntry | None) -> StreamDefinition:
-        """What is to be stored. Raises DefinitionRefused for what is well formed, but not to be had."""
+        """What is to be stored. Raises DefinitionRefused or SourceNotAllowed for what is not to be had."""
         if wanted.model not in (None, self._settings.detector.model):
             raise DefinitionRefused(f"this service runs the model {self._settings.detector.model!r} and no other")
+        wanted.source.check(self._settings.sources.reach)
         return completed(wanted, entry.definition if entry is not None else None, time.time())
 
     async def _register(

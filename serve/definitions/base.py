@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from pipelines.redaction import HIDDEN, redact, same_but_redacted
 from pipelines.sources.base import Source, SourceLimits
+from pipelines.sources.reach import Reach
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 """Nothing unknown, and nothing turned into what it is not: ``true`` is no 1.0, "6" no number."""
@@ -125,6 +126,16 @@ class SourceDefinition(BaseModel, ABC):
         """
         del known, now_s
         return self
+
+    def check(self, reach: Reach) -> None:
+        """Refuse what lies outside of what sources may open, as far as that can be told without asking anybody.
+
+        Whoever opens the source looks again.
+
+        Raises:
+            SourceNotAllowed: it does; the reason is the same whatever is there.
+        """
+        del reach
 
     def for_probe(self) -> Self:
         """As it is opened to be tried for a moment."""

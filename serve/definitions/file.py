@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.file import FileSource
+from pipelines.sources.reach import Reach
 from serve.definitions.base import SourceDefinition, form
 
 LATEST_S = 4_102_444_800.0
@@ -28,7 +29,7 @@ class FileDefinition(SourceDefinition):
         min_length=1,
         max_length=4000,
         title="Path",
-        description="On the machine of the reader, not on yours.",
+        description="On the machine of the reader, in one of the folders of sources.file_dirs.",
         json_schema_extra=form(placeholder="/recordings/monday.mp4", needed="The path of a video file is needed."),
     )
     realtime: bool = Field(
@@ -44,8 +45,12 @@ class FileDefinition(SourceDefinition):
     )
 
     def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
-        del stream, limits
-        return lambda: FileSource(Path(self.path), start_s=self.start_s or 0.0, realtime=self.realtime)
+        del stream
+        path, start_s = Path(self.path), self.start_s or 0.0
+        return lambda: FileSource(path, start_s=start_s, realtime=self.realtime, reach=limits.reach)
+
+    def check(self, reach: Reach) -> None:
+        reach.path(Path(self.path))
 
     @property
     def origin(self) -> str:

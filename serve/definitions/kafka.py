@@ -9,7 +9,8 @@ from pydantic import Field
 
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.kafka import KafkaSource
-from pipelines.sources.kafka_client import KafkaLogin
+from pipelines.sources.kafka_client import KafkaLogin, host_of
+from pipelines.sources.reach import Reach
 from serve.definitions.base import Secret, SourceDefinition, form
 
 
@@ -72,6 +73,10 @@ class KafkaDefinition(SourceDefinition):
             login=login,
             limits=limits,
         )
+
+    def check(self, reach: Reach) -> None:
+        for broker in self.brokers.split(","):
+            reach.host(host_of(broker.strip()))
 
     @property
     def origin(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from pipelines.redaction import without_credentials
 from pipelines.sources.base import Source, SourceLimits
+from pipelines.sources.reach import Reach
 from pipelines.sources.rtsp import RtspSource
 from serve.definitions.base import Secret, SourceDefinition, form
 
@@ -62,6 +63,9 @@ class RtspDefinition(SourceDefinition):
     def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
         del stream
         return lambda: RtspSource(self.url, transport=self.transport, limits=limits, verify_tls=self.verify_tls)
+
+    def check(self, reach: Reach) -> None:
+        reach.host(urlsplit(self.url).hostname or "")
 
     @property
     def origin(self) -> str:

@@ -28,16 +28,16 @@ MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
 _EVERYBODY = ("log_level", "log_format")
 _STORE = ("data_dir", "database_url")
-REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model")
+REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model", "sources")
 LIVE_READS = _EVERYBODY
 DETECTOR_READS = (*_EVERYBODY, "detector.model", "detector.cpus", "detector.max_batch")
 READER_READS = (
     *(*_EVERYBODY, *_STORE, "privacy", "detector.model", "detector.threads", "detector.max_batch"),
     *("detector.max_wait_s", "detector.timeout_s", "reader.capacity", "reader.checkpoint_s", "reader.spool_bytes"),
-    *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s"),
+    *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s", "sources"),
 )
 API_READS = (
-    *(*_EVERYBODY, *_STORE, "api"),
+    *(*_EVERYBODY, *_STORE, "api", "sources", "privacy.blur_people"),
     *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s"),
 )
 """What each deployment reads of the settings; a test holds the code against it."""

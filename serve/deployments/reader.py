@@ -22,7 +22,6 @@ from pipelines.batching.collector import BatchCollector, BatchDetector, Threaded
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
-from pipelines.sources.base import SourceLimits
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Heartbeat, Reported, Work
@@ -211,12 +210,11 @@ class StreamReader:
     def _take_up(self, name: str, work: Work) -> None:
         assert self._collector is not None
         reader = self._settings.reader
-        limits = SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s)
         source = work.definition.source
         plan = WorkerPlan(
             stream=name,
             epoch=work.assignment.epoch,
-            make_source=source.opener(name, limits),
+            make_source=source.opener(name, self._settings.source_limits),
             live=source.live,
             geometry=work.geometry,
             analysis_fps=work.definition.analysis_fps,

@@ -127,6 +127,7 @@ def measure_service(model: str, video: Path, port: int) -> Measurement:
             api={"port": port},
             detector={"model": model, "placement": "inline"},
             ray={"dashboard": False},
+            sources={"file_dirs": [str(video.absolute().parent)]},
             log_level="ERROR",
         )
         with Service(settings), client(settings) as api:

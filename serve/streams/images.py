@@ -10,6 +10,9 @@ from pipelines.types import Float32Array, Image
 BLOCKS = 6
 """A pixelated person is this many blocks wide: enough to see that somebody is there, too few to see who."""
 
+CELLS = 32
+"""Blocks along the longer side of a picture that nobody has looked for people in."""
+
 
 def pixelate(image: Image, boxes: Float32Array, margin: float = 0.12) -> Image:
     """``image`` with every box (and a margin of its size around it) made of coarse blocks, in place.
@@ -31,6 +34,15 @@ def pixelate(image: Image, boxes: Float32Array, margin: float = 0.12) -> Image:
         small = cv2.resize(area, (BLOCKS, min(rows, 4 * BLOCKS)), interpolation=cv2.INTER_AREA)
         area[:] = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
     return image
+
+
+def mosaic(image: Image) -> Image:
+    """All of ``image`` in coarse blocks: which view it is can be told, who stands in it cannot."""
+    height, width = image.shape[:2]
+    share = CELLS / max(height, width)
+    cells = (max(1, round(width * share)), max(1, round(height * share)))
+    small = cv2.resize(image, cells, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
 
 
 def encode_jpeg(image: Image, quality: int = 80) -> bytes:

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 
 from pipelines.batching.letterbox import to_image
-from pipelines.errors import SourceError
+from pipelines.errors import SourceError, SourceNotAllowed
 from pipelines.sources.base import SourceLimits
 from pipelines.types import Image, StreamInfo
 from serve.definitions.base import SourceDefinition
-from serve.streams.images import encode_jpeg, scale_down
+from serve.streams.images import encode_jpeg, mosaic, scale_down
 
 SNAPSHOT_SIDE_PX = 1280
 
@@ -28,7 +28,7 @@ class ProbeResult:
         height: of the picture, pixels.
         measured_fps: counted, not declared; None if there were too few frames to tell.
         declared_fps: what the source claims.
-        snapshot: the last picture, JPEG as a data URL.
+        snapshot: the last picture, JPEG as a data URL; too coarse to see who is there, unless that is allowed.
         error: the reason why not, in plain words.
         error_code: the same for machines.
     """
@@ -44,11 +44,17 @@ class ProbeResult:
     error_code: str | None = None
 
 
-def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) -> ProbeResult:
+def probe(
+    definition: SourceDefinition, seconds: float, limits: SourceLimits, *, people_may_be_shown: bool
+) -> ProbeResult:
     """Open a source, watch it for a moment, close it. Blocks for the limits plus ``seconds`` at most.
 
-    People are not found here, so the snapshot cannot be blurred; whoever sees it has just named the camera.
+    People are not found here, so all of the picture is made unrecognisable where people must be.
     """
+    try:
+        definition.check(limits.reach)
+    except SourceNotAllowed as error:
+        return ProbeResult(ok=False, error=str(error), error_code=error.code)
     source = definition.for_probe().opener("probe", limits)()
     stop = threading.Event()
     # A quiet topic is no error to its source, but nothing to look at either.
@@ -67,7 +73,7 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
                 break
         if video_frame is None:
             return ProbeResult(ok=False, error="no picture came", error_code="source-stalled")
-        return _found(info, to_image(video_frame), times)
+        return _found(info, to_image(video_frame), times, people_may_be_shown)
     except SourceError as error:
         return ProbeResult(ok=False, error=str(error), error_code=error.code)
     finally:
@@ -76,8 +82,10 @@ def probe(definition: SourceDefinition, seconds: float, limits: SourceLimits) ->
         source.close()
 
 
-def _found(info: StreamInfo, image: Image, times: list[float]) -> ProbeResult:
+def _found(info: StreamInfo, image: Image, times: list[float], people_may_be_shown: bool) -> ProbeResult:
     small, _ = scale_down(image, SNAPSHOT_SIDE_PX)
+    if not people_may_be_shown:
+        small = mosaic(small)
     span_s = times[-1] - times[0]
     return ProbeResult(
         ok=True,

@@ -34,7 +34,9 @@ def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
         ({"reader": {"heartbeat_timeout_s": 9}}, {"Registry"}),
         ({"detector": {"max_wait_s": 0.1}}, {"StreamReader"}),
         ({"detector": {"replicas": 3}, "reader": {"replicas": 2, "cpus": 2}}, set()),
-        ({"privacy": {"blur_people": False}}, {"StreamReader"}),
+        ({"privacy": {"blur_people": False}}, {"StreamReader", "Api"}),
+        ({"privacy": {"except_streams": ["hall"]}}, {"StreamReader"}),
+        ({"sources": {"networks": ["10.0.0.0/8"]}}, {"Registry", "StreamReader", "Api"}),
         ({"ray": {"num_cpus": 8}}, set()),
     ],
 )
@@ -50,7 +52,7 @@ def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
     text = "\n".join(path.read_text() for path in files)
     read = {
         f"{section}.{field}"
-        for section in re.findall(r"settings\.(api|detector|reader|privacy|ray)\b", text)
+        for section in re.findall(r"settings\.(api|detector|reader|sources|privacy|ray)\b", text)
         for field in type(getattr(load(), section)).model_fields
         if re.search(rf"\b(?:{section}|settings)\.{field}\b", text)
     }

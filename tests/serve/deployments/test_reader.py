@@ -31,7 +31,7 @@ DOOR = Geometry((Line("door", (0.5, 0.1), (0.5, 0.9)),))
 
 
 def camera(name: str) -> StreamDefinition:
-    source = {"type": "rtsp", "url": f"rtsp://192.0.2.1/{name}"}
+    source = {"type": "rtsp", "url": f"rtsp://10.0.0.1/{name}"}
     return StreamDefinition.model_validate({"source": source, "analysis_fps": None})
 
 
@@ -280,7 +280,7 @@ def test_a_source_that_was_changed_while_the_session_was_broken_is_begun_anew(
         bench.network.cut = False
         await until(lambda: "cam" in reader._workers and reader._workers["cam"].plan.epoch == 2, "the new epoch")
         await until(lambda: first.closed, "the end of the old source")
-        assert reader._workers["cam"].plan.origin == "rtsp rtsp://192.0.2.1/b"
+        assert reader._workers["cam"].plan.origin == "rtsp rtsp://10.0.0.1/b"
 
     run(test)
 
