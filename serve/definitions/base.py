@@ -36,7 +36,7 @@ class Secret(Enum):
     """How much of a field is secret."""
 
     WHOLE = "all of it"
-    CREDENTIALS = "the user part of its URLs"
+    CREDENTIALS = "what `pipelines.redaction` hides of its URLs"
 
 
 def form(
@@ -157,25 +157,27 @@ class SourceDefinition(BaseModel, ABC):
         """With the stored secrets where a client sent back the redacted ones that it was shown."""
         if type(stored) is not type(self):
             return self
+        whole = {name for name, secret in self.secrets.items() if secret is Secret.WHOLE}
         known: dict[str, Any] = {}
-        for name, secret in self.secrets.items():
-            mine, theirs = getattr(self, name), getattr(stored, name)
-            if secret is Secret.CREDENTIALS and mine and HIDDEN in mine and same_but_redacted(mine, theirs):
+        for name, mine in self._texts().items():
+            theirs = getattr(stored, name)
+            if name not in whole and HIDDEN in mine and theirs and same_but_redacted(mine, theirs):
                 known[name] = theirs
         filled = self.model_copy(update=known)
         if any(getattr(filled, name) != getattr(stored, name) for name in self.belongs_to):
             return self
-        whole = [name for name, secret in self.secrets.items() if secret is Secret.WHOLE]
         known |= {name: getattr(stored, name) for name in whole if getattr(self, name) == HIDDEN}
         return self.model_copy(update=known)
 
     @property
     def hides_a_secret(self) -> bool:
-        """Whether ``***`` stands where a secret should."""
-        return any(
-            getattr(self, name) == HIDDEN if secret is Secret.WHOLE else f"//{HIDDEN}@" in (getattr(self, name) or "")
-            for name, secret in self.secrets.items()
-        )
+        """Whether ``***`` stands where a secret should. It is never stored: any field may have been shown with it."""
+        return any(HIDDEN in text for text in self._texts().values())
+
+    def _texts(self) -> dict[str, str]:
+        """Fields that hold text, as it is."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
 def _field_names(kind: type[BaseModel]) -> Iterator[str]:
@@ -187,7 +189,7 @@ def _field_names(kind: type[BaseModel]) -> Iterator[str]:
 
 
 def _redacted(value: Any) -> Any:
-    """Every text with the user part of its URLs hidden, whoever forgot to say that it has one."""
+    """Every text with the secrets of its URLs hidden, whoever forgot to say that it has one."""
     if isinstance(value, dict):
         return {key: _redacted(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -77,7 +77,7 @@ def token() -> str | None:
 
 @pytest.fixture
 def api(tmp_path: Path, store: BrokenStore, token: str | None) -> Iterator[TestClient]:
-    reach = {"networks": ["192.0.2.0/24", ".invalid"], "file_dirs": ["/data", str(tmp_path)]}
+    reach = {"networks": ["127.0.0.0/8", "192.0.2.0/24", ".invalid"], "file_dirs": ["/data", str(tmp_path)]}
     values: dict[str, Any] = {"data_dir": str(tmp_path), "log_format": "text", "sources": reach}
     if token is not None:
         values["api"] = {"token": token}

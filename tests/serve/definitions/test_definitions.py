@@ -107,11 +107,37 @@ def test_what_was_shown_can_be_sent_back_and_keeps_its_secrets(source: dict[str,
         {"url": "rtsp://***@evil.example.com/live"},
         {"url": "rtsp://***@10.0.0.1:8554/live"},
         {"url": "rtsp://***@10.0.0.1/live", "verify_tls": True},
+        {"url": "rtsp://***@10.0.0.1/***"},
+        {"url": "rtsp://10.0.0.1/live?key=***"},
+        {"url": "rtsp://admin:***@10.0.0.1/live"},
     ],
 )
 def test_a_cameras_secrets_go_nowhere_else(change: dict[str, Any]) -> None:
     with pytest.raises(DefinitionRefused, match="hidden"):
         completed(define({**RTSP, **change}), define(RTSP), 0.0)
+
+
+@pytest.mark.parametrize("path", ["user=admin_password=tlJwpbo6_channel=1", "live?api-key=tlJwpbo6&channel=2"])
+def test_a_password_in_a_path_or_query_is_kept_under_what_was_shown_of_it_and_sent_nowhere_else(path: str) -> None:
+    stored = define({"type": "rtsp", "url": f"rtsp://10.0.0.1/{path}"})
+    shown = stored.redacted()["source"]
+    assert "tlJwpbo6" not in json.dumps(shown)
+    assert completed(define(shown), stored, 0.0) == stored
+    for change in ({"url": shown["url"].replace("10.0.0.1", "10.0.0.2")}, {"verify_tls": True}):
+        with pytest.raises(DefinitionRefused, match="hidden"):
+            completed(define({**shown, **change}), stored, 0.0)
+
+
+@pytest.mark.parametrize("field", ["key", "username", "brokers"])
+def test_what_was_hidden_is_never_stored_in_any_field(field: str) -> None:
+    stored = define({**KAFKA, field: "SSL://u:hunter2@a:9092"})
+    shown = stored.redacted()["source"]
+    assert "hunter2" not in json.dumps(shown[field])
+    assert completed(define(shown), stored, 0.0) == stored
+    with pytest.raises(DefinitionRefused, match="hidden"):
+        completed(define({**shown, field: "SSL://***@b:9092"}), stored, 0.0)
+    with pytest.raises(DefinitionRefused, match="hidden"):
+        completed(define(shown), None, 0.0)
 
 
 def test_the_certificates_check_cannot_be_switched_off_under_a_hidden_password() -> None:
