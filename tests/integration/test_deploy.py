@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +15,11 @@ import yaml
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import RtspDefinition
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.launch.service import RAY_ENVIRONMENT
 from serve.settings import Settings
 from tests.conftest import ROOT
 from tests.integration.brokers import free_port
 from tests.integration.conftest import wait_frames
+from tests.integration.ray_head import RayHead
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -30,47 +27,10 @@ CONFIG = ROOT / "deploy" / "serve.yaml"
 BIN = Path(sys.executable).parent
 
 
-@dataclass(frozen=True)
-class RayHead:
-    dashboard: str
-    environment: dict[str, str]
-
-
 @pytest.fixture(scope="module")
 def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    """A Ray head node as an operator starts one, in a process group of its own."""
-    folder = tmp_path_factory.mktemp("ray")
-    dashboard = free_port()
-    environment = {**os.environ, **RAY_ENVIRONMENT}
-    command = [
-        *(str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
-        *(f"--port={free_port()}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
-        *(f"--ray-client-server-port={free_port()}", "--object-store-memory=200000000"),
-        *(f"--dashboard-agent-listen-port={free_port()}", f"--min-worker-port={20000}", f"--max-worker-port={29999}"),
-    ]
-    with (folder / "ray.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder, start_new_session=True
-        )
-    url = f"http://127.0.0.1:{dashboard}"
-
-    def answers() -> bool:
-        if process.poll() is not None:
-            raise RuntimeError((folder / "ray.log").read_text()[-3000:])
-        try:
-            return httpx.get(f"{url}/api/serve/applications/", timeout=2).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    try:
-        wait_until(answers, 60, "the Ray dashboard")
-        yield RayHead(url, environment)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+    with RayHead.started(tmp_path_factory.mktemp("ray")) as head:
+        yield head
 
 
 def config_for_test(folder: Path, model: Path, port: int, token: str) -> Path:
@@ -126,7 +86,6 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
             return api.counts("cam1", bucket="1d")["total"]["people"]["person_seconds"] > 1
 
         wait_until(seen, 40, "people, found by a detector replica")
-    applications = httpx.get(f"{ray_head.dashboard}/api/serve/applications/").json()["applications"]
-    deployments = applications["footfall"]["deployments"]
+    deployments = ray_head.applications()["footfall"]["deployments"]
     assert set(deployments) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
     assert all(deployment["status"] == "HEALTHY" for deployment in deployments.values())

@@ -1,0 +1,70 @@
+"""Readers that die, freeze, and are exchanged."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from tests.integration.chaos.conftest import Load, TwoReaders
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
+
+
+def test_the_streams_of_a_killed_reader_go_on_with_the_other_whose_own_never_move(
+    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+) -> None:
+    before = load.places()
+    victim = before["topic0"][0]
+    assert victim is not None
+    hit = load.owned_by(victim)
+    os.kill(two_readers.pids("StreamReader")[victim], signal.SIGKILL)
+    outage_s = load.wait_moved(hit, victim)
+    after = load.places()
+    assert {name: after[name] for name in before if name not in hit} == {
+        name: before[name] for name in before if name not in hit
+    }
+    load.check_topics(truth)
+    load.check_cameras(outage_s, hit)
+
+
+def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up(
+    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+) -> None:
+    before = load.places()
+    victim = before["topic0"][0]
+    assert victim is not None
+    hit = load.owned_by(victim)
+    pid = two_readers.pids("StreamReader")[victim]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        outage_s = load.wait_moved(hit, victim)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert not load.owned_by(victim)
+    wait_until(lambda: len(load.owned_by(victim)) == len(load.names) // 2, 60, "the woken reader to have its share")
+    assert two_readers.pids("StreamReader")[victim] == pid
+    load.wait_progress()
+    load.check_topics(truth)
+    load.check_cameras(outage_s, hit)
+
+
+@pytest.mark.slow
+def test_readers_with_other_settings_take_over_in_at_most_two_moves_a_stream(
+    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+) -> None:
+    before, old = load.places(), two_readers.pids("StreamReader")
+    changed = 0.6 if two_readers.sections["reader"].get("checkpoint_s") != 0.6 else 0.5
+    two_readers.deploy(reader={"checkpoint_s": changed})
+    two_readers.wait_replicas(
+        "StreamReader", lambda pids: len(pids) == 2 and not pids.keys() & old.keys(), "two new readers"
+    )
+    load.wait_progress()
+    load.check_topics(truth)
+    after = load.places()
+    moves = {name: after[name][1] - before[name][1] for name in before}
+    assert all(1 <= count <= 2 for count in moves.values()), moves
+    load.check_cameras()
