@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -27,10 +28,12 @@ def test_streams_go_on_with_the_other_detector_until_the_lost_one_is_replaced(
 ) -> None:
     before, detectors = load.places(), two_readers.pids("Detector")
     name, pid = next(iter(detectors.items()))
+    lost_s = time.monotonic()
     os.kill(pid, fate)
     load.wait_progress()
     two_readers.wait_replicas("Detector", lambda pids: len(pids) == 2 and name not in pids, "another detector")
+    outage_s = time.monotonic() - lost_s  # until then, live frames may be dropped with the batches that are lost
     load.wait_progress()
     load.check_topics(truth)
     assert load.places() == before
-    load.check_cameras(outage_s=20.0, hit=set(load.cameras))  # frames of live cameras are dropped, and nobody waits
+    load.check_cameras(outage_s, hit=set(load.cameras))

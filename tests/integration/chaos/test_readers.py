@@ -53,12 +53,11 @@ def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up
 
 
 @pytest.mark.slow
-def test_readers_with_other_settings_take_over_in_at_most_two_moves_a_stream(
+def test_new_readers_take_over_in_at_most_two_moves_a_stream(
     two_readers: TwoReaders, load: Load, truth: dict[str, Any]
 ) -> None:
     before, old = load.places(), two_readers.pids("StreamReader")
-    changed = 0.6 if two_readers.sections["reader"].get("checkpoint_s") != 0.6 else 0.5
-    two_readers.deploy(reader={"checkpoint_s": changed})
+    two_readers.replace("StreamReader")
     two_readers.wait_replicas(
         "StreamReader", lambda pids: len(pids) == 2 and not pids.keys() & old.keys(), "two new readers"
     )
