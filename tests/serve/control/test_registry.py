@@ -57,8 +57,8 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
-def begin(store: MemoryStore, clock: Clock | None = None) -> Registry:
-    return Registry(load(), store, clock or Clock())
+def begin(store: MemoryStore, clock: Clock | None = None, **reader: float) -> Registry:
+    return Registry(load(None, reader=reader), store, clock or Clock())
 
 
 class Reader:
@@ -395,6 +395,26 @@ def test_a_registry_that_stalls_blames_nobody_for_its_own_silence(store: MemoryS
         await readers[1].beat()
         await seconds(registry, clock, 1)
         assert owners(store) == before
+        assert registry._assignments.readers.keys() == {"reader-1", "reader-2"}
+
+    run(test)
+
+
+def test_with_a_short_patience_a_stall_of_the_registry_counts_no_more_than_the_tick_that_it_took(
+    store: MemoryStore,
+) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock, heartbeat_timeout_s=3)
+        await until(lambda: registry._loaded, "the streams")
+        readers = await two_readers_with_six_streams(registry)
+        await seconds(registry, clock, 1)
+        for reader in readers:
+            await reader.beat()
+        clock.now_s += 1.1  # a tick is never quite on time
+        registry._assignments.listen()
+        clock.now_s += 6.0  # the next heartbeats wait at the door
+        registry._assignments.listen()
         assert registry._assignments.readers.keys() == {"reader-1", "reader-2"}
 
     run(test)
