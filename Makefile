@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow lint format bench docs wheel lock clean
+.PHONY: help demo test unit test-slow chaos soak lint format bench docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -30,6 +30,14 @@ unit: .venv/.dev ## Tests that start nothing: no broker, camera, cluster or brow
 test-slow: .venv/.dev $(WEB) ## Tests that take minutes each
 	scripts/install-test-tools
 	$(BIN)/pytest -m slow
+
+chaos: .venv/.dev $(WEB) ## Kill and freeze parts of a service with two readers, three times over
+	scripts/install-test-tools
+	for round in 1 2 3; do $(BIN)/pytest -x -m chaos tests/integration/chaos || exit 1; done
+
+soak: .venv/.dev $(WEB) ## A thousand camera lives, and what they leave behind, to docs/soak.md; MINUTES=6
+	scripts/install-test-tools
+	SOAK_MINUTES=$(or $(MINUTES),6) $(BIN)/pytest -x -s -m soak tests/integration/soak
 
 lint: .venv/.dev $(WEB_DEV) ## Style, types, direction of imports
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
 RELEASE_TIMEOUT_S = 20.0
 TICK_S = 1.0
-LISTENED_S = 2.0
+LISTENED_S = TICK_S
 """What a tick counts for at most: when it comes late, nobody was listening, and silence tells nothing."""
 
 

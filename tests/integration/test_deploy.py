@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +15,11 @@ import yaml
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import RtspDefinition
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.launch import cluster
 from serve.settings import Settings
 from tests.conftest import ROOT
 from tests.integration.brokers import free_port
 from tests.integration.conftest import wait_frames
+from tests.integration.ray_head import RayHead
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -31,54 +28,10 @@ BIN = Path(sys.executable).parent
 TOKEN = "deployed-token"
 
 
-@dataclass(frozen=True)
-class RayHead:
-    dashboard: str
-    environment: dict[str, str]
-
-    def applications(self) -> httpx.Response:
-        """What Ray's dashboard tells of what is deployed, to whoever has the cluster's token."""
-        token = Path(self.environment["RAY_AUTH_TOKEN_PATH"]).read_text().strip()
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"{self.dashboard}/api/serve/applications/", headers=headers, timeout=2)
-
-
 @pytest.fixture(scope="module")
 def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    """A Ray head node as an operator starts one, in a process group of its own."""
-    folder = tmp_path_factory.mktemp("ray")
-    dashboard = free_port()
-    unset = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
-    environment = {**unset, **cluster.environment(folder, unset), "FOOTFALL_API__TOKEN": TOKEN}
-    command = [
-        *(str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
-        *(f"--port={free_port()}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
-        *(f"--ray-client-server-port={free_port()}", "--object-store-memory=200000000"),
-        *(f"--dashboard-agent-listen-port={free_port()}", f"--min-worker-port={20000}", f"--max-worker-port={29999}"),
-    ]
-    with (folder / "ray.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder, start_new_session=True
-        )
-    head = RayHead(f"http://127.0.0.1:{dashboard}", environment)
-
-    def answers() -> bool:
-        if process.poll() is not None:
-            raise RuntimeError((folder / "ray.log").read_text()[-3000:])
-        try:
-            return head.applications().status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    try:
-        wait_until(answers, 60, "the Ray dashboard")
+    with RayHead.started(tmp_path_factory.mktemp("ray"), FOOTFALL_API__TOKEN=TOKEN) as head:
         yield head
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def config_for_test(folder: Path, model: Path, port: int) -> Path:
@@ -134,9 +87,8 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
 
         wait_until(seen, 40, "people, found by a detector replica")
     assert httpx.get(f"{ray_head.dashboard}/api/serve/applications/").status_code == 401
-    told = ray_head.applications()
-    assert TOKEN not in told.text  # what the nodes' environment holds is not shown, unlike the config's arguments
-    applications = told.json()["applications"]
+    applications = ray_head.applications()
+    assert TOKEN not in str(applications)  # what the nodes' environment holds is not shown, unlike the arguments
     deployments = applications["footfall"]["deployments"]
     assert set(deployments) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
     assert all(deployment["status"] == "HEALTHY" for deployment in deployments.values())

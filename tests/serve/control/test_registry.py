@@ -57,8 +57,8 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
-def begin(store: MemoryStore, clock: Clock | None = None) -> Registry:
-    return Registry(load(), store, clock or Clock())
+def begin(store: MemoryStore, clock: Clock | None = None, **reader: float) -> Registry:
+    return Registry(load(None, reader=reader), store, clock or Clock())
 
 
 class Reader:
@@ -400,6 +400,26 @@ def test_a_registry_that_stalls_blames_nobody_for_its_own_silence(store: MemoryS
     run(test)
 
 
+def test_with_a_short_patience_a_stall_of_the_registry_counts_no_more_than_the_tick_that_it_took(
+    store: MemoryStore,
+) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock, heartbeat_timeout_s=3)
+        await until(lambda: registry._loaded, "the streams")
+        readers = await two_readers_with_six_streams(registry)
+        await seconds(registry, clock, 1)
+        for reader in readers:
+            await reader.beat()
+        clock.now_s += 1.1  # a tick is never quite on time
+        registry._assignments.listen()
+        clock.now_s += 6.0  # the next heartbeats wait at the door
+        registry._assignments.listen()
+        assert registry._assignments.readers.keys() == {"reader-1", "reader-2"}
+
+    run(test)
+
+
 def test_when_all_readers_fell_silent_the_first_one_back_does_not_get_everything(store: MemoryStore) -> None:
     async def test() -> None:
         clock = Clock()
@@ -610,9 +630,9 @@ def test_what_is_purged_is_removed_beside_everything_else(store: MemoryStore) ->
         assert store.minutes("cam", 0, 2**40) == []  # at once, although nothing is removed yet
         assert len(store._minutes) == 100
         await registry.put_stream("cam", CAMERA, None)  # nor has anybody to wait for it
+        await until(lambda: swept, "a round")
         store.sweep = sweep  # type: ignore[method-assign]
         await until(lambda: not store._minutes, "its removal")
-        assert swept
 
     run(test)
 

@@ -1,0 +1,324 @@
+"""Two readers under load: cameras with a known truth, and topics whose counts are exact, whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footfall import ApiProblem, Client, Unreachable
+from footfall.types import StreamAnswer
+from pipelines.simulator.kafka_feed import KafkaFeed
+from pipelines.simulator.rtsp.camera_server import CameraServer
+from pipelines.simulator.scene.camera import Camera
+from pipelines.simulator.scene.scene import Scene
+from tests.integration.brokers import Broker, free_port
+from tests.integration.conftest import service_settings, wait_frames, wait_state
+from tests.integration.ray_head import RayHead
+from tests.integration.test_kafka import BEGUN_S, FPS, register, report, send, wait_all_counted
+from tests.waiting import wait_until
+
+APP = "chaos"
+SECONDS = 30
+PACE_S = 0.08
+"""Between two frames of a topic: the whole scene takes some 20 s, so that what is done to it happens in its middle."""
+MOVE_S = 6.0
+"""More than a planned move, or the time that a camera is not yet or not any more counted at either end, costs."""
+
+
+class TwoReaders:
+    """The service with two readers, deployed to a Ray cluster, with more sections of settings laid over it.
+
+    Args:
+        head: of the cluster.
+        folder: of the service's data.
+        model: path of the detector's model.
+        database_url: None for SQLite in the folder.
+    """
+
+    def __init__(self, head: RayHead, folder: Path, model: Path, database_url: str | None = None) -> None:
+        self._head, self._folder, self._model, self._database_url = head, folder, model, database_url
+        self._port = free_port()
+        self.sections: dict[str, dict[str, Any]] = {
+            "reader": {"replicas": 2, "cpus": 0.5, "heartbeat_timeout_s": 3},
+            "detector": {"timeout_s": 2},
+        }
+        self._cpus: dict[str, float] = {}
+
+    def deploy(self, **sections: dict[str, Any]) -> None:
+        """Change some settings, as an operator does; does not wait for what is restarted."""
+        for name, section in sections.items():
+            self.sections[name] = {**self.sections.get(name, {}), **section}
+        self._put()
+
+    def replace(self, deployment: str) -> None:
+        """Have all replicas of one deployment exchanged, and none of another; does not wait for it.
+
+        Serve takes changed arguments of an application for other code, and exchanges everything. What is changed for
+        one deployment alone, such as the CPUs that it plans with, does not touch the others.
+        """
+        self._cpus[deployment] = 0.2 if self._cpus.get(deployment) != 0.2 else 0.3
+        self._put()
+
+    def _put(self) -> None:
+        settings = service_settings(self._folder, self._model, **self.sections)
+        self._head.deploy(
+            {
+                "proxy_location": "HeadOnly",
+                "http_options": {"host": "127.0.0.1", "port": self._port},
+                "applications": [
+                    {
+                        "name": APP,
+                        "route_prefix": "/",
+                        "import_path": "serve.deployments.graph:build_app",
+                        "args": {
+                            **settings.to_arguments(),
+                            "api": {"port": self._port, "wrong_tokens_per_minute": 1_000_000},
+                            "database_url": self._database_url,
+                        },
+                        "deployments": [
+                            {"name": name, "ray_actor_options": {"num_cpus": cpus}} for name, cpus in self._cpus.items()
+                        ],
+                    }
+                ],
+            }
+        )
+
+    @property
+    def store_url(self) -> str:
+        return service_settings(self._folder, self._model).store_url
+
+    def client(self) -> Client:
+        return Client(f"http://127.0.0.1:{self._port}", timeout_s=10)
+
+    def pids(self, deployment: str) -> dict[str, int]:
+        """Processes of a deployment's running replicas, by the replica's name."""
+        found = self._head.applications().get(APP, {}).get("deployments", {}).get(deployment, {"replicas": []})
+        return {one["replica_id"]: one["pid"] for one in found["replicas"] if one["state"] == "RUNNING"}
+
+    def wait_replicas(self, deployment: str, fits: Callable[[dict[str, int]], bool], what: str) -> dict[str, int]:
+        """Processes of the running replicas, once they fit and Serve calls the whole healthy."""
+
+        def settled() -> dict[str, int] | None:
+            application = self._head.applications().get(APP, {"status": "none"})
+            pids = self.pids(deployment)
+            return pids if application["status"] == "RUNNING" and fits(pids) else None
+
+        return wait_until(settled, 90, what, every_s=0.3)  # type: ignore[return-value]
+
+    def wait_ready(self) -> None:
+        def ready() -> bool:
+            try:
+                with self.client() as api:
+                    return api.readiness()["status"] == "ready"
+            except (ApiProblem, Unreachable):
+                return False
+
+        wait_until(ready, 90, "the deployed service")
+        self.wait_replicas("StreamReader", lambda pids: len(pids) == 2, "two readers")
+
+
+class Load:
+    """Four cameras that show the same scene at the same moment, and two streams of one topic.
+
+    Attributes:
+        cameras: names of the streams.
+        topics: likewise.
+    """
+
+    def __init__(self, api: Client, server: CameraServer, clip: Path, feed: KafkaFeed, scene: Scene) -> None:
+        self.api = api
+        self.cameras = [f"cam{number}" for number in range(4)]
+        self.topics = ["topic0", "topic1"]
+        self._server = server
+        self._truth = json.loads((clip / "truth.json").read_text())
+        self._geometry = json.loads((clip / "geometry.json").read_text())
+        self._feed, self._scene = feed, scene
+        self._sender = threading.Thread(target=self._send, name="feed", daemon=True)
+        self._stop = threading.Event()
+        self._begun_s = 0.0
+        self._first: dict[str, int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.cameras, *self.topics]
+
+    def begin(self, broker: Broker) -> None:
+        """Returns once all are counted, and the topic is in the middle of its scene."""
+        self._begun_s = time.time()
+        for name in self.cameras:
+            source = {"type": "rtsp", "url": self._server.url(name)}
+            self.api.put_stream(name, {"source": source, "analysis_fps": 5, "geometry": self._geometry})  # type: ignore
+        self._sender.start()
+        for name in self.topics:
+            register(self.api, name, broker, self._feed, self._scene)
+        for name in self.cameras:
+            wait_frames(self.api, name, 12)
+        self._first = {name: epoch for name, (_, epoch) in self.places().items()}
+        for name in self.topics:
+            wait_until(lambda name=name: report(self.api, name)["covered_s"] > 0.2 * SECONDS, 60, "a part of the scene")
+
+    def _send(self) -> None:
+        for number in range(self._scene.frames):
+            if self._stop.wait(PACE_S):
+                return
+            self._feed.send(self._scene.image(number), BEGUN_S + number / FPS, FPS)
+        self._feed.flush()
+
+    def end(self) -> None:
+        self._stop.set()
+        self._sender.join(60)
+        for name in self.cameras:
+            self._server.freeze(name, False)
+        for view in self.api.streams():
+            self.api.delete_stream(view["id"], purge=True)
+
+    def views(self) -> dict[str, StreamAnswer]:
+        return {view["id"]: view for view in self.api.streams()}
+
+    def places(self) -> dict[str, tuple[str | None, int]]:
+        """Who has each stream, in which epoch."""
+        return {name: (view["reader"], view["epoch"]) for name, view in self.views().items()}
+
+    def owned_by(self, reader: str) -> set[str]:
+        return {name for name, (owner, _) in self.places().items() if owner == reader}
+
+    def wait_moved(self, streams: set[str], reader: str, timeout_s: float = 60) -> float:
+        """Wait until none of these is with a reader, and all deliver again; returns the seconds that it took."""
+        begun = time.monotonic()
+
+        def moved() -> bool:
+            try:
+                views = self.views()
+            except (ApiProblem, Unreachable):
+                return False
+            return all(
+                views[name]["reader"] not in (None, reader) and views[name]["state"] == "running" for name in streams
+            )
+
+        wait_until(moved, timeout_s, f"{sorted(streams)} to run elsewhere than with {reader}")
+        return time.monotonic() - begun
+
+    def wait_progress(self, frames: int = 15) -> None:
+        """All cameras deliver; counts of frames begin anew with an epoch."""
+        for name in self.cameras:
+            before = self.api.get_stream(name)
+
+            def advanced(name: str = name, before: StreamAnswer = before) -> bool:
+                now = self.api.get_stream(name)
+                least = before["frames"] + frames if now["epoch"] == before["epoch"] else frames
+                return now["state"] == "running" and now["frames"] >= least
+
+            wait_until(advanced, 60, f"{frames} more frames of {name}")
+
+    def check_topics(self, truth: dict[str, Any]) -> None:
+        """Every frame counts once, whatever happened."""
+        for name in self.topics:
+            assert wait_all_counted(self.api, name, self._scene.frames, timeout_s=90) == truth, name
+
+    def check_cameras(self, outage_s: float = 0.0, hit: set[str] | None = None) -> None:
+        """What was counted fits what was seen, and what was not seen is accounted for.
+
+        Args:
+            outage_s: how long the streams that were hit were away, at most.
+            hit: streams that were away once; each further epoch of a stream is a planned move.
+        """
+        for name in self.cameras:  # all at once: they have shown the same up to here
+            self._server.freeze(name)
+        passed_s = time.time() - self._begun_s
+        for name in self.cameras:
+            wait_state(self.api, name, "reconnecting", timeout_s=30)  # by then everything is written
+        for name in self.cameras:
+            covered_s = self.api.heatmap(name)["covered_s"]
+            lines = self.api.counts(name, bucket="1h")["total"]["lines"]
+            crossings = sum(sum(counts.values()) for counts in lines.values())
+            moves = self.api.get_stream(name)["epoch"] - self._first[name]
+            away_s = MOVE_S * (1 + moves) + (outage_s if name in (hit or ()) else 0.0)
+            what = f"{name}: {covered_s} of {passed_s:.1f} s, {crossings} crossings, {moves} moves, away {away_s:.1f} s"
+            assert passed_s - away_s <= covered_s <= passed_s + 0.5, what
+            least, most = self.crossings_within(covered_s, pieces=1 + moves)
+            assert least - 1 <= crossings <= most + 1, f"{what}; the truth is {least} to {most}"
+
+    def crossings_within(self, covered_s: float, pieces: int) -> tuple[int, int]:
+        """Fewest and most true crossings in so many seconds of the endless clip, wherever they begin.
+
+        Seen in pieces, what lies between is at most `MOVE_S` a piece: it may have held crossings, or none.
+        """
+        fps, length = self._truth["fps"], self._truth["frames"]
+        crossed = [crossing["frame"] for crossing in self._truth["crossings"]]
+
+        def within(begin: int, frames: int) -> int:
+            return sum((frames + begin - 1 - at) // length - (begin - 1 - at) // length for at in crossed)
+
+        seen, gaps = round(covered_s * fps), round((pieces - 1) * MOVE_S * fps)
+        found = [within(begin, seen) for begin in range(length)]
+        between = max(within(begin, gaps) for begin in range(length)) if gaps else 0
+        return max(0, min(found) - between), max(found) + between
+
+
+@pytest.fixture(scope="package")
+def two_readers(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Iterator[TwoReaders]:
+    with RayHead.started(tmp_path_factory.mktemp("ray")) as head:
+        service = TwoReaders(head, tmp_path_factory.mktemp("chaos"), model_path)
+        service.deploy()
+        service.wait_ready()
+        yield service
+
+
+@pytest.fixture(scope="package")
+def scene(test_cache: Path) -> Scene:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOOTFALL_CACHE", str(test_cache))
+        made = Scene(Camera(480, 270), people=6, seconds=SECONDS, fps=FPS, seed=77, max_overlap=0.3)
+        made.warm()
+        return made
+
+
+@pytest.fixture(scope="package")
+def own_cameras(clip: Path) -> Iterator[CameraServer]:
+    """Cameras that show the same frame at the same moment."""
+    with CameraServer({f"cam{number}": clip / "video.mp4" for number in range(4)}) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def truth(two_readers: TwoReaders, broker: Broker, scene: Scene) -> dict[str, Any]:
+    """What an undisturbed run counts of the topic."""
+    feed = KafkaFeed(broker.address, f"chaos-{os.urandom(4).hex()}", "camera-1")
+    send(feed, scene)
+    feed.close()
+    with two_readers.client() as api:
+        register(api, "undisturbed", broker, feed, scene)
+        found = wait_all_counted(api, "undisturbed", scene.frames)
+        api.delete_stream("undisturbed", purge=True)
+    assert sum(sum(counts.values()) for b in found["buckets"] for counts in b["lines"].values()) > 0
+    return found
+
+
+@pytest.fixture
+def load(
+    two_readers: TwoReaders,
+    own_cameras: CameraServer,
+    clip: Path,
+    broker: Broker,
+    scene: Scene,
+    truth: dict[str, Any],
+) -> Iterator[Load]:
+    """Running, with both readers at work."""
+    two_readers.wait_ready()
+    with ExitStack() as ends:
+        api = ends.enter_context(two_readers.client())
+        feed = KafkaFeed(broker.address, f"chaos-{os.urandom(4).hex()}", "camera-1")
+        ends.callback(feed.close)
+        made = Load(api, own_cameras, clip, feed, scene)
+        ends.callback(made.end)
+        made.begin(broker)
+        assert len({owner for owner, _ in made.places().values()}) == 2
+        yield made
