@@ -8,6 +8,7 @@
     │   └── KeyFileError              a secret's file that cannot be used
     ├── OutputError                 results that cannot be written
     ├── DefinitionRefused           a stream that asks for what this service does not have
+    ├── CredentialsLost             a password whose key is gone
     ├── GeometryConflict            somebody else changed the geometry first
     ├── PreconditionFailed          a stream is not what the caller has seen
     ├── BadRequest                  a question that makes no sense
@@ -113,6 +114,12 @@ class DefinitionRefused(FootfallError):
     """A definition asks for what this service does not have."""
 
     code = "definition-refused"
+
+
+class CredentialsLost(FootfallError):
+    """A stream's password cannot be read any more."""
+
+    code = "credentials-lost"
 
 
 class PreconditionFailed(FootfallError):

@@ -124,6 +124,17 @@ class PrivacySettings(BaseModel):
         return self.blur_people and stream not in self.except_streams
 
 
+class SecuritySettings(BaseModel):
+    """How secrets are kept."""
+
+    model_config = _SECTION
+    key_file: Path | None = Field(
+        None,
+        description="Key that camera passwords are encrypted with in the database; none: credentials.key in the data "
+        "directory. Nodes of one cluster need the same.",
+    )
+
+
 class RaySettings(BaseModel):
     """The Ray cluster under the service."""
 
@@ -156,6 +167,7 @@ class Settings(BaseSettings):
     reader: ReaderSettings = ReaderSettings()
     sources: SourcesSettings = SourcesSettings()
     privacy: PrivacySettings = PrivacySettings()
+    security: SecuritySettings = SecuritySettings()
     ray: RaySettings = RaySettings()
 
     @classmethod
@@ -193,6 +205,11 @@ class Settings(BaseSettings):
         return SourceLimits(reader.open_timeout_s, reader.read_timeout_s, reader.stall_timeout_s, self.sources.reach)
 
     @property
+    def key_file(self) -> Path:
+        """Where the key of credentials is."""
+        return (self.security.key_file or self.data_dir / "credentials.key").expanduser().absolute()
+
+    @property
     def spool_dir(self) -> Path:
         return self.data_dir.expanduser().absolute() / "spool"
 
@@ -205,6 +222,8 @@ class Settings(BaseSettings):
         """
         document = self.model_dump(mode="json")
         document["sources"]["file_dirs"] = [str(one.expanduser().absolute()) for one in self.sources.file_dirs]
+        if self.security.key_file is not None:
+            document["security"]["key_file"] = str(self.key_file)
         document["data_dir"] = str(self.data_dir.expanduser().absolute())
         document["database_url"] = self.database_url.get_secret_value() if self.database_url else None
         document["api"]["token"] = self.api.token.get_secret_value() if self.api.token else None

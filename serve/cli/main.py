@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from serve import logs
-from serve.cli import bench, models, recordings, service, settings_reference, simulate, terminal, tokens
+from serve.cli import bench, credentials, models, recordings, service, settings_reference, simulate, terminal, tokens
 from serve.settings import load
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("bench")(bench.bench_command)
 app.command("simulate")(simulate.simulate_command)
 app.add_typer(models.app, name="models")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(credentials.app, name="credentials")
 
 
 @app.command("settings")

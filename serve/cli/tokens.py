@@ -40,7 +40,7 @@ def create_command(
     data_dir: DataDir = None,
 ) -> None:
     """Make a token and print it. This is the only time that it is shown."""
-    with terminal.reporting(), _store(_settings(config, data_dir)) as store:
+    with terminal.reporting(), _store(settings_of(config, data_dir)) as store:
         now = time.time()
         record, secret = new_token(name, scope, now, None if days is None else now + days * 86_400)
         store.add_token(record)
@@ -51,7 +51,7 @@ def create_command(
 @app.command("list")
 def list_command(config: Config = None, data_dir: DataDir = None) -> None:
     """List tokens: name, scope, when they were made, when they expire."""
-    with terminal.reporting(), _store(_settings(config, data_dir)) as store:
+    with terminal.reporting(), _store(settings_of(config, data_dir)) as store:
         table = Table("name", "scope", "created", "expires", box=None)
         for record in store.tokens():
             expires = "never" if record.expires_s is None else _day(record.expires_s)
@@ -65,7 +65,7 @@ def revoke_command(
 ) -> None:
     """Revoke a token; a running service refuses it within seconds."""
     with terminal.reporting():
-        settings = _settings(config, data_dir)
+        settings = settings_of(config, data_dir)
         with _store(settings) as store:
             if not store.revoke_token(name):
                 raise UnknownToken(f"there is no token {name!r}")
@@ -74,7 +74,7 @@ def revoke_command(
                 terminal.err.print("it was the last one: this machine is answered without a token now", markup=False)
 
 
-def _settings(config: Path | None, data_dir: Path | None) -> Settings:
+def settings_of(config: Path | None, data_dir: Path | None) -> Settings:
     return load(config, **({} if data_dir is None else {"data_dir": str(data_dir)}))
 
 

@@ -10,6 +10,7 @@ from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import Assignment, StreamView, Work
 from serve.control.planner import Claim
+from serve.control.sealing import shown
 from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
 
@@ -44,7 +45,7 @@ class StreamEntry:
     @staticmethod
     def of(record: StreamRecord) -> StreamEntry:
         """Raises ValidationError or GeometryError if what is stored is of another version."""
-        definition = StreamDefinition.model_validate(record.definition)
+        definition = StreamDefinition.model_validate(shown(record.definition))
         return StreamEntry(record, definition, Geometry.parse(record.geometry))
 
     def claim(self) -> Claim:

@@ -29,6 +29,7 @@ from serve.control.entry import StreamEntry
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
+from serve.control.sealing import Sealing
 from serve.definitions.stream import StreamDefinition, completed
 from serve.errors import DefinitionRefused, GeometryConflict
 from serve.settings import Settings
@@ -68,6 +69,7 @@ class Registry:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loaded = False
         self._store_error: str | None = None
+        self._sealing = Sealing(settings.key_file)
         self._leadership = Leadership(clock)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(run()) for run in (self._run, self._listen)]
@@ -129,7 +131,7 @@ class Registry:
     async def _load(self, store: Store) -> None:
         for record in await asyncio.to_thread(store.list_streams):
             try:
-                self._entries[record.id] = StreamEntry.of(record)
+                self._entries[record.id] = StreamEntry.of(self._sealing.opened(record))
             except (ValidationError, GeometryError) as error:
                 # Of another version; it must not keep all others from running.
                 reasons = "; ".join(_reasons(error))
@@ -316,10 +318,10 @@ class Registry:
         record = StreamRecord(stream, definition.model_dump(mode="json"), geometry.to_json())
         # Under the lock: a plan must not see a stream whose epoch it does not know yet.
         async with self._assignments.changing:
-            await asyncio.to_thread(store.put_stream, record)
+            await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
             stored = await asyncio.to_thread(store.get_stream, stream)
             assert stored is not None
-            entry = self._entries[stream] = StreamEntry.of(stored)
+            entry = self._entries[stream] = StreamEntry.of(self._sealing.opened(stored))
         return entry
 
     async def _change(
@@ -335,7 +337,7 @@ class Registry:
             record = replace(record, geometry=geometry.to_json(), geometry_version=version)
         if record is entry.record:
             return False
-        await asyncio.to_thread(store.put_stream, record)
+        await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
         restart = entry.definition.work_differs(definition)
         entry.definition = definition
         entry.geometry = geometry if geometry is not None else entry.geometry

@@ -28,7 +28,7 @@ MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
 _EVERYBODY = ("log_level", "log_format")
 _STORE = ("data_dir", "database_url")
-REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model", "sources")
+REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model", "sources", "security")
 LIVE_READS = _EVERYBODY
 DETECTOR_READS = (*_EVERYBODY, "detector.model", "detector.cpus", "detector.max_batch")
 READER_READS = (

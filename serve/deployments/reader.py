@@ -25,6 +25,7 @@ from pipelines.models.catalogue import resolve
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Heartbeat, Reported, Work
+from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.delivery import Leftovers
 from serve.streams.live import LivePublisher
@@ -211,6 +212,8 @@ class StreamReader:
         assert self._collector is not None
         reader = self._settings.reader
         source = work.definition.source
+        if source.hides_a_secret:
+            raise CredentialsLost("the key that its password was encrypted with is gone: give the password again")
         plan = WorkerPlan(
             stream=name,
             epoch=work.assignment.epoch,

@@ -14,6 +14,7 @@ from typing import Any
 from footfall import ApiProblem, Client, Unreachable
 from pipelines.models.catalogue import resolve
 from serve.errors import ServiceError
+from serve.keyfile import read_secret
 from serve.launch import cluster
 from serve.settings import Settings
 
@@ -83,6 +84,8 @@ class Service:
             probe.unlink()
         except OSError as error:
             raise ServiceError(f"data directory {folder} cannot be written: {error.strerror}") from error
+        if os.path.lexists(self._settings.key_file):
+            read_secret(self._settings.key_file)
         api = self._settings.api
         family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
         with socket.socket(family) as probe_socket:

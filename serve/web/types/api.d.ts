@@ -520,7 +520,7 @@ export interface components {
             type: "file";
             /**
              * Path
-             * @description On the machine of the reader, not on yours.
+             * @description On the machine of the reader, in one of the folders of sources.file_dirs.
              */
             path: string;
             /**
@@ -962,7 +962,7 @@ export interface components {
             declared_fps: number | null;
             /**
              * Snapshot
-             * @description JPEG as a data URL.
+             * @description JPEG as a data URL; in coarse blocks, since people are not looked for, unless `privacy.blur_people` is off.
              */
             snapshot: string | null;
             /**

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from serve.control.sealing import Sealing
 from tests.serve.api.conftest import BrokenStore
 
 RTSP = {"type": "rtsp", "url": "rtsp://192.0.2.1/stream"}
@@ -40,7 +42,9 @@ def test_a_stream_without_a_reader_says_that_it_waits_for_one(api: TestClient, c
     assert view["frame_age_s"] is None
 
 
-def test_credentials_are_redacted_and_survive_being_sent_back(api: TestClient, camera: str, store: BrokenStore) -> None:
+def test_credentials_are_redacted_and_survive_being_sent_back(
+    api: TestClient, camera: str, store: BrokenStore, tmp_path: Path
+) -> None:
     view = api.get(f"/api/v1/streams/{camera}").json()
     assert view["source"]["url"] == "rtsp://***@192.0.2.1/x"
     assert "s3cret" not in api.get("/api/v1/streams").text
@@ -48,7 +52,9 @@ def test_credentials_are_redacted_and_survive_being_sent_back(api: TestClient, c
     assert answer.status_code == 200
     stored = store.get_stream(camera)
     assert stored is not None
-    assert stored.definition["source"]["url"] == "rtsp://user:s3cret@192.0.2.1/x"
+    assert "s3cret" not in json.dumps(dict(stored.definition))
+    opened = Sealing(tmp_path / "credentials.key").opened(stored)
+    assert opened.definition["source"]["url"] == "rtsp://user:s3cret@192.0.2.1/x"
     assert stored.definition["name"] == "New"
 
 

@@ -33,7 +33,18 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def test_help_names_every_command() -> None:
     text = footfall("--help").stdout
-    for command in ("demo", "up", "analyze", "evaluate", "simulate", "models", "bench", "settings", "tokens"):
+    for command in (
+        "demo",
+        "up",
+        "analyze",
+        "evaluate",
+        "simulate",
+        "models",
+        "bench",
+        "settings",
+        "tokens",
+        "credentials",
+    ):
         assert command in text
     assert footfall("--version").stdout.startswith("footfall 0.")
 
@@ -131,3 +142,22 @@ def test_tokens_are_made_listed_and_revoked_without_the_service(tmp_path: Path) 
     revoked = footfall("tokens", "revoke", "shop", *place)
     assert (revoked.returncode, "last one" in revoked.stderr) == (0, True)
     assert "no token" in one_line(footfall("tokens", "revoke", "shop", *place), 1)
+
+
+def test_the_key_of_passwords_is_made_anew_on_the_command_line(tmp_path: Path) -> None:
+    done = footfall("credentials", "rotate", "--data-dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    key = (tmp_path / "credentials.key").read_text()
+    (tmp_path / "credentials.key").chmod(0o644)
+    assert "chmod 600" in one_line(footfall("credentials", "rotate", "--data-dir", str(tmp_path)), 1)
+    assert (tmp_path / "credentials.key").read_text() == key
+
+
+def test_the_service_does_not_start_with_secrets_that_others_can_read_or_without_rays_token(tmp_path: Path) -> None:
+    model = {"FOOTFALL_DETECTOR__MODEL": str(tmp_path / "model.onnx"), "FOOTFALL_DATA_DIR": str(tmp_path)}
+    (tmp_path / "model.onnx").write_bytes(b"any")
+    assert "RAY_AUTH_MODE" in one_line(footfall("up", RAY_AUTH_MODE="disabled", **model), 1)
+    (tmp_path / "ray-token").write_text("open")
+    assert "ray-token" in one_line(footfall("up", RAY_AUTH_MODE="token", **model), 1)
+    (tmp_path / "credentials.key").write_text("open")
+    assert "credentials.key" in one_line(footfall("up", RAY_AUTH_MODE="token", **model), 1)

@@ -506,3 +506,22 @@ async def _running(bench: Bench, stream: str) -> bool:
 
 async def _in_state(bench: Bench, stream: str, state: StreamState) -> bool:
     return await bench.status(stream) is state
+
+
+def test_a_stream_whose_password_cannot_be_read_fails_and_is_not_opened(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    async def test(bench: Bench) -> None:
+        locked = {"type": "rtsp", "url": "rtsp://user:s3cret@10.0.0.1/locked"}
+        await bench.registry.put_stream("locked", StreamDefinition.model_validate({"source": locked}), None)
+        await bench.registry.stop()
+        bench.settings.key_file.unlink()
+        bench.registry = bench.network.registry = Registry(bench.settings, bench.store)
+        bench.reader("reader-1")
+        await bench.registry.put_stream("good", camera("good"), None)
+        await until(lambda: _running(bench, "good"), "the other stream to run")
+        await until(lambda: _in_state(bench, "locked", StreamState.FAILED), "the failure")
+        assert (await bench.registry.get_stream("locked")).status.error_code == "credentials-lost"
+        assert "locked" not in sources
+
+    run(test)
