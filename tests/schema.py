@@ -19,7 +19,7 @@ from serve.definitions.catalogue import AnySource
 # Valid by the document, and yet refused: whether a polygon crosses itself, a URL has a host, a scene is wide enough for
 # its people, an ETag is the newest, no JSON Schema can say. `says_why` holds the refusals to that.
 REFUSED_BY_MEANING = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429", "5xx"]
-_MEANINGS = ("geometry-invalid", "definition-refused", "bad-request")
+_MEANINGS = ("geometry-invalid", "definition-refused", "bad-request", "source-not-allowed")
 _MEANT = ("source.rtsp.url", "source.simulator.scene")
 """Fields whose values are held against one another, or have a grammar of their own."""
 

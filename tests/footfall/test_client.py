@@ -80,7 +80,7 @@ def test_the_source_types_and_the_health_of_the_service(client: Client) -> None:
     assert list(client.streams()) == []  # once it has loaded them
     assert client.readiness() == {"status": "not ready", "problems": ["no reader is running"]}
     assert "footfall_readers" in client.metrics()
-    assert client.probe({"source": {"type": "file", "path": "/nowhere.mp4"}})["error_code"] == "source-not-found"
+    assert client.probe({"source": {"type": "file", "path": "/nowhere.mp4"}})["error_code"] == "source-not-allowed"
 
 
 def test_a_refusal_says_which_fields_are_wrong(client: Client) -> None:

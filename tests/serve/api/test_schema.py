@@ -35,7 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("serve.api.streams.probe", lambda *_: ProbeResult(False, error="not tried", error_code="x"))
+        patch.setattr("serve.api.streams.probe", lambda *_, **__: ProbeResult(False, error="not tried", error_code="x"))
         patch.setattr("serve.api.live.newest_frame", partial(newest_frame, wait_s=0.02))  # nobody reads, none comes
         thread.start()
         wait_until(lambda: server.started, 20, "the web server")
