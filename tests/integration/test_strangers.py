@@ -65,6 +65,9 @@ class Running:
     def listeners(self) -> list[Listener]:
         return listeners(f"FOOTFALL_DATA_DIR={self.data_dir}")
 
+    def agent_answers(self) -> bool:
+        return any(answered(port, "/api/healthz") == 200 for port in self.of("ray::DashboardAgent"))
+
     def of(self, process: str) -> list[int]:
         """Ports of the processes whose command line has a text."""
         return [found.port for found in self.listeners if process in found.process]
@@ -99,6 +102,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Itera
 
     try:
         wait_until(ready, 90, "the service")
+        wait_until(made.agent_answers, 60, "Ray's agent, for which nobody else waits")
         yield made
     finally:
         process.send_signal(signal.SIGTERM)
@@ -150,6 +154,21 @@ def test_no_port_runs_a_strangers_job(running: Running, tmp_path: Path) -> None:
     token = (running.data_dir / "ray-token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}"}
     assert answered(running.dashboard, "/api/jobs/", headers=headers) == 200  # so it is the token that was missing
+
+
+def test_whoever_has_rays_token_finds_no_other_secret_in_the_dashboard(running: Running) -> None:
+    token = (running.data_dir / "ray-token").read_text().strip()
+    places = (
+        "serve/applications/",
+        "jobs/",
+        *(f"v0/{kind}?detail=1" for kind in ("actors", "workers", "nodes", "tasks")),
+    )
+    for place in places:
+        url = f"http://127.0.0.1:{running.dashboard}/api/{place}"
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        assert answer.status_code == 200, place
+        assert API_TOKEN not in answer.text, place
+        assert token not in answer.text, place
 
 
 def test_no_grpc_port_answers_a_call_without_the_token(running: Running) -> None:
