@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Itera
 
     try:
         wait_until(ready, 90, "the service")
-        wait_until(lambda: answered(AGENT_PORT, "/api/healthz") == 200, 60, "Ray's agent, for which nobody else waits")
+        # Nobody else waits for Ray's agent. Beside another cluster on this machine it does without its port, for good;
+        # whether it has it, the tests ask for themselves.
+        with suppress(AssertionError):
+            wait_until(lambda: answered(AGENT_PORT, "/api/healthz") == 200, 20, "Ray's agent")
         yield made
     finally:
         process.send_signal(signal.SIGTERM)
