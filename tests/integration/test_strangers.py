@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import filterfalse
 from pathlib import Path
 
 import grpc
@@ -22,8 +23,9 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 API_TOKEN = "token-of-the-api"
+EXPORTER_PORTS = (44217, 44227)
 AGENT_PORT = 52365
-"""Of Ray's agent, always: of two clusters on one machine, one has an agent that does without HTTP."""
+"""Of Ray's exporters and agent, always: of two clusters on one machine, the second does without them."""
 PATHS = (
     *("/", "/api/version", "/api/jobs/", "/api/job_agent/jobs/", "/nodes", "/nodes?view=summary", "/logs", "/metrics"),
     *("/api/v0/logs", "/api/v0/actors", "/api/v0/logs/file?filename=raylet.out", "/api/serve/applications/"),
@@ -42,6 +44,7 @@ OPEN_TO_ALL = {
     # What answers without a token, and nothing else does; docs/security.md says what each tells.
     "api": {"/", "/docs", "/healthz", "/readyz", "/-/healthz", "/-/routes"},
     "dashboard": {"/", "/api/gcs_healthz", "/api/authentication_mode"},
+    "exporters": set(PATHS),  # numbers of Ray's autoscaler, for Prometheus, whatever is asked for
     "DashboardAgent": {"/api/healthz", "/api/local_raylet_healthz"},
 }
 BEYOND_LOOPBACK = (
@@ -132,26 +135,35 @@ def test_nothing_but_named_ports_listens_beyond_loopback(running: Running) -> No
     assert [listener for listener in found if listener.protocol == "udp"] == []
 
 
+def is_exporter(listener: Listener) -> bool:
+    """Whether that is a port of Ray's autoscaler or dashboard that tells its numbers, whatever is asked."""
+    return listener.port in EXPORTER_PORTS
+
+
 def test_over_http_strangers_learn_nothing_from_any_port(running: Running) -> None:
     opened: dict[str, set[str]] = {}
     answers: list[tuple[str, str, int, Listener]] = []
-    for listener in running.listeners:
+    found = running.listeners
+    for listener in found:
         name = {running.api: "api", running.dashboard: "dashboard"}.get(
             listener.port, listener.process.removeprefix("ray::").split()[0]
         )
+        if is_exporter(listener):
+            name = "exporters"
         for path in PATHS:
             for method in ("GET", "POST"):
                 status = answered(listener.port, path, method)
                 if status is not None and status not in (401, 403, 404, 405):
                     opened.setdefault(name, set()).add(path)
                     answers.append((method, path, status, listener))
-    ours = [listener.port for listener in running.listeners]
-    expected = {name: paths for name, paths in OPEN_TO_ALL.items() if name != "DashboardAgent" or AGENT_PORT in ours}
+    ours = [listener.port for listener in found]
+    missing = {"DashboardAgent": AGENT_PORT not in ours, "exporters": not any(map(is_exporter, found))}
+    expected = {name: paths for name, paths in OPEN_TO_ALL.items() if not missing.get(name)}
     assert opened == expected, answers
 
 
 def test_no_port_runs_a_strangers_job(running: Running, tmp_path: Path) -> None:
-    for listener in running.listeners:
+    for listener in filterfalse(is_exporter, running.listeners):
         for path in ("/api/jobs/", "/api/job_agent/jobs/"):
             job = {"entrypoint": f"touch {tmp_path / str(listener.port)}"}
             for headers in ({}, {"Authorization": "Bearer " + "x" * 43}):
