@@ -1,8 +1,7 @@
 """Frames of many cameras, one batch, one call.
 
 Crossing a process border or entering ONNX Runtime costs per call, not per frame, so frames are put together at the
-source. A batch takes what is ready, one frame a camera and round after round, and is never held back for long. Sizes
-are few and fixed, because inference engines keep memory for every shape they have seen.
+source. A batch takes what is ready, one frame a camera and round after round, and is never held back for long.
 """
 
 from __future__ import annotations
@@ -12,73 +11,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 import numpy as np
 
+from pipelines.batching.batch_detector import BatchDetector, batch_size
 from pipelines.batching.mailbox import Mailbox, WaitingFrame
-from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.types import Detections, ImageBatch
 
 logger = logging.getLogger(__name__)
-BATCH_SIZES = (1, 2, 4, 8, 16)
 COMPLAINT_INTERVAL_S = 5.0
 """Between two log messages about single frames or batches."""
 LONGEST_RETRY_S = 5.0
 ATTEMPTS = 5
 """After so many, a frame that no detector takes while others go through is given up."""
-
-
-class BatchDetector(Protocol):
-    """A detector that answers later, so that the next batch can be gathered meanwhile."""
-
-    @property
-    def input_size(self) -> tuple[int, int]: ...
-
-    @property
-    def in_flight(self) -> int:
-        """Batches worth having under way at once."""
-        ...
-
-    def submit(self, batch: ImageBatch) -> Future[list[Detections]]:
-        """Begin detecting; ``batch`` must not change until the future is done."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class ThreadedDetector:
-    """A detector in this process, on threads of its own.
-
-    Args:
-        detector: thread-safe; each call runs on one of the threads.
-        workers: batches computed at the same time: one per core that is to be busy.
-    """
-
-    def __init__(self, detector: Detector, workers: int = 1) -> None:
-        self._detector = detector
-        self._workers = workers
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="detector")
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        return self._detector.input_size
-
-    @property
-    def in_flight(self) -> int:
-        return self._workers + 1
-
-    def submit(self, batch: ImageBatch) -> Future[list[Detections]]:
-        return self._pool.submit(self._detector.detect, batch)
-
-    def close(self) -> None:
-        """Calls under way end by themselves: one that hangs must not hold up whoever closes."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._detector.close()
 
 
 class FrameConsumer(Protocol):
@@ -152,11 +102,6 @@ class BatchStatistics:
     frames: int
     batches: int
     latency_s: float
-
-
-def batch_size(ready: int, largest: int) -> int:
-    """The largest fixed size that ``ready`` frames fill."""
-    return max((size for size in BATCH_SIZES if size <= min(ready, largest)), default=0)
 
 
 def retry_pause_s(attempts: int, first_s: float) -> float:
@@ -416,6 +361,8 @@ class BatchCollector:
                     item.image, item.successes = flight.batch[place : place + 1].copy(), self._batches
                 item.lost = item.stream.gone or self._is_hopeless(item, answered=answered)
                 if not item.lost:
+                    if item.attempts >= ATTEMPTS:  # is it the frame, or the detector?
+                        self._again.append((time.monotonic(), None))
                     item.stream.troubled = True
                     pause_s = retry_pause_s(item.attempts, self._retry_s)
                     self._again.append((time.monotonic() + pause_s, item))
@@ -430,7 +377,6 @@ class BatchCollector:
         if self._batches > item.successes:
             logger.error("the detector takes anything but one frame, which is given up")
             return True
-        self._again.append((time.monotonic(), None))  # is it the frame, or the detector?
         return False
 
     def _hand_on(self, streams: Iterable[_Stream]) -> None:

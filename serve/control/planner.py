@@ -76,25 +76,30 @@ def plan(
         for stream, claim in sorted(claims.items())
         if not claim.wanted and claim.owner in load and not claim.releasing
     ]
+    staying = {reader: capacity for reader, capacity in capacities.items() if reader not in set(leaving)}
+    assign, waiting = _give({stream: claims[stream].weight for stream in free if claims[stream].wanted}, load, staying)
+    # Whoever leaves empties himself; until then, who is fullest is not worth a move.
+    if not leaving:
+        release += _even_out(claims, load, capacities, set(release))
+    return Plan(assign, release, orphaned, waiting)
+
+
+def _give(
+    weights: Mapping[str, float], load: dict[str, float], capacities: Mapping[str, float]
+) -> tuple[dict[str, str], list[str]]:
+    """Owners for streams that nobody has, and those for which there is no room; ``load`` grows with what is given."""
     assign: dict[str, str] = {}
     waiting: list[str] = []
-    for stream in free:
-        claim = claims[stream]
-        if not claim.wanted:
-            continue
+    for stream, weight in weights.items():
         # By the load that it leads to: a stream that was released to even out must not come back.
-        staying = load.keys() - set(leaving)
-        shares = {reader: (load[reader] + claim.weight) / capacities[reader] for reader in staying}
+        shares = {reader: (load[reader] + weight) / capacity for reader, capacity in capacities.items()}
         target = min(shares, key=lambda reader: (shares[reader], reader), default=None)
         if target is None or shares[target] > 1:
             waiting.append(stream)
             continue
         assign[stream] = target
-        load[target] += claim.weight
-    # Whoever leaves empties himself; until then, who is fullest is not worth a move.
-    if not leaving:
-        release += _even_out(claims, load, capacities, set(release))
-    return Plan(assign, release, orphaned, waiting)
+        load[target] += weight
+    return assign, waiting
 
 
 def _even_out(

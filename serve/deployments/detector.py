@@ -10,7 +10,7 @@ from time import monotonic
 
 import numpy as np
 
-from pipelines.batching.collector import BATCH_SIZES, batch_size
+from pipelines.batching.batch_detector import BATCH_SIZES, batch_size
 from pipelines.detection import base
 from pipelines.types import Detections, ImageBatch
 

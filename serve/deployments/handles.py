@@ -149,7 +149,7 @@ class HandleWatching:
 
 
 class HandleDetector:
-    """The detector replicas, as a reader's `pipelines.batching.collector.BatchDetector`.
+    """The detector replicas, as a reader's `pipelines.batching.batch_detector.BatchDetector`.
 
     A stack crosses once, by reference through Ray's shared memory: its cost is per call, not per frame.
 

@@ -18,7 +18,8 @@ from analytics.errors import StoreError
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
-from pipelines.batching.collector import BatchCollector, BatchDetector, ThreadedDetector
+from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
+from pipelines.batching.collector import BatchCollector
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve

@@ -24,7 +24,8 @@ from analytics.geometry import Geometry
 from analytics.minutes import Totals
 from analytics.reports.queries import BucketTotals, Window, as_json, as_table, in_buckets, total_of
 from analytics.reports.rendering import Caption, render
-from pipelines.batching.collector import BatchCollector, ThreadedDetector
+from pipelines.batching.batch_detector import ThreadedDetector
+from pipelines.batching.collector import BatchCollector
 from pipelines.batching.letterbox import to_image
 from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, SourceNotFound, SourceUnsupported

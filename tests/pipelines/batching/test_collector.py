@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipelines.batching.collector import BATCH_SIZES, BatchCollector, ThreadedDetector, batch_size
+from pipelines.batching.batch_detector import BATCH_SIZES, ThreadedDetector, batch_size
+from pipelines.batching.collector import BatchCollector
 from pipelines.batching.mailbox import Mailbox
 from pipelines.errors import DetectorUnavailable
 from pipelines.types import Detections, FrameStamp, ImageBatch

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analytics.geometry import Geometry, Line
-from pipelines.batching.collector import BatchDetector, ThreadedDetector
+from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import DesiredState, Heartbeat

@@ -20,7 +20,8 @@ from analytics.geometry import Geometry, Line, Zone
 from analytics.minutes import Totals
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
-from pipelines.batching.collector import BatchCollector, ThreadedDetector
+from pipelines.batching.batch_detector import ThreadedDetector
+from pipelines.batching.collector import BatchCollector
 from pipelines.sources.base import Reached
 from pipelines.types import Detections, Image
 from serve.streams import worker as worker_module
