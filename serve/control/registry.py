@@ -30,6 +30,7 @@ from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
+from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition, completed
 from serve.errors import DefinitionRefused, GeometryConflict
 from serve.settings import Settings
@@ -37,7 +38,6 @@ from serve.settings import Settings
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
 RELEASE_WAIT_S = 3.0
-VIEWERS_S = 5.0
 SWEEPING_S = 0.2
 
 
@@ -57,12 +57,12 @@ class Registry:
         self._store = store
         self._clock = clock
         self._entries: dict[str, StreamEntry] = {}
-        self._viewers: dict[str, tuple[frozenset[str], float]] = {}
+        self._viewers = Viewers(clock)
         self._told_watched: frozenset[str] = frozenset()
         self._assignments = Assignments(
             self._entries,
             self._open,
-            self._watched,
+            lambda: self._viewers.watched,
             self._settings.reader.heartbeat_timeout_s,
             clock,
         )
@@ -216,22 +216,16 @@ class Registry:
             viewer: who says so; what it said before is forgotten.
             streams: that somebody looks at.
         """
-        self._viewers[viewer] = frozenset(streams), self._clock() + VIEWERS_S
+        self._viewers.tell(viewer, streams)
         self._tell_of_viewers()
         return [stream for stream in streams if self._loaded and stream not in self._entries]
 
     def _tell_of_viewers(self) -> None:
         """Wake the readers if people look at other streams than they did."""
-        watched = self._watched()
+        watched = self._viewers.watched
         if watched != self._told_watched:
             self._told_watched = watched
             self._assignments.wake_all()
-
-    def _watched(self) -> frozenset[str]:
-        """Streams that somebody looks at, as far as was heard lately."""
-        now_s = self._clock()
-        self._viewers = {name: told for name, told in self._viewers.items() if told[0] and told[1] > now_s}
-        return frozenset[str]().union(*(streams for streams, _ in self._viewers.values()))
 
     # -- what the API calls
 

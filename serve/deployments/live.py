@@ -11,8 +11,8 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from serve.control.live_hub import LiveHub
 from serve.streams.live_frame import LiveFrame
+from serve.streams.live_hub import LiveHub
 
 logger = logging.getLogger(__name__)
 TICK_S = 1.0

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from serve.control import live_hub
+from serve.streams import live_hub
 from tests.serve.api.test_streams import problem_of
 
 

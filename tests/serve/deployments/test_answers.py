@@ -15,13 +15,13 @@ from analytics.errors import UnknownStream
 from analytics.geometry import Geometry
 from pipelines.errors import FootfallError
 from serve.api.registry_client import RegistryClient
-from serve.control import live_hub
 from serve.control.preconditions import Precondition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.handles import HandleRegistryClient, HandleWatching
 from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, TooManyWatchers
 from serve.settings import load
+from serve.streams import live_hub
 from tests.fakes import MemoryStore
 
 CAMERA = StreamDefinition.model_validate(

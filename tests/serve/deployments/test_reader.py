@@ -446,7 +446,7 @@ def test_who_looks_at_a_stream_that_is_deleted_sees_its_end(run: Run, sources: d
         async for _ in watching:
             pass
         await live.stop()
-        await until(lambda: not bench.registry._watched(), "nobody who looks")
+        await until(lambda: not bench.registry._viewers.watched, "nobody who looks")
 
     run(test)
 
@@ -454,7 +454,7 @@ def test_who_looks_at_a_stream_that_is_deleted_sees_its_end(run: Run, sources: d
 def test_pictures_are_sent_no_more_once_those_who_show_them_are_gone(
     run: Run, sources: dict[str, ScriptedSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serve.control.registry.VIEWERS_S", 0.1)
+    monkeypatch.setattr("serve.control.viewers.FORGOTTEN_S", 0.1)
 
     async def test(bench: Bench) -> None:
         reader = bench.reader("reader-1")

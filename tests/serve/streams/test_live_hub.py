@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from serve.control import live_hub as live
-from serve.control.live_hub import LiveHub
 from serve.errors import TooManyWatchers
+from serve.streams import live_hub as live
+from serve.streams.live_hub import LiveHub
 
 
 class Board(LiveHub):
