@@ -211,7 +211,7 @@ class CameraForm {
       const body = { source: source.value(), seconds: PROBE_S };
       const result = await call("post", "/api/v1/streams/probe", { body, signal });
       this.#tried = result;
-      this.#result.replaceChildren(...(result.ok ? found(result) : refused(result.error ?? "")));
+      this.#result.replaceChildren(...(result.ok ? found(result) : refused(result)));
     } catch (error) {
       if (signal.aborted) return;
       this.#forget();

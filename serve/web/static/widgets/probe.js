@@ -39,14 +39,11 @@ export function found(result) {
   ];
 }
 
-/** @param {string} reason */
-export function refused(reason) {
-  return [
-    notice("It does not work", `${sentence(reason)}.`, "failed"),
-    el(
-      "p",
-      { class: "hint" },
-      "You may save it all the same: the service keeps trying and starts when the camera answers.",
-    ),
-  ];
+/** @param {ProbeResult} result */
+export function refused(result) {
+  const hint =
+    result.error_code === "source-not-allowed"
+      ? "It cannot be saved like this: ask whoever runs the service to allow it in its settings."
+      : "You may save it all the same: the service keeps trying and starts when the camera answers.";
+  return [notice("It does not work", `${sentence(result.error ?? "")}.`, "failed"), el("p", { class: "hint" }, hint)];
 }
