@@ -10,6 +10,7 @@ import selectors
 import socket
 import ssl
 import weakref
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +138,9 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
             raise KafkaConnectionError(str(error)) from error
         # A certificate holds the name.
         checked = node if self.ssl_enabled else SimpleNamespace(host=address, port=node.port)
-        return await super()._build_transport(checked, timeout_at=timeout_at)
+        transport = await super()._build_transport(checked, timeout_at=timeout_at)
+        transport._sock_recv = _data_first(transport._sock_recv)
+        return transport
 
     def get_connection(self, *args: Any, **options: Any) -> Any:
         if self._refusal is not None:
@@ -149,6 +152,26 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
     def _take_refusal(self, error: Exception) -> None:
         if isinstance(error, REFUSALS):
             self._refusal = error
+
+
+def _data_first(receive: Callable[[], tuple[bytes, Exception | None]]) -> Callable[[], tuple[bytes, Exception | None]]:
+    """Hand on what came together with the end of a connection, and the end only then.
+
+    The original throws it away. A broker that refuses a password says so and hangs up; on a busy machine both are read
+    at once, and the wrong password looked like a broker that is not there.
+    """
+    ended: list[Exception] = []
+
+    def received() -> tuple[bytes, Exception | None]:
+        if ended:
+            return b"", ended[0]
+        data, error = receive()
+        if data and error is not None:
+            ended.append(error)
+            return data, None
+        return data, error
+
+    return received
 
 
 class _Selector(selectors.DefaultSelector):

@@ -17,8 +17,10 @@ CLI = str(Path(sys.executable).parent / "footfall")
 def footfall(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     import os
 
+    # A service that a test has started in this process tells Ray's token in the environment.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
     return subprocess.run(
-        [CLI, *arguments], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=100
+        [CLI, *arguments], cwd=cwd, env={**inherited, **environment}, capture_output=True, text=True, timeout=100
     )
 
 
