@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from footfall import ApiProblem, Client, Unreachable
+from pipelines.detection.onnx import CPU, OnnxDetector
 from pipelines.models.catalogue import resolve
 from serve.errors import ServiceError
 from serve.keyfile import read_secret
@@ -46,7 +47,7 @@ class Service:
         """Start Ray if need be, deploy the graph, and wait until the API answers.
 
         Raises:
-            ModelNotFound: the detector's model is not on this machine.
+            ModelNotFound, ModelInvalid: the detector's model is not on this machine, or is none.
             ServiceError: a port is taken, the data directory cannot be written, or the graph does not come up.
         """
         resolve(self._settings.detector.model)  # a missing model is better said now than in a replica's log
@@ -55,6 +56,8 @@ class Service:
         data_dir, given = self._settings.data_dir, os.environ
         missing = {name: value for name, value in cluster.COMMON.items() if name not in given}
         self._told.enter_context(cluster.told(cluster.environment(data_dir, given) if self._ours else missing))
+        # On the CPU, for a moment: replicas that cannot read it would be started over and over.
+        OnnxDetector(resolve(self._settings.detector.model), providers=[CPU], target_class="person").close()
         import ray  # after its environment is set
         from ray import serve as rayserve
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.integration.brokers import free_port
+
 CLI = str(Path(sys.executable).parent / "footfall")
 
 
@@ -163,3 +165,10 @@ def test_the_service_does_not_start_with_secrets_that_others_can_read_or_without
     assert "ray-token" in one_line(footfall("up", RAY_AUTH_MODE="token", **model), 1)
     (tmp_path / "credentials.key").write_text("open")
     assert "credentials.key" in one_line(footfall("up", RAY_AUTH_MODE="token", **model), 1)
+
+
+def test_the_service_does_not_start_with_a_model_that_is_none(tmp_path: Path) -> None:
+    """Ray would start its readers over and over, with a page of text each time."""
+    (tmp_path / "model.onnx").write_bytes(b"any")
+    model = {"FOOTFALL_DETECTOR__MODEL": str(tmp_path / "model.onnx"), "FOOTFALL_DATA_DIR": str(tmp_path / "data")}
+    assert "model.onnx" in one_line(footfall("up", FOOTFALL_API__PORT=str(free_port()), **model), 1)
