@@ -218,11 +218,13 @@ def test_frames_of_a_failed_batch_are_tried_one_by_one(make: Make, detector: Fak
 def test_a_detector_that_fails_at_one_batch_size_starves_nobody(make: Make, detector: FakeDetector) -> None:
     """A backlog that fills every batch, and batches of that size that always fail."""
     detector.failing_with = lambda batch: len(batch) == 8
-    collector, reader, viewer = make(workers=2), Collected(), Collected()
+    collector, reader, viewer = make(begin=False, workers=2), Collected(), Collected()
     topic = collector.add("topic", reader, live=False)
     camera = collector.add("cam", viewer, live=True)
     backlog = threading.Thread(target=send, args=(topic, *range(200)))
     backlog.start()
+    wait_until(lambda: len(topic) == 8, 5, "a backlog that fills a batch")
+    collector.start()
     for value in range(200, 220):
         send(camera, value)
         wait_until(lambda expected=value: expected in viewer.indices, 5, "the live frame")
