@@ -154,7 +154,6 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
-        nested_model_default_partial_update=True,
     )
     data_dir: Path = Field(Path("footfall-data"), description="Database, spool and logs; relative to where you start.")
     database_url: SecretStr | None = Field(
@@ -216,25 +215,33 @@ class Settings(BaseSettings):
     def to_arguments(self, *fields: str) -> dict[str, Any]:
         """As plain JSON with its secrets, to be handed to replicas; `Settings.of` is the reverse.
 
+        What nobody has set is left out, so that a replica's own environment can set it; but for the data directory,
+        which would be another in another working directory.
+
         Args:
-            fields: what a replica reads, such as ``api`` or ``reader.checkpoint_s``; none takes everything. Serve
-                restarts the replicas whose arguments have changed, so they are given no more than they read.
+            fields: what a replica reads, such as ``api`` or ``reader.checkpoint_s``; none takes everything. Replicas
+                are given no more than they read.
         """
-        document = self.model_dump(mode="json")
-        document["sources"]["file_dirs"] = [str(one.expanduser().absolute()) for one in self.sources.file_dirs]
+        document = self.model_dump(mode="json", exclude_unset=True)
+        document["data_dir"] = str(self.data_dir.expanduser().absolute())
+        if self.sources.file_dirs:
+            document["sources"]["file_dirs"] = [str(one.expanduser().absolute()) for one in self.sources.file_dirs]
         if self.security.key_file is not None:
             document["security"]["key_file"] = str(self.key_file)
-        document["data_dir"] = str(self.data_dir.expanduser().absolute())
-        document["database_url"] = self.database_url.get_secret_value() if self.database_url else None
-        document["api"]["token"] = self.api.token.get_secret_value() if self.api.token else None
+        if self.database_url is not None:
+            document["database_url"] = self.database_url.get_secret_value()
+        if self.api.token is not None:
+            document["api"]["token"] = self.api.token.get_secret_value()
         if not fields:
             return document
         chosen: dict[str, Any] = {}
         for section, _, field in (name.partition(".") for name in fields):
-            if field:
-                chosen.setdefault(section, {})[field] = document[section][field]
-            else:
+            if section not in document:
+                continue
+            if not field:
                 chosen[section] = document[section]
+            elif field in document[section]:
+                chosen.setdefault(section, {})[field] = document[section][field]
         return chosen
 
     @staticmethod

@@ -7,25 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from serve.deployments.reads import readers_of
 from serve.settings import Settings
 
 _HEAD = """# Settings
 
 Written by `make docs` from `serve/settings.py`; do not edit.
 
-A setting stands in the file of `footfall up --config FILE` or in the environment, which wins over the file. The `args`
-of a Serve config take the same names; there, what is written in `args` wins, and the environment of the nodes fills the
-rest, which is the place for secrets. `footfall settings` prints those in force. Unknown names and values out of bounds
-are refused with a line that names them.
+A setting stands in the file of `footfall up --config FILE` or in the environment, which wins over the file.
+`footfall settings` prints those in force. Unknown names and values out of bounds are refused with a line that names
+them.
 
-| in the file | in the environment | default | bounds | meaning |
-| --- | --- | --- | --- | --- |
+The `args` of a Serve config take the same names. What is written there wins, and Ray restarts every deployment when any
+of it changes. What is not written there is filled in from the environment of each deployment (`runtime_env` in its
+`ray_actor_options`, as in `deploy/serve.yaml`), where a change restarts that deployment alone; then from that of the
+nodes, which is the place for secrets. The last column tells which deployments read a setting; those of the graph become
+options of Serve (`num_replicas`, `num_cpus`, `num_gpus`) or decide which deployments there are.
+
+| in the file | in the environment | default | bounds | meaning | read by |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
 def page() -> str:
     """The whole page, as Markdown."""
-    return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in _rows())
+    return _HEAD + "".join(f"| {' | '.join(row)} | {_readers(row[0].strip('`'))} |\n" for row in _rows())
 
 
 def epilog() -> str:
@@ -44,6 +50,10 @@ def _rows() -> Iterator[tuple[str, str, str, str, str]]:
             continue
         for key, inner in section["properties"].items():
             yield _row(f"{name}.{key}", f"FOOTFALL_{name.upper()}__{key.upper()}", inner)
+
+
+def _readers(setting: str) -> str:
+    return ", ".join(readers_of(setting)) or ("`footfall up`" if setting.startswith("ray.") else "the graph")
 
 
 def _section(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any] | None:

@@ -20,27 +20,13 @@ from serve.deployments.api import Api
 from serve.deployments.detector import Detector
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.reader import StreamReader
+from serve.deployments.reads import READS
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
 MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
-_EVERYBODY = ("log_level", "log_format")
-_STORE = ("data_dir", "database_url")
-REGISTRY_READS = (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model", "sources", "security")
-LIVE_READS = _EVERYBODY
-DETECTOR_READS = (*_EVERYBODY, "detector.model", "detector.cpus", "detector.max_batch")
-READER_READS = (
-    *(*_EVERYBODY, *_STORE, "privacy", "detector.model", "detector.threads", "detector.max_batch"),
-    *("detector.max_wait_s", "detector.timeout_s", "reader.capacity", "reader.checkpoint_s", "reader.spool_bytes"),
-    *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s", "sources"),
-)
-API_READS = (
-    *(*_EVERYBODY, *_STORE, "api", "sources", "privacy.blur_people"),
-    *("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s"),
-)
-"""What each deployment reads of the settings; a test holds the code against it."""
 _LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -60,18 +46,18 @@ def build_app(args: dict[str, Any]) -> Any:
     settings = Settings.of(dict(args))
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
     registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(
-        settings.to_arguments(*REGISTRY_READS)
+        settings.to_arguments(*READS["Registry"])
     )
     live = _deploy(LiveReplica, name="Live", num_cpus=0.1, max_ongoing_requests=2000).bind(
-        settings.to_arguments(*LIVE_READS), registry
+        settings.to_arguments(*READS["Live"]), registry
     )
     detector = None
     if placement_for(settings.detector.placement, gpus) == "replicas":
-        detector = _detector(settings, gpus).bind(settings.to_arguments(*DETECTOR_READS))
-    reader = _reader(settings).bind(settings.to_arguments(*READER_READS), registry, live, detector)
+        detector = _detector(settings, gpus).bind(settings.to_arguments(*READS["Detector"]))
+    reader = _reader(settings).bind(settings.to_arguments(*READS["StreamReader"]), registry, live, detector)
     ingress = rayserve.ingress()(ApiReplica)
     return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(
-        settings.to_arguments(*API_READS), registry, live, reader
+        settings.to_arguments(*READS["Api"]), registry, live, reader
     )
 
 
@@ -109,7 +95,7 @@ class DetectorReplica(Detector):
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         wanted = _configured(arguments).detector
-        threads = max(1, int(wanted.cpus))
+        threads = max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
         detector = OnnxDetector(resolve(wanted.model), threads=threads, target_class="person")
         super().__init__(detector, wanted.max_batch)
         logger.info("detector ready: %s, input %s", wanted.model, detector.input_size)

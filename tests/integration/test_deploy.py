@@ -15,7 +15,8 @@ import yaml
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import RtspDefinition
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.settings import Settings
+from serve.deployments.reads import readers_of
+from serve.settings import Settings, load
 from tests.conftest import ROOT
 from tests.integration.brokers import free_port
 from tests.integration.conftest import wait_frames
@@ -46,9 +47,44 @@ def config_for_test(folder: Path, model: Path, port: int) -> Path:
     return target
 
 
-def test_the_shipped_config_holds_nothing_but_known_settings() -> None:
-    arguments = yaml.safe_load(CONFIG.read_text())["applications"][0]["args"]
-    assert Settings.of(arguments).detector.placement == "replicas"
+def deploy(head: RayHead, config: Path) -> None:
+    """As an operator does."""
+    deployed = subprocess.run(
+        [str(BIN / "serve"), "deploy", str(config), "--address", head.dashboard],
+        env=head.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert deployed.returncode == 0, deployed.stderr
+
+
+def replicas(head: RayHead) -> dict[str, list[str]]:
+    """Who runs, by deployment."""
+    deployments = head.applications()["footfall"]["deployments"]
+    return {
+        name: sorted(replica["replica_id"] for replica in deployment["replicas"] if replica["state"] == "RUNNING")
+        for name, deployment in deployments.items()
+    }
+
+
+def is_healthy(head: RayHead) -> bool:
+    application = head.applications()["footfall"]
+    deployments = application["deployments"].values()
+    return application["status"] == "RUNNING" and all(one["status"] == "HEALTHY" for one in deployments)
+
+
+def test_the_shipped_config_holds_nothing_but_known_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And every deployment is told nothing but what it reads."""
+    application = yaml.safe_load(CONFIG.read_text())["applications"][0]
+    assert Settings.of(application["args"]).detector.placement == "replicas"
+    for deployment in application["deployments"]:
+        environment = deployment["ray_actor_options"].get("runtime_env", {}).get("env_vars", {})
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+            setting = variable.removeprefix("FOOTFALL_").lower().replace("__", ".")
+            assert deployment["name"] in readers_of(setting), variable
+    load()
 
 
 def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
@@ -56,14 +92,7 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
 ) -> None:
     port = free_port()
     config = config_for_test(tmp_path, model_path, port)
-    deployed = subprocess.run(
-        [str(BIN / "serve"), "deploy", str(config), "--address", ray_head.dashboard],
-        env=ray_head.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert deployed.returncode == 0, deployed.stderr
+    deploy(ray_head, config)
     url = f"http://127.0.0.1:{port}"
 
     def ready() -> bool:
@@ -89,6 +118,24 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
     assert httpx.get(f"{ray_head.dashboard}/api/serve/applications/").status_code == 401
     applications = ray_head.applications()
     assert TOKEN not in str(applications)  # what the nodes' environment holds is not shown, unlike the arguments
-    deployments = applications["footfall"]["deployments"]
-    assert set(deployments) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
-    assert all(deployment["status"] == "HEALTHY" for deployment in deployments.values())
+    assert set(applications["footfall"]["deployments"]) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
+    assert is_healthy(ray_head)
+
+    before = replicas(ray_head)
+    document = yaml.safe_load(config.read_text())
+    reader = next(one for one in document["applications"][0]["deployments"] if one["name"] == "StreamReader")
+    reader["ray_actor_options"]["runtime_env"]["env_vars"]["FOOTFALL_READER__CAPACITY"] = "2"
+    config.write_text(yaml.safe_dump(document))
+    deploy(ray_head, config)
+
+    def replaced() -> bool:
+        return is_healthy(ray_head) and not set(replicas(ray_head)["StreamReader"]) & set(before["StreamReader"])
+
+    wait_until(replaced, 60, "the reader with its new setting", every_s=0.5)
+    after = replicas(ray_head)
+    assert {name for name in before if before[name] != after[name]} == {"StreamReader"}
+    with Client(url, token=TOKEN) as api:
+        for number in range(2):
+            wait_frames(api, f"cam{number}", 8, timeout_s=40)
+        api.put_stream("cam2", {"source": {"type": "rtsp", "url": cameras.url("cam2")}})
+        wait_until(lambda: api.get_stream("cam2")["error_code"] == "no-reader", 10, "a stream without room")

@@ -9,21 +9,19 @@ from typing import Any
 import pytest
 
 import serve
-from serve.deployments import graph
+from serve.deployments.reads import READS
 from serve.settings import Settings, load
 
 ROOT = Path(serve.__file__).parent
-READERS = {
-    "Registry": (graph.REGISTRY_READS, ["control/registry.py"]),
-    "StreamReader": (graph.READER_READS, ["deployments/reader.py"]),
-    "Api": (graph.API_READS, ["api", "deployments/api.py"]),
+PLACES = {
+    "Registry": ["control/registry.py"],
+    "StreamReader": ["deployments/reader.py"],
+    "Api": ["api", "deployments/api.py"],
 }
 
 
 def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
-    return {name: settings.to_arguments(*fields) for name, (fields, _) in READERS.items()} | {
-        "Detector": settings.to_arguments(*graph.DETECTOR_READS)
-    }
+    return {name: settings.to_arguments(*fields) for name, fields in READS.items()}
 
 
 @pytest.mark.parametrize(
@@ -45,9 +43,9 @@ def test_a_changed_setting_restarts_those_alone_that_read_it(changed: dict[str, 
     assert {name for name in before if before[name] != after[name]} == restarted
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("name", sorted(PLACES))
 def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
-    fields, places = READERS[name]
+    fields, places = READS[name], PLACES[name]
     files = [path for place in places for path in (sorted((ROOT / place).glob("*.py")) or [ROOT / place])]
     text = "\n".join(path.read_text() for path in files)
     read = {
@@ -64,3 +62,11 @@ def test_settings_come_back_from_a_part_of_their_arguments() -> None:
     settings = load(None, reader={"checkpoint_s": 5, "capacity": 7}, data_dir="/somewhere")
     part = Settings.of(settings.to_arguments("data_dir", "reader.checkpoint_s"))
     assert (part.reader.checkpoint_s, part.reader.capacity, part.spool_dir) == (5, 64, settings.spool_dir)
+
+
+def test_what_nobody_has_set_is_left_to_the_environment_of_the_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = load(None, reader={"capacity": 7}).to_arguments(*READS["StreamReader"])
+    monkeypatch.setenv("FOOTFALL_READER__CHECKPOINT_S", "5")
+    monkeypatch.setenv("FOOTFALL_READER__CAPACITY", "9")
+    there = Settings.of(part)
+    assert (there.reader.checkpoint_s, there.reader.capacity) == (5, 7)
