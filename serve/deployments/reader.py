@@ -29,6 +29,7 @@ from serve.control.messages import DesiredState, Heartbeat, Reported, Work
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.delivery import Leftovers
+from serve.streams.freed_memory import FreedMemory
 from serve.streams.live import LivePublisher
 from serve.streams.status import StreamStatus
 from serve.streams.worker import StreamWorker, WorkerPlan
@@ -86,6 +87,7 @@ class StreamReader:
         self._leftovers = Leftovers(
             settings.spool_dir, self._store, lambda: self._workers.keys() | self._stopping.keys()
         )
+        self._freed = FreedMemory()
         self._total_weight = 0.0
         self._closing = False
         self._in_session = False
@@ -251,6 +253,7 @@ class StreamReader:
             logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
         finally:
             self._stopping.pop(name, None)
+            self._freed.stream_ended()
 
     # -- heartbeats, live frames, checkpoints
 
@@ -302,6 +305,7 @@ class StreamReader:
                     away = not worker.checkpoint(database_away=away)
                 except Exception:
                     logger.exception("a checkpoint failed", extra={"stream": worker.plan.stream})
+            self._freed.give_back()
             if not away and time.monotonic() >= leftovers_due_s:
                 leftovers_due_s = time.monotonic() + LEFTOVERS_S
                 with contextlib.suppress(StoreError):
