@@ -10,7 +10,7 @@ from time import monotonic
 
 import numpy as np
 
-from pipelines.batching.batch_detector import BATCH_SIZES, batch_size
+from pipelines.batching.batch_detector import BATCH_SIZES, batch_size, black_batch
 from pipelines.detection import base
 from pipelines.types import Detections, ImageBatch
 
@@ -35,6 +35,10 @@ class Detector:
         self._largest = min(max_batch, BATCH_SIZES[-1])
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._begun_s: float | None = None
+
+    def warm_up(self) -> None:
+        """Begin with the largest batch; callers' batches wait behind it."""
+        self._pool.submit(self._detect, black_batch(self._detector.input_size, self._largest))
 
     async def input_size(self) -> tuple[int, int]:
         """(height, width) of the images it takes, pixels."""

@@ -98,6 +98,7 @@ class DetectorReplica(Detector):
         threads = max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
         detector = OnnxDetector(resolve(wanted.model), threads=threads, target_class="person")
         super().__init__(detector, wanted.max_batch)
+        self.warm_up()
         logger.info("detector ready: %s, input %s", wanted.model, detector.input_size)
 
     async def detect(self, batch: ImageBatch) -> list[Detections]:

@@ -150,7 +150,9 @@ class StreamReader:
             path = resolve(settings.model)
             workers = settings.threads or os.cpu_count() or 1
             detector = await asyncio.to_thread(OnnxDetector, path, threads=1, target_class="person")
-            return ThreadedDetector(detector, workers)
+            threaded = ThreadedDetector(detector, workers)
+            await asyncio.to_thread(threaded.warm_up, settings.max_batch)
+            return threaded
         while True:
             try:
                 async with asyncio.timeout(CALL_TIMEOUT_S):

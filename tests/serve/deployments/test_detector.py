@@ -48,6 +48,14 @@ def test_only_shapes_that_the_engine_knows_are_used(images: int, max_batch: int,
     assert brightness(found) == list(range(images))
 
 
+def test_callers_wait_behind_the_largest_batch_that_warms_it_up() -> None:
+    engine = FakeDetector(brightness_as_box)
+    deployed = Detector(engine, 6)
+    deployed.warm_up()
+    assert brightness(asyncio.run(deployed.detect(stack(7)))) == [7]
+    assert engine.sizes == [4, 1]
+
+
 def test_a_failure_reaches_whoever_asked() -> None:
     engine = FakeDetector()
     engine.failing = RuntimeError("out of memory")
