@@ -38,7 +38,10 @@ pytestmark = [
 ]
 SAMPLE_S = 3.0
 REST_SAMPLES = 8
-FDS_NOISE, THREADS_NOISE, CONNECTIONS_NOISE = 3, 3, 2
+THREADS_NOISE = 3
+POOL = 5
+"""Connections that a process keeps open to the database: it gets there once as many threads ask at the same moment."""
+FDS_NOISE = POOL
 SHARED_NOISE_MB = 4.0
 MOST_GROWTH_MB = 40.0
 """Of a part's private memory, from rest to rest: room for an allocator that has not yet seen its largest load."""
@@ -164,7 +167,8 @@ def test_a_thousand_camera_lives_leave_nothing_behind(
         if (growth := parts[part][figure]["after"] - parts[part][figure]["before"]) > most
     }
     assert not grown, grown
-    assert connections_after - connections_before <= CONNECTIONS_NOISE
+    processes = sum(held.name in {"Api", "Registry", "StreamReader"} for held in after[-1].values())
+    assert connections_after <= POOL * processes
     assert parts["raylet"]["shared_mb"]["after"] - parts["raylet"]["shared_mb"]["before"] <= SHARED_NOISE_MB
 
 
