@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 from tests.integration.brokers import Broker
 from tests.integration.chaos.conftest import TwoReaders
 from tests.integration.ray_head import RayHead
-from tests.integration.soak.churn import Churn
+from tests.integration.soak.churn import WORKERS, Churn
 from tests.integration.soak.processes import OURS, Held, held_by, least, slope
 from tests.waiting import wait_until
 
@@ -38,7 +38,8 @@ pytestmark = [
 ]
 SAMPLE_S = 3.0
 REST_SAMPLES = 8
-THREADS_NOISE = 3
+THREADS_NOISE = WORKERS
+"""Pools keep a thread for each task that ever ran at the same moment as others: here, for as many lives as go on."""
 POOL = 5
 """Connections that a process keeps open to the database: it gets there once as many threads ask at the same moment."""
 FDS_NOISE = POOL
@@ -210,7 +211,9 @@ def result(
             for figure in figures
         }
         sums = [(at, sum(h.rss_mb for h in held.values() if h.name == part)) for at, held in samples]
-        parts[part]["rss_growth_mb_per_hour"] = round(slope(sums) * 3600, 1)
+        parts[part]["rss_mb_every_30_s"] = [round(rss) for _, rss in sums[:: round(30 / SAMPLE_S)]]
+        # What was given back at rest is taken up again first.
+        parts[part]["rss_growth_mb_per_hour"] = round(slope(sums[len(sums) // 3 :]) * 3600, 1)
     ours = [part for part in OURS if part in parts]
 
     def growth(figure: str) -> float:
@@ -245,7 +248,8 @@ def page(found: dict[str, Any]) -> str:
             "Written by `make soak`; do not edit. Cameras and topics are registered, connect or fail (wrong password,",
             "dead port, unknown path, frozen, cut connections), are probed, changed and deleted, while the broker and",
             "the database come and go. Each figure is that of all processes of a part, at rest (only the base streams",
-            "run): after the warm-up → at the end. The slope is Theil-Sen's, over samples taken during the churn.",
+            "run): after the warm-up → at the end. The slope is that of Theil and Sen, over the last two thirds of the",
+            "samples that were taken while cameras came and went after the warm-up.",
             "",
             f"{found['lives']} lives, {found['lives_after_warm_up']} of them in the {found['seconds_after_warm_up']} s "
             f"after the warm-up, on {found['machine']}. Database connections {connections['before']} → "
