@@ -20,6 +20,8 @@ RELEASE_TIMEOUT_S = 20.0
 TICK_S = 1.0
 LISTENED_S = TICK_S
 """What a tick counts for at most: when it comes late, nobody was listening, and silence tells nothing."""
+UNHEARD_S = 2.0
+"""What the time between two heartbeats of whichever readers counts for at most: in longer ones nobody was heard."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,7 +31,7 @@ class _Reader:
     Attributes:
         capacity: weight that it takes.
         leaving: it hands back what it has, and takes nothing more.
-        silence_s: how long the registry has listened for its next heartbeat.
+        silence_s: how long others were heard since its last heartbeat.
         holding: streams that it works on and nobody has, as far as is known; with their epochs.
         told: what it is to work on, as of the last message.
         changed: streams to look at for the next message; None for all.
@@ -74,7 +76,8 @@ class Assignments:
         self._watched = watched
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
-        self._heard_s = clock()
+        self._ticked_s = clock()
+        self._unheard_s = 0.0
         self._settling_s = SETTLING_S
         self._readers: dict[str, _Reader] = {}
         self._total_weight = 0.0
@@ -96,16 +99,18 @@ class Assignments:
         self._readers.clear()
 
     def listen(self) -> None:
-        """Once a second: who has been silent for too long is given up.
+        """Once a second: who has been silent for too long while others were heard is given up.
 
-        Time counts only while somebody listened. After a stall of this process heartbeats are still on their way, and
-        all readers would look dead at once.
+        Time counts only while somebody listened, and only up to the newest heartbeat. After a stall of this process
+        heartbeats are still on their way; a registry that is being replaced gets none any more; where the network is
+        cut, nobody is heard. In all of these, all readers would look dead at once, and the first one back would be
+        given everything.
         """
         now_s = self._clock()
-        listened_s, self._heard_s = min(now_s - self._heard_s, LISTENED_S), now_s
+        listened_s, self._ticked_s = min(now_s - self._ticked_s, LISTENED_S), now_s
         self._settling_s = max(0.0, self._settling_s - listened_s)
+        self._unheard_s = min(self._unheard_s + listened_s, UNHEARD_S)
         for name, reader in list(self._readers.items()):
-            reader.silence_s += listened_s
             if reader.silence_s > self._heartbeat_timeout_s:
                 logger.warning("reader %s is silent; its streams move", name)
                 del self._readers[name]
@@ -289,7 +294,9 @@ class Assignments:
         link = self._readers.get(heartbeat.reader)
         if link is None:
             return None
-        link.silence_s = 0.0
+        for reader in self._readers.values():
+            reader.silence_s += self._unheard_s
+        link.silence_s = self._unheard_s = 0.0
         lost = []
         for stream, reported in heartbeat.streams.items():
             entry = self._entries.get(stream)

@@ -421,27 +421,40 @@ def test_with_a_short_patience_a_stall_of_the_registry_counts_no_more_than_the_t
 
 
 def test_when_all_readers_fell_silent_the_first_one_back_does_not_get_everything(store: MemoryStore) -> None:
+    """A network that is cut between all of them and the registry, or a registry that Serve is about to replace."""
+
     async def test() -> None:
         clock = Clock()
         registry = begin(store, clock)
         await until(lambda: registry._loaded, "the streams")
         first, second = await two_readers_with_six_streams(registry)
         before = owners(store)
-        held = [{name: assigned.epoch for name, assigned in reader.streams.items()} for reader in (first, second)]
-        await seconds(registry, clock, 20)  # a network that is cut between all of them and the registry
-        assert registry._assignments.readers == {}
-        assert owners(store) == before
-        back = Reader(registry, "reader-1", held[0])
-        await until(lambda: len(back.streams) == 3, "its own streams")
+        await seconds(registry, clock, 20)
+        await first.beat()
         await seconds(registry, clock, 2)
-        await back.beat()
-        late = Reader(registry, "reader-2", held[1])
-        await until(lambda: len(late.streams) == 3, "its own streams")
+        await first.beat()
+        await second.beat()
         for _ in range(10):
             await seconds(registry, clock, 1)
-            await back.beat()
-            await late.beat()
+            await first.beat()
+            await second.beat()
         assert owners(store) == before
+        assert registry._assignments.readers.keys() == {"reader-1", "reader-2"}
+
+    run(test)
+
+
+def test_who_stays_silent_after_all_were_is_given_up(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        await until(lambda: registry._loaded, "the streams")
+        first, _ = await two_readers_with_six_streams(registry)
+        await seconds(registry, clock, 20)
+        for _ in range(8):
+            await seconds(registry, clock, 1)
+            await first.beat()
+        await until(lambda: len(first.streams) == 6, "all streams")
 
     run(test)
 
