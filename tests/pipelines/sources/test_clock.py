@@ -245,6 +245,13 @@ def test_a_replay_gives_the_same_times_from_any_point_on() -> None:
         assert [replay.admit(raw_s) for raw_s in raw[begin:]] == expected[begin:]
 
 
+def test_hours_of_offset_in_an_old_checkpoint_are_given_up() -> None:
+    """The first version believed a jump of an hour, and added it to everything from then on."""
+    clock = StreamClock()
+    clock.restore({"last_s": NOW, "offset_s": 3600.0})
+    assert [clock.stamp(NOW - 0.1), clock.stamp(NOW + 0.1)] == [(NOW, False), (NOW + 0.1, False)]
+
+
 def test_frames_are_sampled_on_when_time_has_run_back() -> None:
     timeline = Timeline.of(5.0)
     raw = [*every(0.04, 10_000, 10_060), *every(0.04, 6_400, 6_460)]

@@ -24,6 +24,7 @@ from serve.deployments.live import Live
 from serve.deployments.reader import StreamReader
 from serve.settings import Settings, load
 from serve.streams.live_frame import LiveFrame
+from serve.streams.worker import StreamWorker
 from tests.fakes import FakeDetector, MemoryStore, ScriptedSource, Step, brightness_as_box
 
 BEGIN_S = 1_800_000_000.0
@@ -394,6 +395,31 @@ def test_cameras_that_hang_do_not_hold_up_the_drain_of_others(
 
     store = run(test)
     assert store.minutes("live3", 0, 2**40)
+
+
+def test_many_streams_are_drained_at_once_and_their_memory_is_given_back(
+    run: Run, sources: dict[str, ScriptedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, drain = threading.Barrier(18), StreamWorker.drain
+
+    def drain_together(self: StreamWorker) -> None:
+        together.wait(5)
+        drain(self)
+
+    monkeypatch.setattr(StreamWorker, "drain", drain_together)
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        for number in range(18):
+            await bench.registry.put_stream(f"cam{number}", camera("x"), None)
+        await until(lambda: _running(bench, "cam17"), "the last stream to run")
+        assert reader._freed._due_s is None
+        await reader.stop()
+        assert len(bench.network.handed_back) == 18
+        assert reader._freed._due_s is not None
+
+    run(test)
+    assert not together.broken
 
 
 def test_it_waits_for_a_detector_that_is_not_there_yet(run: Run, sources: dict[str, ScriptedSource]) -> None:
