@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 
 INTERVAL_S = 10.0
-"""Trimming looks at every free page: not more often than that."""
+"""Trimming looks at every free page, which takes some milliseconds: not more often than that."""
+LAST_FRAMES_S = 20.0
+"""After a stream has ended, its last frames, and a connection that hangs, may be there for so long."""
 
 
 def _allocator() -> Callable[[int], int] | None:
@@ -43,16 +45,20 @@ class FreedMemory:
     ) -> None:
         self._interval_s, self._trim, self._clock = interval_s, trim, clock
         self._due_s: float | None = None
+        self._until_s = 0.0
 
     def stream_ended(self) -> None:
-        """There may be something to give back, once the stream's last frames are gone, too."""
+        """There is something to give back now, and more once the last of the stream is gone."""
+        now_s = self._clock()
+        self._until_s = now_s + LAST_FRAMES_S
         if self._due_s is None:
-            self._due_s = self._clock() + self._interval_s
+            self._due_s = now_s + self._interval_s
 
     def give_back(self) -> bool:
         """Do it if it is time; whether it was."""
-        if self._trim is None or self._due_s is None or self._clock() < self._due_s:
+        now_s = self._clock()
+        if self._trim is None or self._due_s is None or now_s < self._due_s:
             return False
-        self._due_s = None
+        self._due_s = now_s + self._interval_s if now_s < self._until_s else None
         self._trim(0)
         return True

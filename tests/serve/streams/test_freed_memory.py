@@ -11,7 +11,7 @@ import pytest
 from serve.streams.freed_memory import FreedMemory
 
 
-def test_it_is_given_back_once_a_while_after_streams_ended() -> None:
+def test_it_is_given_back_now_and_then_until_the_last_of_a_stream_is_gone() -> None:
     now, trimmed = [100.0], []
 
     def trim(pad: int) -> int:
@@ -21,14 +21,14 @@ def test_it_is_given_back_once_a_while_after_streams_ended() -> None:
     freed = FreedMemory(interval_s=10, trim=trim, clock=lambda: now[0])
     assert not freed.give_back()
     freed.stream_ended()
-    now[0] = 105.0
-    freed.stream_ended()
-    assert not freed.give_back()
-    now[0] = 110.0
-    assert freed.give_back()
-    now[0] = 200.0
-    assert not freed.give_back()
-    assert trimmed == [0]
+    given_back = []
+    for now[0] in range(101, 200):
+        if now[0] == 105:
+            freed.stream_ended()
+        if freed.give_back():
+            given_back.append(now[0])
+    assert given_back == [110, 120, 130]
+    assert trimmed == [0, 0, 0]
 
 
 def test_another_c_library_keeps_what_it_keeps() -> None:
