@@ -56,7 +56,13 @@ class DetectorSettings(BaseModel):
         "auto",
         description="inline: inside each reader; replicas: deployments of their own; auto: replicas where a GPU is.",
     )
-    threads: int = Field(0, ge=0, le=256, description="Batches computed at once, inline; 0: one per core.")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Batches computed at once, inline; 0: one per core. Each takes its memory at the start, some 75 MB "
+        "with nanodet-g.",
+    )
     max_batch: Annotated[int, Field(ge=1, le=16, description="Largest batch, frames.")] = 8
     max_wait_s: float = Field(
         0.0, ge=0, le=1, description="How long an idle detector waits for a fuller batch, seconds."
