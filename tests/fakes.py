@@ -336,7 +336,7 @@ def brightness_as_box(image: Image) -> Detections:
 
 
 class Collected:
-    """`pipelines.batching.collector.FrameConsumer` that keeps everything.
+    """`pipelines.batching.flights.FrameConsumer` that keeps everything.
 
     Attributes:
         failing: while set, every call raises it, after the frame was kept.

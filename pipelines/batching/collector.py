@@ -9,17 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 import numpy as np
 
 from pipelines.batching.batch_detector import BatchDetector, batch_size
-from pipelines.batching.mailbox import Mailbox, WaitingFrame
+from pipelines.batching.flights import CollectedStream, Flight, FrameConsumer, FrameInWork
+from pipelines.batching.mailbox import Mailbox
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.types import Detections, ImageBatch
 
@@ -29,70 +28,6 @@ COMPLAINT_INTERVAL_S = 5.0
 LONGEST_RETRY_S = 5.0
 ATTEMPTS = 5
 """After so many, a frame that no detector takes while others go through is given up."""
-
-
-class FrameConsumer(Protocol):
-    """What happens to a camera's frames after detection; called by one thread, in the order of capture."""
-
-    def consume(self, frame: WaitingFrame, detections: Detections) -> None:
-        """Take a frame and what was found in it, in source pixels."""
-        ...
-
-
-@dataclass(eq=False, slots=True)
-class _Stream:
-    """A camera at the collector.
-
-    Attributes:
-        order: its frames that were taken and not dealt with, in the order of capture.
-        troubled: one of these is being tried again; until then it gives no others, so their number is bounded.
-        gone: it was removed; what still comes of it is nobody's.
-    """
-
-    mailbox: Mailbox
-    consumer: FrameConsumer
-    order: deque[_Item] = field(default_factory=deque)
-    troubled: bool = False
-    gone: bool = False
-
-    @property
-    def ready(self) -> int:
-        """Frames that may be taken."""
-        return 0 if self.troubled else len(self.mailbox)
-
-
-@dataclass(eq=False, slots=True)
-class _Item:
-    """A frame on its way.
-
-    Attributes:
-        stream: whose it is.
-        frame: as it was taken; its slot is not valid any more.
-        image: its pixels ``[1, H, W, 3]``, kept once it has to be tried again.
-        attempts: that failed.
-        successes: of the whole collector when it failed first.
-        answer: what was found; None until then.
-        lost: it will never be answered.
-    """
-
-    stream: _Stream
-    frame: WaitingFrame
-    image: ImageBatch | None = None
-    attempts: int = 0
-    successes: int = 0
-    answer: Detections | None = None
-    lost: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class _Flight:
-    """A batch under way; ``items`` lie at its beginning, in their order."""
-
-    items: list[_Item]
-    batch: ImageBatch
-    begun_s: float
-    again: bool = False
-    """Whether it is one frame that is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +86,11 @@ class BatchCollector:
         self._stalled_s = stalled_s
         self._on_failure = on_failure
         self._changed = threading.Condition()
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, CollectedStream] = {}
         self._turn = 0
-        self._flights: dict[_Flight, Future[list[Detections]]] = {}
-        self._answered: SimpleQueue[_Flight | None] = SimpleQueue()
-        self._again: list[tuple[float, _Item | None]] = []
+        self._flights: dict[Flight, Future[list[Detections]]] = {}
+        self._answered: SimpleQueue[Flight | None] = SimpleQueue()
+        self._again: list[tuple[float, FrameInWork | None]] = []
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._frames = self._batches = 0
@@ -198,7 +133,7 @@ class BatchCollector:
         frames = capacity if capacity is not None else 1 if live else self._max_batch
         mailbox = Mailbox(self._detector.input_size, live=live, capacity=frames, arrived=self._changed)
         with self._changed:
-            self._streams[name] = _Stream(mailbox, consumer)
+            self._streams[name] = CollectedStream(mailbox, consumer)
         return mailbox
 
     def remove(self, name: str, timeout_s: float = 10.0) -> bool:
@@ -255,22 +190,22 @@ class BatchCollector:
         next_s = min((due_s for due_s, _ in self._again), default=float("inf"))
         return min(1.0, max(next_s - time.monotonic(), 0.01))
 
-    def _take_due(self) -> list[_Item | None]:
+    def _take_due(self) -> list[FrameInWork | None]:
         """What is to be tried again now: nothing, or one."""
         if not self._is_due():
             return []
         first = min(range(len(self._again)), key=lambda index: self._again[index][0])
         return [self._again.pop(first)[1]]
 
-    def _fair_order(self) -> list[_Stream]:
+    def _fair_order(self) -> list[CollectedStream]:
         """All streams, beginning one further than last time."""
         streams = list(self._streams.values())
         self._turn = (self._turn + 1) % max(len(streams), 1)
         return streams[self._turn :] + streams[: self._turn]
 
-    def _submit(self, order: Sequence[_Stream], size: int) -> None:
+    def _submit(self, order: Sequence[CollectedStream], size: int) -> None:
         batch: ImageBatch = np.empty((size, *self._detector.input_size, 3), np.uint8)
-        items: list[_Item] = []
+        items: list[FrameInWork] = []
         while len(items) < size:
             before = len(items)
             for stream in order:
@@ -278,21 +213,21 @@ class BatchCollector:
                     break
                 frame = stream.mailbox.take_into(batch[len(items)]) if stream.ready else None
                 if frame is not None:
-                    items.append(_Item(stream, frame))
+                    items.append(FrameInWork(stream, frame))
                     stream.order.append(items[-1])
             if len(items) == before:  # a camera got into trouble since the frames were counted
                 batch[len(items) :] = 0
                 break
         if items:
-            self._fly(_Flight(items, batch, time.monotonic()))
+            self._fly(Flight(items, batch, time.monotonic()))
 
-    def _submit_again(self, item: _Item | None) -> None:
+    def _submit_again(self, item: FrameInWork | None) -> None:
         """One frame, or a black one: the answer tells whether the detector works at all."""
         image = np.zeros((1, *self._detector.input_size, 3), np.uint8) if item is None else item.image
         assert image is not None
-        self._fly(_Flight([] if item is None else [item], image, time.monotonic(), again=True))
+        self._fly(Flight([] if item is None else [item], image, time.monotonic(), again=True))
 
-    def _fly(self, flight: _Flight) -> None:
+    def _fly(self, flight: Flight) -> None:
         try:
             future = self._detector.submit(flight.batch)
         except Exception as error:  # a refusal is an answer too, and is dealt with where answers are
@@ -317,12 +252,12 @@ class BatchCollector:
                 if future is not None:  # else it was given up before its answer came
                     self._complete(landed, future)
 
-    def _overdue(self) -> list[_Flight]:
+    def _overdue(self) -> list[Flight]:
         late_s = time.monotonic() - self._deadline_s
         with self._changed:
             return [flight for flight in self._flights if flight.begun_s < late_s]
 
-    def _complete(self, flight: _Flight, future: Future[list[Detections]]) -> None:
+    def _complete(self, flight: Flight, future: Future[list[Detections]]) -> None:
         """Take a flight's answer, and hand on what its cameras may have by now."""
         try:
             if not future.done():
@@ -344,7 +279,7 @@ class BatchCollector:
                 item.image = None
         self._hand_on({item.stream: None for item in flight.items})
 
-    def _failed(self, flight: _Flight, error: Exception, *, answered: bool) -> None:
+    def _failed(self, flight: Flight, error: Exception, *, answered: bool) -> None:
         """Try the frames of a failed flight again, or give them up."""
         self.failures += 1
         if self._failing_since_s is None:
@@ -368,7 +303,7 @@ class BatchCollector:
                     self._again.append((time.monotonic() + pause_s, item))
             self._changed.notify_all()
 
-    def _is_hopeless(self, item: _Item, *, answered: bool) -> bool:
+    def _is_hopeless(self, item: FrameInWork, *, answered: bool) -> bool:
         """Whether a frame is not worth another attempt: live ones soon, others if all but they go through."""
         if item.stream.mailbox.live:
             return not answered or item.attempts > 1
@@ -379,7 +314,7 @@ class BatchCollector:
             return True
         return False
 
-    def _hand_on(self, streams: Iterable[_Stream]) -> None:
+    def _hand_on(self, streams: Iterable[CollectedStream]) -> None:
         """Feed the consumers, as far as no earlier frame of the same camera is missing."""
         for stream in streams:
             while stream.order and (stream.order[0].lost or stream.order[0].answer is not None):
@@ -388,7 +323,7 @@ class BatchCollector:
                 stream.troubled = any(item.attempts and not item.lost for item in stream.order)
                 self._changed.notify_all()
 
-    def _feed(self, item: _Item) -> None:
+    def _feed(self, item: FrameInWork) -> None:
         mailbox, stream = item.stream.mailbox, item.stream
         if item.lost or item.answer is None:
             mailbox.lost(item.frame)

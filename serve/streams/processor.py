@@ -45,7 +45,7 @@ class Cut:
 
 
 class StreamProcessor:
-    """Feeds a tracker and an observer; a `pipelines.batching.collector.FrameConsumer`.
+    """Feeds a tracker and an observer; a `pipelines.batching.flights.FrameConsumer`.
 
     Args:
         tracker: of this stream alone.

@@ -1,4 +1,4 @@
-"""The real parts: one service for the session, cameras, a broker."""
+"""The real parts: one service for the whole package, cameras, a broker; none of them runs beside the unit tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def clip(test_cache: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cameras(clip: Path) -> Iterator[CameraServer]:
     """Six simulated cameras that ask for a password, all showing the same scene."""
     names = [f"cam{number}" for number in range(6)]
@@ -43,7 +43,7 @@ def cameras(clip: Path) -> Iterator[CameraServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def broker(test_cache: Path) -> Iterator[Broker]:
     """Apache Kafka; on a machine without Maven a broker from PyPI, which says so, and fails in CI."""
     jars = fetch_jars(test_cache)
@@ -82,12 +82,12 @@ def service_settings(folder: Path, model: Path, **sections: Any) -> Settings:
     return load(None, **values)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Settings:
     return service_settings(tmp_path_factory.mktemp("service"), model_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(settings: Settings) -> Iterator[Service]:
     """The whole service in a Ray cluster of its own, once for all tests that do not change it."""
     with Service(settings) as running:

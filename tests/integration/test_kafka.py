@@ -22,7 +22,7 @@ from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.kafka_client import KafkaLogin
 from tests.integration.brokers import ApacheKafka, Broker
 from tests.integration.conftest import kill_replica, wait_state
-from tests.pipelines.sources.remains import open_and_close, threads_and_descriptors, without_collecting
+from tests.pipelines.sources.remains import nothing_left_behind, open_and_close, without_collecting
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -199,9 +199,9 @@ def test_logins_leave_nothing_behind_be_they_refused_or_not(
         return open_and_close(source_of(broker.login_address, feed, login))
 
     with without_collecting():
-        first, before = attempt(), threads_and_descriptors()
-        outcomes = [first, *(attempt() for _ in range(10))]
-        assert threads_and_descriptors() == before
+        outcomes = [attempt()]
+        with nothing_left_behind():
+            outcomes += [attempt() for _ in range(10)]
     if password == "right":
         assert outcomes == [None] * 11
     else:
@@ -227,9 +227,8 @@ def test_a_broker_that_dies_while_it_is_read_leaves_nothing_behind(
 
     with without_collecting():
         watch_it_die()
-        before = threads_and_descriptors()
-        watch_it_die()
-        assert threads_and_descriptors() == before
+        with nothing_left_behind():
+            watch_it_die()
 
 
 def source_of(address: str, feed: KafkaFeed, login: KafkaLogin | None = None) -> KafkaSource:

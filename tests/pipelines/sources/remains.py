@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from pipelines.errors import SourceError
 from pipelines.sources.base import Source
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -23,9 +25,28 @@ def without_collecting() -> Iterator[None]:
         gc.enable()
 
 
-def threads_and_descriptors() -> tuple[list[str], int]:
-    """Names of this process's threads, and how many files it has open."""
-    return sorted(thread.name for thread in threading.enumerate()), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+@contextmanager
+def nothing_left_behind(within_s: float = 0.0) -> Iterator[None]:
+    """What is done meanwhile leaves no thread and no descriptor more than there were.
+
+    Do it once before, for what is kept for good. Where the other end is in this process, too, it sees the end of a
+    connection a moment later, and ``within_s`` says how long that may take; what was still open before and is
+    closed meanwhile is no fault.
+    """
+    before = _threads_and_descriptors()
+    yield
+    try:
+        wait_until(lambda: _threads_and_descriptors() <= before, within_s, "threads and descriptors to be gone")
+    except AssertionError as error:
+        error.add_note(f"left behind: {_threads_and_descriptors() - before}")
+        raise
+
+
+def _threads_and_descriptors() -> Counter[str]:
+    """How many threads of each name this process has, and how many open files."""
+    found = Counter(thread.name for thread in threading.enumerate())
+    found["descriptors"] = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    return found
 
 
 def open_and_close(source: Source) -> SourceError | None:

@@ -22,9 +22,8 @@ from pipelines.sources.rtsp import RtspSource
 from pipelines.sources.simulator import SceneSettings, SimulatorSource
 from tests.fakes import ScriptedSource
 from tests.integration.brokers import NoidaBroker
-from tests.pipelines.sources.remains import open_and_close, threads_and_descriptors, without_collecting
+from tests.pipelines.sources.remains import nothing_left_behind, open_and_close, without_collecting
 from tests.pipelines.sources.videos import numbered, write_video
-from tests.waiting import wait_until
 
 LIMITS = SourceLimits(open_s=3.0, read_s=1.0, stall_s=2.0)
 FRAMES = 20
@@ -134,10 +133,8 @@ def test_frames_before_a_connection_are_a_mistake_of_ours(kind: Kind) -> None:
 def test_a_refusal_is_a_source_error_and_leaves_nothing_open(kind: Kind) -> None:
     with without_collecting():
         assert isinstance(open_and_close(kind.make_broken()), SourceError)
-        before = threads_and_descriptors()
-        assert all(isinstance(open_and_close(kind.make_broken()), SourceError) for _ in range(5))
-        # A camera that refuses may be in this process, too, and sees the end of a connection a moment later.
-        wait_until(lambda: threads_and_descriptors() == before, 10, f"no more than {before}")
+        with nothing_left_behind(within_s=10):  # a camera that refuses may be in this process, too
+            assert all(isinstance(open_and_close(kind.make_broken()), SourceError) for _ in range(5))
 
 
 def test_positions_are_json_and_lead_to_the_next_frame_or_there_are_none(kind: Kind) -> None:

@@ -22,7 +22,7 @@ from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.kafka_client import KafkaLogin
 from tests.integration.brokers import NoidaBroker, free_port
-from tests.pipelines.sources.remains import open_and_close, threads_and_descriptors, without_collecting
+from tests.pipelines.sources.remains import nothing_left_behind, open_and_close, without_collecting
 from tests.pipelines.sources.videos import access_units, in_parts, number_of, numbered
 from tests.waiting import wait_until
 
@@ -282,9 +282,8 @@ def test_a_connection_leaves_no_thread_and_no_descriptor_behind_whatever_became_
     make = opener_of(how, broker, topic)
     with without_collecting():
         open_and_close(make())
-        before = threads_and_descriptors()
-        outcomes = [open_and_close(make()) for _ in range(20)]
-        assert threads_and_descriptors() == before
+        with nothing_left_behind():
+            outcomes = [open_and_close(make()) for _ in range(20)]
     assert all(error is None for error in outcomes) == (how == "well")
 
 

@@ -13,8 +13,7 @@ from pipelines.sources.base import SourceLimits
 from serve.definitions.rtsp import RtspDefinition
 from serve.streams.probe import probe
 from tests.integration.brokers import free_port
-from tests.pipelines.sources.remains import threads_and_descriptors, without_collecting
-from tests.waiting import wait_until
+from tests.pipelines.sources.remains import nothing_left_behind, without_collecting
 
 ATTEMPTS, AT_ONCE = 1000, 8
 LIMITS = SourceLimits(5.0, 1.0, 1.0)
@@ -41,8 +40,6 @@ def test_a_thousand_attempts_many_at_once_leave_no_thread_and_no_descriptor(tmp_
             return probe(definition, 0.01, LIMITS, people_may_be_shown=False).error_code
 
         list(pool.map(attempt, range(10 * AT_ONCE)))
-        before = threads_and_descriptors()
-        found = set(pool.map(attempt, range(ATTEMPTS)))
-        # The cameras are in this process, too, and see a connection's end a moment later.
-        wait_until(lambda: threads_and_descriptors() == before, 10, f"no more than {before}")
+        with nothing_left_behind(within_s=10):  # the cameras are in this process, too
+            found = set(pool.map(attempt, range(ATTEMPTS)))
     assert found == REASONS

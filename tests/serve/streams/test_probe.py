@@ -15,7 +15,7 @@ from serve.definitions.kafka import KafkaDefinition
 from serve.definitions.rtsp import RtspDefinition
 from serve.streams.probe import probe
 from tests.integration.brokers import free_port
-from tests.pipelines.sources.remains import threads_and_descriptors, without_collecting
+from tests.pipelines.sources.remains import nothing_left_behind, without_collecting
 from tests.pipelines.sources.videos import write_video
 
 LIMITS = SourceLimits(0.2, 1.0, 1.0)
@@ -34,9 +34,8 @@ def nowhere(kind: str, folder: Path) -> SourceDefinition:
 def test_a_probe_that_fails_says_why_and_leaves_nothing_behind(kind: str, tmp_path: Path) -> None:
     with without_collecting():
         probe(nowhere(kind, tmp_path), 0.1, LIMITS, people_may_be_shown=False)
-        before = threads_and_descriptors()
-        results = [probe(nowhere(kind, tmp_path), 0.1, LIMITS, people_may_be_shown=False) for _ in range(5)]
-        assert threads_and_descriptors() == before
+        with nothing_left_behind():
+            results = [probe(nowhere(kind, tmp_path), 0.1, LIMITS, people_may_be_shown=False) for _ in range(5)]
     assert {(result.ok, result.error_code) for result in results} == {
         (False, "source-not-found" if kind == "file" else "source-unreachable")
     }
