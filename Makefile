@@ -35,9 +35,9 @@ chaos: .venv/.dev $(WEB) ## Kill and freeze parts of a service with two readers,
 	scripts/install-test-tools
 	for round in 1 2 3; do $(BIN)/pytest -x -m chaos tests/integration/chaos || exit 1; done
 
-soak: .venv/.dev $(WEB) ## A thousand camera lives, and what they leave behind, to docs/soak.md; MINUTES=6
+soak: .venv/.dev $(WEB) ## A thousand camera lives, and what they leave behind, to docs/soak.md; MINUTES=7
 	scripts/install-test-tools
-	SOAK_MINUTES=$(or $(MINUTES),6) $(BIN)/pytest -x -s -m soak tests/integration/soak
+	SOAK_MINUTES=$(or $(MINUTES),7) $(BIN)/pytest -x -s -m soak tests/integration/soak
 
 lint: .venv/.dev $(WEB_DEV) ## Style, types, direction of imports
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ from tests.integration.soak.churn import WORKERS, Churn
 from tests.integration.soak.processes import OURS, Held, held_by, least, slope
 from tests.waiting import wait_until
 
-MINUTES = float(os.environ.get("SOAK_MINUTES", "6"))
+MINUTES = float(os.environ.get("SOAK_MINUTES", "7"))
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
