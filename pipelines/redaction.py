@@ -11,7 +11,7 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "***"
-_URL = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<rest>\S*)", re.IGNORECASE)
+_URL = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+._-]*://)(?P<rest>\S*)", re.IGNORECASE)
 _PLACE = re.compile(r"(?P<host>[\w.:,\[\]*-]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?", re.DOTALL)
 _CLOSING = "'\"`:;,.!)>]}"
 """What a sentence puts behind a URL."""

@@ -43,6 +43,7 @@ class MemoryStore:
         self._minutes: dict[tuple[str, int, int], MinuteRow] = {}
         self._begun: dict[str, dict[int, float]] = {}
         self._purged: dict[str, int] = {}
+        self._cuts: dict[tuple[str, int], int] = {}
         self._leases = [0, 0]
         self._term: int | None = None
 
@@ -146,6 +147,8 @@ class MemoryStore:
     def begin(self, stream: str, epoch: int) -> Checkpoint | None:
         with self._ask():
             self._hold(stream, epoch)
+            if self._cuts.get((stream, epoch)):
+                raise StaleEpoch(f"in epoch {epoch} of stream {stream!r} somebody else has counted")
             self._begin(stream, epoch)
             return self._checkpoints.get(stream)
 
@@ -159,13 +162,16 @@ class MemoryStore:
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         with self._ask():
             self._hold(checkpoint.stream, checkpoint.epoch)
-            self._write(checkpoint, Verdict.WHOLE)
+            if not 0 < checkpoint.cut <= self._cuts.get((checkpoint.stream, checkpoint.epoch), 0):
+                self._write(checkpoint, Verdict.WHOLE)
 
     def deliver(self, late: Checkpoint) -> None:
         with self._ask():
             epoch = self._epochs.get(late.stream, (0, None))[0]
             later = [s for e, s in sorted(self._begun.get(late.stream, {}).items()) if e > late.epoch]
             purged = self._purged.get(late.stream, 0)
+            if 0 < late.cut <= self._cuts.get((late.stream, late.epoch), 0):
+                return
             wanted = verdict(late, Standing(epoch, late.stream in self._streams, purged, next(iter(later), None)))
             if wanted is Verdict.NOTHING:
                 raise StaleEpoch(f"what epoch {late.epoch} of stream {late.stream!r} left behind comes too late")
@@ -183,6 +189,9 @@ class MemoryStore:
             )
         for row in checkpoint.rows:
             self._minutes[row.stream, row.minute, row.epoch] = copy.deepcopy(row)
+        if checkpoint.epoch in self._begun.get(checkpoint.stream, {}):
+            key = checkpoint.stream, checkpoint.epoch
+            self._cuts[key] = max(self._cuts.get(key, 0), checkpoint.cut)
         self.checkpoints_written += 1
 
     def load_checkpoint(self, stream: str) -> Checkpoint | None:

@@ -49,6 +49,7 @@ class Checkpoint:
         state: of tracker and counters, with a format; what the next epoch goes on from.
         resume: where a replayable source goes on; None for a live one.
         time_s: capture time of the frame.
+        cut: one more with every checkpoint of an epoch; 0 where nobody has numbered them.
     """
 
     stream: str
@@ -57,6 +58,7 @@ class Checkpoint:
     state: Mapping[str, Any]
     resume: Mapping[str, Any] | None
     time_s: float
+    cut: int = 0
 
 
 class Store(Protocol):
@@ -141,12 +143,13 @@ class Store(Protocol):
         From now on nothing that an earlier epoch left behind can change that state.
 
         Raises:
-            StaleEpoch: the stream is in a newer epoch, or gone.
+            StaleEpoch: the stream is in a newer epoch, or gone, or somebody has counted in this one: whoever begins
+                has counted nothing, and would write over that.
         """
         ...
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write rows and state in one transaction; the same checkpoint twice changes nothing.
+        """Write rows and state in one transaction; one that is not newer than what is there changes nothing.
 
         Raises:
             StaleEpoch: the stream is in a newer epoch, or gone.
@@ -156,7 +159,8 @@ class Store(Protocol):
     def deliver(self, late: Checkpoint) -> None:
         """Write what is wanted of a checkpoint that waited on a disk; see `analytics.storage.lateness.verdict`.
 
-        Whoever finds it may hand it in, in the order in which it was cut.
+        Whoever finds it may hand it in, in the order in which it was cut. Several may hand in the same: who comes
+        second changes nothing, also if newer ones were written meanwhile.
 
         Raises:
             StaleEpoch: nothing of it is wanted.

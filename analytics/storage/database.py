@@ -96,7 +96,7 @@ class DatabaseStore:
             if "not a database" in str(error) or "malformed" in str(error):
                 raise StoreUnavailable(f"the database file is damaged: {reason_of(error)}") from error
             raise StoreError(f"the database refuses: {reason_of(error)}") from error
-        except OverflowError as error:  # SQLite's driver says so by itself
+        except (OverflowError, sa.exc.StatementError) as error:  # what cannot even be asked
             raise StoreError(f"the database refuses: {error}") from error
 
     # -- streams
@@ -230,6 +230,8 @@ class DatabaseStore:
         with self._transaction() as connection:
             self._hold(connection, stream, epoch)
             self._begin(connection, stream, epoch)
+            if self._cut(connection, stream, epoch):
+                raise StaleEpoch(f"in epoch {epoch} of stream {stream!r} somebody else has counted")
             return _checkpoint(connection, stream)
 
     def _begin(self, connection: sa.Connection, stream: str, epoch: int) -> None:
@@ -251,12 +253,17 @@ class DatabaseStore:
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         with self._transaction() as connection:
             self._hold(connection, checkpoint.stream, checkpoint.epoch)
+            if 0 < checkpoint.cut <= self._cut(connection, checkpoint.stream, checkpoint.epoch):
+                return
             self._write_rows(connection, checkpoint)
             self._write_state(connection, checkpoint)
 
     def deliver(self, late: Checkpoint) -> None:
         with self._transaction() as connection:
-            wanted = verdict(late, self._standing(connection, late))
+            standing = self._standing(connection, late)
+            if 0 < late.cut <= self._cut(connection, late.stream, late.epoch):
+                return
+            wanted = verdict(late, standing)
             if wanted is Verdict.NOTHING:
                 raise StaleEpoch(f"what epoch {late.epoch} of stream {late.stream!r} left behind comes too late")
             self._write_rows(connection, late)
@@ -280,10 +287,20 @@ class DatabaseStore:
         begun_s = connection.execute(later.order_by(epochs.c.epoch).limit(1)).scalar()
         return Standing(found.epoch, found.active, found.purged_epoch, begun_s)
 
+    @staticmethod
+    def _cut(connection: sa.Connection, stream: str, epoch: int) -> int:
+        """Number of the newest checkpoint of an epoch that is written."""
+        table = tables.epochs
+        mine = sa.select(table.c.cut).where(table.c.stream == stream, table.c.epoch == epoch)
+        return int(connection.execute(mine).scalar() or 0)
+
     def _write_rows(self, connection: sa.Connection, checkpoint: Checkpoint) -> None:
         for row in checkpoint.rows:
             for analytic, values in row_format.table_rows(row):
                 self._upsert(connection, tables.MINUTE_TABLES[analytic], values)
+        table = tables.epochs
+        mine = table.c.stream == checkpoint.stream, table.c.epoch == checkpoint.epoch
+        connection.execute(sa.update(table).where(*mine, table.c.cut < checkpoint.cut).values(cut=checkpoint.cut))
 
     def _write_state(self, connection: sa.Connection, checkpoint: Checkpoint) -> None:
         state = {
@@ -390,6 +407,9 @@ def _streams() -> sa.Select[Any]:
 
 def _record(row: sa.RowMapping) -> StreamRecord:
     values = dict(row)
-    values["definition"] = json.loads(values["definition"])
-    values["geometry"] = json.loads(values["geometry"])
+    try:
+        values |= {"definition": json.loads(values["definition"]), "geometry": json.loads(values["geometry"])}
+    except ValueError:  # whoever reads it finds nothing that a stream could be made of, and all others are there
+        logger.error("its definition in the database is damaged", extra={"stream": values["id"]})
+        values |= {"definition": {}, "geometry": {}}
     return StreamRecord(**values)

@@ -84,6 +84,7 @@ class Spool:
                 "state": checkpoint.state,
                 "resume": checkpoint.resume,
                 "time_s": checkpoint.time_s,
+                "cut": checkpoint.cut,
             }
         )
         temporary = target.with_suffix(".part")
@@ -140,12 +141,13 @@ class Spool:
                     document = json.load(file)
                 rows = [row_format.from_json(row) for row in document["rows"]]
                 checkpoint = Checkpoint(
-                    document["stream"],
-                    document["epoch"],
+                    str(document["stream"]),
+                    int(document["epoch"]),
                     rows,
                     document["state"],
                     document["resume"],
-                    document["time_s"],
+                    float(document["time_s"]),
+                    int(document.get("cut", 0)),
                 )
             except FileNotFoundError:  # somebody else delivered it
                 self._remove(path)

@@ -44,6 +44,7 @@ epochs = sa.Table(
     sa.Column("stream", sa.String(64), primary_key=True),
     sa.Column("epoch", sa.Integer, primary_key=True),
     sa.Column("begun_s", sa.Double, nullable=False),
+    sa.Column("cut", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 leases = sa.Table(

@@ -214,7 +214,8 @@ class BatchCollector:
                 frame = stream.mailbox.take_into(batch[len(items)]) if stream.ready else None
                 if frame is not None:
                     items.append(FrameInWork(stream, frame))
-                    stream.order.append(items[-1])
+                    with self._changed:  # whoever delivers may be looking at what is in work
+                        stream.order.append(items[-1])
             if len(items) == before:  # a camera got into trouble since the frames were counted
                 batch[len(items) :] = 0
                 break

@@ -75,6 +75,8 @@ class Mailbox:
         self._paused = paused
         if not paused:
             self._tell()
+        elif self._closed:
+            self.close()
 
     def _tell(self) -> None:
         with self._arrived:
@@ -91,7 +93,12 @@ class Mailbox:
                 return
             slot = self._free.pop()
         # Scaled outside of the lock: nobody else knows of this slot until it is queued.
-        letterbox = self._writer.write(video_frame, slot)
+        try:
+            letterbox = self._writer.write(video_frame, slot)
+        except BaseException:  # whatever went wrong, the next frame needs a slot, too
+            with self._changed:
+                self._free.append(slot)
+            raise
         self._queue(WaitingFrame(slot, letterbox, stamp, video_frame if self.keep_video_frames else None))
 
     def _queue(self, frame: WaitingFrame) -> None:

@@ -100,6 +100,7 @@ class StreamClock:
     _pace_s: float = 0.0
     _doubted_s: float | None = None
     _doubted: int = 0
+    _doubted_step_s: float = 0.0
 
     def stamp(self, raw_s: float) -> tuple[float, bool] | None:
         """The frame's time, and whether there is a gap before it; None if its time is not to be believed yet."""
@@ -127,11 +128,15 @@ class StreamClock:
 
     def _agreed(self, raw_s: float) -> bool:
         """Whether enough frames in a row, this one the last of them, tell of the same step."""
-        same = self._doubted_s is not None and raw_s >= self._doubted_s - self.max_gap_s
+        before_s = self._last_s if self._doubted_s is None else self._doubted_s
+        step_s = 0.0 if before_s is None else raw_s - before_s
+        # Frames that are far apart agree if they are evenly so: a topic may hold one an hour.
+        farthest_s = max(self.max_leap_s, 2 * self._pace_s, 2 * self._doubted_step_s)
+        same = self._doubted_s is not None and -self.max_gap_s <= step_s <= farthest_s
         self._doubted = self._doubted + 1 if same else 1
         if self._doubted >= self.agreeing:
             return True
-        self._doubted_s = raw_s
+        self._doubted_s, self._doubted_step_s = raw_s, abs(step_s)
         return False
 
     def snapshot(self) -> dict[str, Any]:
@@ -142,6 +147,7 @@ class StreamClock:
             "pace_s": self._pace_s,
             "doubted_s": self._doubted_s,
             "doubted": self._doubted,
+            "doubted_step_s": self._doubted_step_s,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -150,6 +156,7 @@ class StreamClock:
         self._offset_s = state["offset_s"] if state["offset_s"] <= self.max_slew_s else 0.0
         self._pace_s = state.get("pace_s", 0.0)
         self._doubted_s, self._doubted = state.get("doubted_s"), state.get("doubted", 0)
+        self._doubted_step_s = state.get("doubted_step_s", 0.0)
 
 
 @dataclass(slots=True)

@@ -98,6 +98,8 @@ class MessageDecoder:
         Raises:
             av.error.InvalidDataError: the message is damaged; the next may be fine.
         """
+        if not value:  # to a decoder, the end of everything
+            raise av.error.InvalidDataError(0, "the message is empty")
         context = self._context
         if context is None or codec != self.codec:
             created = av.CodecContext.create(codec, "r")

@@ -22,6 +22,8 @@ LOCAL_NETWORKS = (
     *("::1/128", "fc00::/7"),
 )
 """This machine and private networks: where cameras are."""
+_HOLD_IPV4 = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96")
+"""Networks of IPv6 whose last 32 bits are an address of IPv4 that is reached through them."""
 _NEVER = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -118,8 +120,13 @@ _ELSEWHERE = "the host is not known, or in none of the networks that this servic
 
 
 def _plain(address: Address) -> Address:
-    """An IPv4 address that is written as one of IPv6 is what it is."""
-    return getattr(address, "ipv4_mapped", None) or address
+    """An IPv4 address that is written as one of IPv6, in whichever way, is what it is."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inside = address.ipv4_mapped or address.sixtofour
+    if inside is None and any(address in network for network in _HOLD_IPV4) and int(address) > 0xFFFF:
+        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inside or address
 
 
 def _never(address: Address) -> bool:

@@ -119,12 +119,19 @@ class Auditor:
         self._app = app
         self._store = store
         self._wall_clock = wall_clock
+        self._changes: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _READING or caller_of(HTTPConnection(scope)) is None:
             await self._app(scope, receive, send)
             return
+        # Whoever hangs up early changes what he asked for all the same, and it is written all the same.
+        change = asyncio.get_running_loop().create_task(self._change(scope, receive, send))
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+        await asyncio.shield(change)
 
+    async def _change(self, scope: Scope, receive: Receive, send: Send) -> None:
         answered = False
 
         async def send_audited(message: Message) -> None:

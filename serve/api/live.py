@@ -10,14 +10,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import Response as PlainResponse
 
+from analytics.errors import StoreError
 from pipelines.errors import FootfallError
-from serve.api.credentials import Scope
+from serve.api.credentials import FRESH_S, Scope
 from serve.api.dependencies import InRegistry
 from serve.api.errors import BINARY, RESPONSES, UNKNOWN
 from serve.api.models import StreamId
 from serve.api.registry_client import RegistryClient, newest_frame
 from serve.api.routing import KnownParameters
-from serve.api.security import PROTOCOL, Viewer, require
+from serve.api.security import PROTOCOL, Viewer, require, require_still
 from serve.errors import NotReady, TooManyWatchers
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
@@ -69,12 +70,14 @@ async def tracks(
         return
     sender = asyncio.create_task(_send(socket, registry, stream, picture))
     listener = asyncio.create_task(_until_gone(socket))
-    done, pending = await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
+    doorman = asyncio.create_task(_until_refused(socket))
+    done, pending = await asyncio.wait({sender, listener, doorman}, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await task
-    code, reason = sender.result() if sender in done else (1000, "")
+    told = next((task.result() for task in (doorman, sender) if task in done), None)
+    code, reason = told or (1000, "")
     with contextlib.suppress(RuntimeError):
         await socket.close(code, reason[:120])
 
@@ -100,6 +103,18 @@ async def _send(socket: WebSocket, registry: RegistryClient, stream: str, pictur
         if close is not None:
             await close()
     return WS_GONE, "the stream was removed"
+
+
+async def _until_refused(socket: WebSocket) -> tuple[int, str]:
+    """As long as the token is good; returns the code to close with, and why."""
+    while True:
+        await asyncio.sleep(FRESH_S)
+        try:
+            await require_still(socket, Scope.VIEWER)
+        except StoreError as error:
+            return WS_AGAIN, str(error)
+        except FootfallError as error:
+            return WS_REFUSED, str(error)
 
 
 async def _until_gone(socket: WebSocket) -> None:

@@ -84,6 +84,20 @@ class Doorman:
         return caller
 
 
+async def require_still(connection: HTTPConnection, needed: TokenScope) -> None:
+    """For connections that last: what was asked at the beginning, asked again.
+
+    Raises:
+        Unauthorized: the token was revoked or has expired, or there is one by now, and it was not given.
+        StoreError: tokens are not known.
+    """
+    credentials: Credentials = connection.app.state.credentials
+    if await credentials.needed():
+        caller = await credentials.caller_of(_offered(connection))
+        if caller is None or not caller.scope.allows(needed):
+            raise Unauthorized("this token was revoked, or has expired")
+
+
 def _offered(connection: HTTPConnection) -> str:
     """The token of the request; never of its address, which ends up in logs and histories.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
@@ -42,7 +43,8 @@ router = APIRouter(
     route_class=StrictRoute,
 )
 MAX_PAGE = 5000
-_PROBES = asyncio.Semaphore(4)
+_PROBES = ThreadPoolExecutor(4, thread_name_prefix="probe")
+"""Their own, and no more at once, also when those who asked do not wait for the answer."""
 _ETAG: dict[str, Any] = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}}}
 
 
@@ -167,8 +169,7 @@ async def probe_stream(body: ProbeBody, settings: InSettings) -> ProbeAnswer:
     """Open a source without saving it: codec, size, measured frame rate, snapshot, or the reason why not."""
     shown = not settings.privacy.blur_people
     found = partial(probe, body.source, body.seconds, settings.source_limits, people_may_be_shown=shown)
-    async with _PROBES:
-        return ProbeAnswer.model_validate(await asyncio.to_thread(found))
+    return ProbeAnswer.model_validate(await asyncio.get_running_loop().run_in_executor(_PROBES, found))
 
 
 @router.get("/streams/{stream}/geometry", tags=["geometry"], responses=UNKNOWN | {200: {"headers": _ETAG}})

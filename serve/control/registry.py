@@ -25,6 +25,7 @@ from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from serve.control.assignments import TICK_S, Assignments
+from serve.control.changes import Changing, to_its_end
 from serve.control.entry import StreamEntry
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
@@ -41,7 +42,7 @@ RELEASE_WAIT_S = 3.0
 SWEEPING_S = 0.2
 
 
-class Registry:
+class Registry(Changing):
     """See the module. All methods run on one event loop; the store is asked in threads.
 
     Args:
@@ -53,6 +54,7 @@ class Registry:
     def __init__(
         self, settings: Settings, store: Store | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -90,7 +92,7 @@ class Registry:
                     self._store_error = None
             except LeaseLost as error:
                 logger.warning("%s; this one stands by", error)
-                self._stand_by(error)
+                await self._stand_by(error)
             except StoreError as error:
                 if self._store_error is None:
                     logger.error("%s", error)
@@ -120,13 +122,14 @@ class Registry:
         if await self._leadership.take(store):
             await self._load(store)
 
-    def _stand_by(self, error: LeaseLost) -> None:
+    async def _stand_by(self, error: LeaseLost) -> None:
         """Somebody newer leads: forget everything, and send the readers to him."""
         self._store_error = str(error)
         self._leadership.lost()
         self._loaded = False
-        self._entries.clear()
-        self._assignments.dismiss()
+        async with self._assignments.changing:  # a plan that is carried out still looks at them
+            self._entries.clear()
+            self._assignments.dismiss()
 
     async def _load(self, store: Store) -> None:
         for record in await asyncio.to_thread(store.list_streams):
@@ -162,7 +165,7 @@ class Registry:
         """End the loop and let go of the database; streams run on without. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self.changes, return_exceptions=True)
         self._assignments.dismiss()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
@@ -249,6 +252,7 @@ class Registry:
         """One change of a stream at a time: between question, database and memory nobody else may come."""
         return self._locks.setdefault(stream, asyncio.Lock())
 
+    @to_its_end
     async def put_stream(
         self, stream: str, wanted: StreamDefinition, geometry: Geometry | None, expected: Precondition = ANY
     ) -> tuple[StreamView, bool]:
@@ -282,6 +286,7 @@ class Registry:
                 return self._view(entry), True
             return self._view(entry), False
 
+    @to_its_end
     async def patch_stream(
         self, stream: str, changes: Mapping[str, Any], geometry: Geometry | None, expected: Precondition = ANY
     ) -> StreamView:
@@ -343,6 +348,7 @@ class Registry:
         await self._assignments.plan_soon()
         return True
 
+    @to_its_end
     async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
         """Drain and forget a stream; its minutes stay unless they are purged.
 
@@ -364,6 +370,7 @@ class Registry:
                 self._entries.pop(stream, None)
             self._assignments.changed(stream, entry.record.owner)
 
+    @to_its_end
     async def put_geometry(
         self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY
     ) -> StreamView:

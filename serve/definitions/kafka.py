@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.kafka_client import KafkaLogin, host_of
 from pipelines.sources.reach import Reach
 from serve.definitions.base import Secret, SourceDefinition, form
+
+_BROKER = r"([A-Za-z_]+://)?[A-Za-z0-9._:%\[\]-]+"
+_BROKERS = re.compile(rf" *{_BROKER}( *, *{_BROKER})* *")
 
 
 class KafkaDefinition(SourceDefinition):
@@ -28,7 +32,10 @@ class KafkaDefinition(SourceDefinition):
         max_length=2000,
         title="Brokers",
         description="host:port, several separated by commas.",
-        json_schema_extra=form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
+        json_schema_extra={
+            **form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
+            "pattern": f"^{_BROKERS.pattern}$",
+        },
     )
     topic: str = Field(
         min_length=1,
@@ -61,6 +68,13 @@ class KafkaDefinition(SourceDefinition):
         "SCRAM-SHA-512", title="Log-in", json_schema_extra=form(advanced=True)
     )
     tls: bool = Field(False, title="Encrypt the connection (TLS)", json_schema_extra=form(advanced=True))
+
+    @field_validator("brokers")
+    @classmethod
+    def _are_brokers(cls, brokers: str) -> str:
+        if not _BROKERS.fullmatch(brokers):
+            raise ValueError("brokers are host:port, separated by commas; user and password have fields of their own")
+        return brokers
 
     def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
         login = KafkaLogin(self.username, self.password, self.mechanism, self.tls)

@@ -200,10 +200,11 @@ class StreamReader:
     def _bring_about(self, name: str, work: Work) -> None:
         worker = self._workers.get(name)
         if worker is None:
-            self._take_up(name, work)
+            worker = self._take_up(name, work)
         elif self._running[name].geometry != work.geometry:
             worker.use_geometry(work.geometry)
-        self._running[name] = work
+        # Both or neither: a worker whose work is not known could not be judged, nor could any other beside it.
+        self._workers[name], self._running[name] = worker, work
         self._refused.pop(name, None)
 
     def _refuse(self, name: str, work: Work, error: Exception) -> None:
@@ -213,7 +214,8 @@ class StreamReader:
             status = StreamStatus(StreamState.FAILED, time.time(), reason, getattr(error, "code", "error"))
             self._refused[name] = Reported(work.assignment.epoch, status)
 
-    def _take_up(self, name: str, work: Work) -> None:
+    def _take_up(self, name: str, work: Work) -> StreamWorker:
+        """A worker that has started."""
         assert self._collector is not None
         reader = self._settings.reader
         source = work.definition.source
@@ -230,9 +232,9 @@ class StreamReader:
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
         worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
-        self._workers[name] = worker
         worker.start()
         logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
+        return worker
 
     def _let_go(self, name: str) -> None:
         """Drain a stream beside everything else and hand it back."""
@@ -246,24 +248,41 @@ class StreamReader:
             await asyncio.get_running_loop().run_in_executor(self._drains, worker.drain)
             self._parting = [parting for parting in (*self._parting, worker) if not parting.join(0)]
             logger.info("hands back epoch %d", worker.plan.epoch, extra={"stream": name})
-            # At the end of the whole service the registry may have gone first.
-            wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
-            async with asyncio.timeout(wait_s):
-                await self._registry.handback(self._name, {name: worker.plan.epoch})
-        except Exception as error:
-            level = logging.DEBUG if self._closing else logging.WARNING
-            logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
+            await self._hand_back(name, worker.plan.epoch)
+        except Exception:
+            logger.exception("a stream could not be drained", extra={"stream": name})
         finally:
             self._stopping.pop(name, None)
             self._freed.stream_ended()
+            if name in self._wanted:  # the next epoch may have been ours before this one had ended
+                self._reconcile()
+
+    async def _hand_back(self, name: str, epoch: int) -> None:
+        """Tell the registry until it hears; as long as it has not, it believes that we have the stream."""
+        while True:
+            # At the end of the whole service the registry may have gone first.
+            wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._registry.handback(self._name, {name: epoch})
+                break
+            except Exception as error:
+                level = logging.DEBUG if self._closing else logging.WARNING
+                logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
+            if self._closing:
+                return
+            await asyncio.sleep(RETRY_S)
+        wanted = self._wanted.get(name)
+        if wanted is not None and wanted.assignment.epoch == epoch:  # what was said before it heard
+            del self._wanted[name]
 
     # -- heartbeats, live frames, checkpoints
 
     async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
             try:
+                reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
                 told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping))
                 # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
                 async with asyncio.timeout(CALL_TIMEOUT_S):
@@ -310,8 +329,12 @@ class StreamReader:
             self._freed.give_back()
             if not away and time.monotonic() >= leftovers_due_s:
                 leftovers_due_s = time.monotonic() + LEFTOVERS_S
-                with contextlib.suppress(StoreError):
+                try:
                     self._leftovers.deliver()
+                except StoreError as error:
+                    logger.debug("what others left behind waits on: %s", error)
+                except Exception:  # whatever lies there, our own rows come first
+                    logger.exception("what others left behind cannot be delivered")
 
     # -- whoever hosts the reader
 

@@ -119,6 +119,7 @@ class StreamWorker:
         self._trouble: _Trouble | None = None
         self._trouble_since_s = 0.0
         self._minutes_lost = 0
+        self._cuts = 0
         self._begun_with: tuple[Mapping[str, Any], float] = {}, 0.0
         self._stored_resume: Mapping[str, Any] | None = None
         self._stored_s = time.monotonic()
@@ -212,12 +213,12 @@ class StreamWorker:
             owed = self._owed(cut, place)
             if owed is None or self.fenced:
                 return not database_away
-            kept = self._write(owed, database_away)
+            kept, away = self._write(owed, database_away)
             if kept is _Kept.NOWHERE:
                 self._hold_on(owed)
             elif not self.fenced:
                 self._settle(owed)
-            return not (database_away or kept is _Kept.ON_DISK)
+            return not away
 
     def _owed(self, cut: Cut | None, place: Place | None) -> Checkpoint | None:
         """What is to be written now: rows that changed, or else a place that has moved on without frames."""
@@ -236,7 +237,8 @@ class StreamWorker:
         if not rows and not moved and not (cut is not None and len(self._spool)):
             return None
         state = {**state, "origin": self.plan.origin}
-        return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s)
+        self._cuts += 1
+        return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts)
 
     def _settle(self, written: Checkpoint) -> None:
         """What was cut is safe, and may be forgotten."""
@@ -260,8 +262,8 @@ class StreamWorker:
             self._minutes_lost += len(over)
             self._processor.acknowledge([row for row in cut.rows if row.minute <= over[-1]])
 
-    def _write(self, checkpoint: Checkpoint, database_away: bool) -> _Kept:
-        """To the database, or else to disk."""
+    def _write(self, checkpoint: Checkpoint, database_away: bool) -> tuple[_Kept, bool]:
+        """To the database, or else to disk; also returns whether the database is away."""
         try:
             if database_away:
                 raise StoreUnavailable(self._trouble.cause if self._trouble else "the database is away")
@@ -269,21 +271,24 @@ class StreamWorker:
             deliver(self._spool, self._store, self.plan.stream)
             self._store.checkpoint(checkpoint)
             self._tell(None)
-            return _Kept.IN_DATABASE
+            return _Kept.IN_DATABASE, False
         except StaleEpoch as error:
             self._fence(error)
-            return _Kept.IN_DATABASE
+            if checkpoint.resume is None:  # what can be replayed is counted by whoever has it now
+                self._minutes_lost += len(checkpoint.rows)
+            return _Kept.IN_DATABASE, False
         except StoreUnavailable as error:
             if self._spool.put(checkpoint):
                 self._tell(_Trouble("store-unavailable", f"{error}; rows wait on disk", str(error)))
-                return _Kept.ON_DISK
+                return _Kept.ON_DISK, True
             self._tell(_Trouble("store-unavailable", f"{error}; no room on disk, rows wait in memory", str(error)))
+            return _Kept.NOWHERE, True
         except StoreError as error:
             self._tell(_Trouble("store-error", f"{error}; rows wait in memory", str(error)))
         except Exception as error:  # whatever keeps rows from being written has to be seen, once
             what = f"rows cannot be written: {type(error).__name__}"
             self._tell(_Trouble("store-error", f"{what}; they wait in memory", what), error)
-        return _Kept.NOWHERE
+        return _Kept.NOWHERE, False
 
     def _fence(self, error: StaleEpoch) -> None:
         self.fenced = True

@@ -70,6 +70,7 @@ def test_no_password_is_left(text: str, url: str) -> None:
         ("rtsp://cam/tlJwpbo6", "rtsp://cam/***"),
         ("rtsp://cam/4f9c2b7e81d04a6f", "rtsp://cam/***"),
         ("SSL://u:p@broker:9092", "SSL://***@broker:9092"),
+        ("SASL_PLAINTEXT://u:p@broker:9092", "SASL_PLAINTEXT://***@broker:9092"),
     ],
 )
 def test_what_is_known_to_be_harmless_stays_readable(url: str, shown: str | None) -> None:

@@ -13,7 +13,7 @@ from analytics.counting.lines import LINES
 from analytics.counting.people import PEOPLE, PeopleTotals
 from analytics.counting.zones import ZONES
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, UnknownStream
-from analytics.minutes import Totals
+from analytics.minutes import MinuteRow, Totals
 from analytics.reports.queries import Window, counts
 from analytics.reports.sections import COUNTED
 from analytics.storage.base import Checkpoint, Store, StreamRecord
@@ -340,6 +340,48 @@ def test_the_place_of_a_deleted_stream_does_not_come_back_but_its_history_may(st
         store.deliver(left_behind(old, live=False))
     assert store.begin("cam", store.assign("cam", "reader")) is None
     assert len(store.minutes("cam", 0, 2**40)) == 1
+
+
+def numbered(epoch: int, cut: int, *minutes: int) -> Checkpoint:
+    """Of a live camera: the ``cut``-th of an epoch, with as many frames in every minute."""
+    rows = [MinuteRow("cam", NOON + 60 * n, epoch, totals_of(PeopleTotals(cut, cut, cut, 1))) for n in minutes]
+    return Checkpoint("cam", epoch, rows, {"cut": cut}, None, NOON + float(cut), cut)
+
+
+def frames_of(store: Store) -> list[int]:
+    return [row.totals[PEOPLE].frames for row in store.minutes("cam", 0, 2**40)]
+
+
+def test_what_two_hand_in_is_written_once_and_never_over_what_was_cut_since(store: Store) -> None:
+    register(store)
+    epoch = store.assign("cam", "reader")
+    store.begin("cam", epoch)
+    waited = numbered(epoch, 1, 0, 1)
+    store.deliver(waited)  # by whoever works on it, before the next
+    store.checkpoint(numbered(epoch, 2, 1))
+    store.deliver(waited)  # by somebody who had read the file before it was removed
+    assert frames_of(store) == [1, 2]
+    newest = store.load_checkpoint("cam")
+    assert newest is not None
+    assert newest.state == {"cut": 2}
+    store.checkpoint(numbered(epoch, 2, 0, 1))
+    assert frames_of(store) == [1, 2]
+    store.begin("cam", store.assign("cam", "heir"))
+    store.deliver(replace(waited, rows=numbered(epoch, 9, 0).rows))
+    assert frames_of(store) == [1, 2]
+
+
+def test_an_epoch_in_which_somebody_has_counted_does_not_begin_again(store: Store) -> None:
+    register(store)
+    epoch = store.assign("cam", "reader")
+    store.begin("cam", epoch)
+    store.begin("cam", epoch)  # asked again, because the answer got lost
+    store.checkpoint(numbered(epoch, 1, 0))
+    with pytest.raises(StaleEpoch, match="somebody else has counted"):
+        store.begin("cam", epoch)
+    begun = store.begin("cam", store.assign("cam", "reader"))
+    assert begun is not None
+    assert begun.state == {"cut": 1}
 
 
 def test_an_epoch_that_is_over_cannot_begin(store: Store) -> None:

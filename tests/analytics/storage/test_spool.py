@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.storage.test_database import files_no_larger_than
 from tests.fakes import MemoryStore
 
+ODD = json.dumps({"stream": "cam", "epoch": 1, "rows": [], "state": {}, "resume": None, "time_s": "x"}).encode()
+
 
 def put_minutes(spool: Spool, count: int, epoch: int = 1) -> None:
     for number in range(count):
@@ -19,10 +22,12 @@ def put_minutes(spool: Spool, count: int, epoch: int = 1) -> None:
 
 
 def test_what_was_spooled_comes_back_as_it_was(tmp_path: Path) -> None:
-    written = checkpoint(3, row(epoch=3), row(minute=NOON + 60, epoch=3), resume={"position": {"frame": 7}}, n=[0.1])
+    cut = checkpoint(3, row(epoch=3), row(minute=NOON + 60, epoch=3), resume={"position": {"frame": 7}}, n=[0.1])
+    written = replace(cut, cut=17)
     assert Spool(tmp_path, "cam").put(written)
     ((_, waiting),) = Spool(tmp_path, "cam").waiting()  # another process, after a crash
     assert list(waiting.rows) == list(written.rows)
+    assert waiting.cut == 17
     assert (waiting.stream, waiting.epoch, waiting.state, waiting.resume, waiting.time_s) == (
         written.stream,
         written.epoch,
@@ -163,7 +168,7 @@ def test_the_newest_minute_can_still_grow_when_it_is_full(tmp_path: Path) -> Non
     assert spool.put(checkpoint(1, row(minute=NOON + 60 * (number - 1), frames=7), resume=resume, n=number - 1))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"stream": "cam"}', b"\xff\xfe\x00", b'{"rows": [{}]}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"stream": "cam"}', b"\xff\xfe\x00", b'{"rows": [{}]}', ODD])
 def test_a_damaged_file_is_set_aside_once_and_the_rest_is_delivered(tmp_path: Path, content: bytes) -> None:
     spool = Spool(tmp_path, "cam")
     put_minutes(spool, 3)

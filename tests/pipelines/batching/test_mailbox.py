@@ -187,3 +187,26 @@ def test_frames_of_a_new_size_are_fitted_anew() -> None:
     assert tall.letterbox.content_size == (32, 22)
     assert (image[:, 22:] == 0).all()
     assert image[5, 5].tolist() == [200, 200, 200]
+
+
+def test_a_frame_that_cannot_be_scaled_costs_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = mailbox(live=True)
+
+    def refuse(video_frame: object, slot: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(box._writer, "write", refuse)
+        for _ in range(5):
+            with pytest.raises(MemoryError):
+                offer(box, 1)
+    offer(box, 2)
+    assert len(box) == 1
+
+
+def test_what_waits_in_a_mailbox_that_is_paused_after_it_was_closed_is_not_waited_for() -> None:
+    box = mailbox(live=False, capacity=4)
+    offer(box, 1)
+    box.close()
+    box.pause(True)
+    assert box.wait_empty(timeout_s=1.0)

@@ -297,3 +297,10 @@ def test_after_a_pause_frames_are_not_taken_in_a_burst() -> None:
     times = np.concatenate([np.arange(0, 10, 0.04), np.arange(100, 110, 0.04)])
     after = taken(6.0, times)
     assert np.diff(after[after >= 100]).min() > 0.1
+
+
+def test_times_that_have_nothing_to_do_with_one_another_do_not_agree() -> None:
+    raw = [*every(0.1, 1000, 1010), 4000.0, 50_000.0, 9e8, *every(0.1, 1010.4, 1020)]
+    times, gaps = run(StreamClock(), raw)
+    assert [time_s for time_s in times if time_s is not None] == [t for t in raw if t < 2000]
+    assert not any(gaps)

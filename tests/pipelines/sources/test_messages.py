@@ -91,6 +91,13 @@ def test_a_damaged_jpeg_does_not_spoil_the_next() -> None:
     assert [number_of(picture) for _, picture in decoder.decode(jpeg(2), "mjpeg", 2)] == [2]
 
 
+def test_an_empty_message_is_damaged_and_not_the_end_of_the_camera() -> None:
+    decoder = MessageDecoder()
+    with pytest.raises(av.error.InvalidDataError):
+        decoder.decode(b"", "mjpeg", 1)
+    assert [number_of(picture) for _, picture in decoder.decode(jpeg(2), "mjpeg", 2)] == [2]
+
+
 def test_a_stream_that_is_joined_between_key_frames_is_clear_from_the_next_one_on() -> None:
     decoder, seen = MessageDecoder(), {}
     for number, unit in enumerate(access_units(25, gop=10)):

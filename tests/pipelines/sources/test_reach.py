@@ -126,6 +126,16 @@ def test_other_addresses_are_refused_alike_however_they_are_written(host: str) -
     assert refused(DEFAULT.host, host) == refused(DEFAULT.addresses, host) == refused(DEFAULT.host, "8.8.4.4")
 
 
+@pytest.mark.parametrize(
+    "host", ["64:ff9b::a9fe:a9fe", "::169.254.169.254", "2002:a9fe:a9fe::1", "::ffff:169.254.169.254"]
+)
+def test_what_is_never_reached_is_not_reached_through_ipv6_either(host: str) -> None:
+    everywhere = Reach(networks=("0.0.0.0/0", "::/0"))
+    assert refused(everywhere.host, host)
+    everywhere.host("::1")
+    everywhere.host("2001:4860:4860::8888")
+
+
 def test_names_count_by_their_addresses_and_unknown_ones_are_not_told_apart() -> None:
     assert DEFAULT.addresses("camera.lan") == ["10.0.0.7"]
     answers = {refused(DEFAULT.addresses, name)[:2] for name in ("public.test", "both.test", "meta.lan", "none.test")}

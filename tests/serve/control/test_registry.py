@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -681,3 +683,44 @@ def test_readers_hear_of_differences_alone(store: MemoryStore) -> None:
 def _calm(registry: Registry) -> bool:
     links = registry._assignments._readers.values()
     return all(not link.wake.is_set() and link.changed == set() for link in links)
+
+
+def test_a_change_whose_caller_hangs_up_is_made_whole(store: MemoryStore) -> None:
+    class Slow:
+        """The same store, whose answers come when they may."""
+
+        may_answer = threading.Event()
+
+        def __getattr__(self, name: str) -> Any:
+            asked = getattr(store, name)
+            if name not in ("put_stream", "delete_stream"):
+                return asked
+
+            def later(*args: Any, **kwargs: Any) -> Any:
+                answer = asked(*args, **kwargs)
+                self.may_answer.wait(10)
+                return answer
+
+            return later
+
+    async def hung_up(change: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(change)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def test() -> None:
+        slow = Slow()
+        registry = Registry(load(None), slow, Clock())  # type: ignore[arg-type]
+        await hung_up(registry.put_stream("new", CAMERA, None))
+        slow.may_answer.set()
+        await until(lambda: not registry.changes, "the end of the change")
+        assert [view.id for view in await registry.list_streams()] == ["new"]
+        slow.may_answer.clear()
+        await hung_up(registry.delete_stream("new", False))
+        slow.may_answer.set()
+        await until(lambda: not registry.changes, "the end of the change")
+        assert (await registry.list_streams(), store.list_streams()) == ([], [])
+        await registry.stop()
+
+    run(test)

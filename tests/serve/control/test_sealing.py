@@ -24,7 +24,6 @@ SOURCES: dict[str, dict[str, Any]] = {
     "camera": {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"},
     "path": {"type": "rtsp", "url": "rtsp://10.0.0.1/user=admin_password=hunter2_channel=1"},
     "topic": {"type": "kafka", "brokers": "10.0.0.1:9092", "topic": "t", "username": "u", "password": "hunter2"},
-    "brokers": {"type": "kafka", "brokers": "SSL://u:hunter2@10.0.0.1:9092", "topic": "t"},
 }
 OPEN = {"type": "rtsp", "url": "rtsp://10.0.0.1/live"}
 

@@ -128,7 +128,7 @@ def test_a_password_in_a_path_or_query_is_kept_under_what_was_shown_of_it_and_se
             completed(define({**shown, **change}), stored, 0.0)
 
 
-@pytest.mark.parametrize("field", ["key", "username", "brokers"])
+@pytest.mark.parametrize("field", ["key", "username"])
 def test_what_was_hidden_is_never_stored_in_any_field(field: str) -> None:
     stored = define({**KAFKA, field: "SSL://u:hunter2@a:9092"})
     shown = stored.redacted()["source"]
@@ -138,6 +138,18 @@ def test_what_was_hidden_is_never_stored_in_any_field(field: str) -> None:
         completed(define({**shown, field: "SSL://***@b:9092"}), stored, 0.0)
     with pytest.raises(DefinitionRefused, match="hidden"):
         completed(define(shown), None, 0.0)
+
+
+@pytest.mark.parametrize(
+    "brokers",
+    ["u:hunter2@a:9092", "SASL_PLAINTEXT://u:hunter2@a:9092", "a:9092,kafka://u:hunter2@b", ",", "a:9092,", " "],
+)
+def test_brokers_are_addresses_and_no_place_for_a_password(brokers: str) -> None:
+    with pytest.raises(ValidationError, match="fields of their own") as refused:
+        define({**KAFKA, "brokers": brokers})
+    assert "hunter2" not in str(refused.value.errors(include_input=False))
+    for good in ("a:9092, b", "SASL_SSL://a:9092", "[::1]:9092"):
+        assert define({**KAFKA, "brokers": good})
 
 
 def test_the_certificates_check_cannot_be_switched_off_under_a_hidden_password() -> None:

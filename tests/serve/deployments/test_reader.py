@@ -551,3 +551,56 @@ def test_a_stream_whose_password_cannot_be_read_fails_and_is_not_opened(
         assert "locked" not in sources
 
     run(test)
+
+
+def test_a_hand_over_that_was_not_heard_is_told_again_before_the_stream_is_taken_up_anew(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    async def test(bench: Bench) -> None:
+        bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        await until(lambda: bench.store.minutes("cam", 0, 2**40), "rows")
+        handback, failures = bench.network.handback, iter(range(3))
+
+        async def replaced(reader: str, streams: Mapping[str, int]) -> None:
+            if next(failures, None) is not None:
+                raise ConnectionError("the registry is being replaced")
+            await handback(reader, streams)
+
+        bench.network.handback = replaced  # type: ignore[method-assign]
+        source = camera("b").source.model_dump(mode="json")
+        await bench.registry.patch_stream("cam", {"source": source}, None)
+        await until(lambda: bench.registry._entries["cam"].record.epoch > 1, "the next epoch")
+        await until(lambda: _running(bench, "cam"), "the stream to run again")
+        assert (await bench.registry.get_stream("cam")).epoch == 2
+
+    run(test)
+
+
+def test_a_worker_that_cannot_start_leaves_the_others_alone(
+    run: Run, sources: dict[str, ScriptedSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("good", camera("a"), None)
+        await until(lambda: _running(bench, "good"), "the stream to run")
+        start = StreamWorker.start
+
+        def refused(worker: StreamWorker) -> None:
+            if worker.plan.stream == "bad":
+                raise RuntimeError("can't start new thread")
+            start(worker)
+
+        monkeypatch.setattr(StreamWorker, "start", refused)
+        sessions = bench.network.sessions
+        await bench.registry.put_stream("bad", camera("b"), None)
+        await until(lambda: "bad" in reader._refused, "the refusal")
+        await bench.registry.put_stream("third", camera("c"), None)
+        await until(lambda: _running(bench, "third"), "a stream that comes later")
+        assert bench.network.sessions == sessions
+        monkeypatch.setattr(StreamWorker, "start", start)
+        await bench.registry.put_stream("fourth", camera("d"), None)
+        await until(lambda: _running(bench, "bad"), "the stream that could not be started")
+
+    run(test)

@@ -281,6 +281,20 @@ def test_a_state_of_another_version_is_left_behind_and_the_place_kept(
 # -- the database is away
 
 
+@pytest.mark.parametrize("room", [{}, {"max_bytes": 1}], ids=["on disk", "in memory"])
+def test_whoever_comes_next_hears_that_the_database_is_away_wherever_the_rows_are_kept(
+    make: Make, store: MemoryStore, room: dict[str, int]
+) -> None:
+    steps, (gate,) = paused(script(), 100)
+    reader = make(*steps, **room).start().until_frames(100)
+    store.away = True
+    assert not reader.worker.checkpoint()
+    store.away = False
+    assert reader.worker.checkpoint()
+    gate.set()
+    reader.stop()
+
+
 def test_rows_wait_on_disk_while_the_database_is_away_and_are_delivered(
     make: Make, store: MemoryStore, truth: Totals
 ) -> None:
