@@ -13,12 +13,15 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import SettingsError as SettingsSourceError
 
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.reach import LOCAL_NETWORKS, Reach, check_network
 from serve.errors import SettingsError
 
 Placement = Literal["auto", "inline", "replicas"]
+DATABASE = "footfall.db"
+"""In the data directory, unless a URL says otherwise."""
 _SECTION = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -89,7 +92,7 @@ class ReaderSettings(BaseModel):
     read_timeout_s: float = Field(5.0, gt=0, le=120, description="Limit for the next packet of a source, seconds.")
     stall_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit for the next picture of a source, seconds.")
     heartbeat_timeout_s: float = Field(
-        5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, seconds."
+        5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, while others are heard, seconds."
     )
     spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")
 
@@ -123,7 +126,9 @@ class PrivacySettings(BaseModel):
 
     model_config = _SECTION
     blur_people: bool = Field(True, description="Pixelate people that are found, in snapshots and live pictures.")
-    except_streams: tuple[str, ...] = Field((), description="Streams whose people may be shown all the same.")
+    except_streams: tuple[str, ...] = Field(
+        (), description="Ids of streams whose people may be shown all the same, whatever is there."
+    )
 
     def blurs(self, stream: str) -> bool:
         """Whether people of a stream are pixelated."""
@@ -201,7 +206,7 @@ class Settings(BaseSettings):
         """URL of the database, with its password: for the store alone."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.data_dir.expanduser().absolute() / 'footfall.db'}"
+        return f"sqlite:///{self.data_dir.expanduser().absolute() / DATABASE}"
 
     @property
     def source_limits(self) -> SourceLimits:
@@ -279,7 +284,7 @@ def load(file: Path | None = None, **overrides: Any) -> Settings:
     if file is None:
         return _checked(Settings, overrides)
     if not file.is_file():
-        raise SettingsError(f"settings file {file} does not exist")
+        raise SettingsError(f"settings file {file} {'is no file' if file.exists() else 'does not exist'}")
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(yaml_file=file)
@@ -301,5 +306,11 @@ def _checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
         where = getattr(error, "problem_mark", None)
         line = f" near line {where.line + 1}" if where else ""
         raise SettingsError(f"the settings file is no YAML{line}") from error
-    except (ValueError, TypeError, AttributeError) as error:  # a file that is no mapping
-        raise SettingsError(f"the settings cannot be read: {str(error).splitlines()[0]}") from error
+    except SettingsSourceError as error:
+        raise SettingsError(f"the environment: {error}; lists and sections are written as JSON") from error
+    except RecursionError:
+        raise SettingsError("the settings file is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise SettingsError("the settings file is no text") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SettingsError("the settings file holds no names with values") from error

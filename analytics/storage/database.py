@@ -15,17 +15,17 @@ import alembic.config
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from analytics.counting.base import Analytic, Column
+from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable, UnknownStream
 from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import rows as row_format
-from analytics.storage import tables
+from analytics.storage import selects, tables
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.engine import BEGIN, driver_url, keep_to_ourselves, open_engine, reason_of
 from analytics.storage.lateness import Standing, Verdict, verdict
-from analytics.storage.packing import pack, unpack
+from analytics.storage.packing import pack
 
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -123,13 +123,13 @@ class DatabaseStore:
 
     def get_stream(self, stream: str) -> StreamRecord | None:
         with self._transaction(reading=True) as connection:
-            row = connection.execute(_streams().where(tables.streams.c.id == stream)).mappings().first()
-        return _record(row) if row else None
+            row = connection.execute(selects.streams().where(tables.streams.c.id == stream)).mappings().first()
+        return selects.record_of(row) if row else None
 
     def list_streams(self) -> list[StreamRecord]:
         with self._transaction(reading=True) as connection:
-            found = connection.execute(_streams().order_by(tables.streams.c.id)).mappings().all()
-        return [_record(row) for row in found]
+            found = connection.execute(selects.streams().order_by(tables.streams.c.id)).mappings().all()
+        return [selects.record_of(row) for row in found]
 
     def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
         table = tables.assignments
@@ -232,7 +232,7 @@ class DatabaseStore:
             self._begin(connection, stream, epoch)
             if self._cut(connection, stream, epoch):
                 raise StaleEpoch(f"in epoch {epoch} of stream {stream!r} somebody else has counted")
-            return _checkpoint(connection, stream)
+            return selects.checkpoint_of(connection, stream)
 
     def _begin(self, connection: sa.Connection, stream: str, epoch: int) -> None:
         begun = {"stream": stream, "epoch": epoch, "begun_s": self._wall_clock()}
@@ -314,7 +314,7 @@ class DatabaseStore:
 
     def load_checkpoint(self, stream: str) -> Checkpoint | None:
         with self._transaction(reading=True) as connection:
-            return _checkpoint(connection, stream)
+            return selects.checkpoint_of(connection, stream)
 
     def minutes(
         self, stream: str, start: int, end: int, analytics: Collection[Analytic[Any]] = ANALYTICS
@@ -323,7 +323,9 @@ class DatabaseStore:
         with self._transaction(reading=True) as connection:
             for analytic in analytics:
                 table = tables.MINUTE_TABLES[analytic]
-                query = sa.select(table).where(*_of(table, stream), table.c.minute >= start, table.c.minute < end)
+                query = sa.select(table).where(
+                    *selects.minutes_of(table, stream), table.c.minute >= start, table.c.minute < end
+                )
                 found[analytic] = [dict(row) for row in connection.execute(query).mappings()]
         return row_format.minute_rows(found)
 
@@ -337,8 +339,8 @@ class DatabaseStore:
                 keys: list[sa.ColumnElement[Any]] = [(table.c.minute - table.c.minute % step_s).label("step")]
                 keys += [table.c[column.name] for column in analytic.columns if column.key]
                 query = (
-                    sa.select(*keys, *(_merged(table, column) for column in analytic.columns if not column.key))
-                    .where(*_of(table, stream), table.c.minute >= start, table.c.minute < end)
+                    sa.select(*keys, *(selects.merged(table, column) for column in analytic.columns if not column.key))
+                    .where(*selects.minutes_of(table, stream), table.c.minute >= start, table.c.minute < end)
                     .group_by(*keys)
                 )
                 found[analytic] = [dict(row) for row in connection.execute(query).mappings()]
@@ -346,7 +348,9 @@ class DatabaseStore:
 
     def extent(self, stream: str) -> tuple[int, int]:
         table = tables.MINUTE_TABLES[PEOPLE]  # every minute that was seen is there
-        query = sa.select(sa.func.min(table.c.minute), sa.func.max(table.c.minute)).where(*_of(table, stream))
+        query = sa.select(sa.func.min(table.c.minute), sa.func.max(table.c.minute)).where(
+            *selects.minutes_of(table, stream)
+        )
         with self._transaction(reading=True) as connection:
             first, last = connection.execute(query).one()
         return (0, 0) if first is None else (int(first), int(last) + MINUTE_S)
@@ -369,47 +373,3 @@ class DatabaseStore:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def _of(table: sa.Table, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """The stream's minutes, but for those that were purged."""
-    assignments = tables.assignments
-    purged = sa.select(assignments.c.purged_epoch).where(assignments.c.stream == stream).scalar_subquery()
-    return table.c.stream == stream, table.c.epoch > sa.func.coalesce(purged, 0)
-
-
-def _merged(table: sa.Table, column: Column) -> sa.ColumnElement[Any]:
-    """A column over many minutes."""
-    values = table.c[column.name]
-    if column.merge == "sum":
-        return sa.func.sum(values).label(column.name)
-    if column.merge == "max":
-        return sa.func.max(values).label(column.name)
-    if column.merge == "join":
-        return sa.func.aggregate_strings(values, "\n").label(column.name)
-    raise ValueError(f"no database merges {table.name}.{column.name}")
-
-
-def _checkpoint(connection: sa.Connection, stream: str) -> Checkpoint | None:
-    table = tables.checkpoints
-    row = connection.execute(sa.select(table).where(table.c.stream == stream)).mappings().first()
-    if row is None:
-        return None
-    resume = None if row["resume"] is None else json.loads(row["resume"])
-    return Checkpoint(stream, row["epoch"], (), unpack(row["state"]), resume, row["time_s"])
-
-
-def _streams() -> sa.Select[Any]:
-    return sa.select(tables.streams, tables.assignments.c.epoch, tables.assignments.c.owner).join(
-        tables.assignments, tables.assignments.c.stream == tables.streams.c.id
-    )
-
-
-def _record(row: sa.RowMapping) -> StreamRecord:
-    values = dict(row)
-    try:
-        values |= {"definition": json.loads(values["definition"]), "geometry": json.loads(values["geometry"])}
-    except ValueError:  # whoever reads it finds nothing that a stream could be made of, and all others are there
-        logger.error("its definition in the database is damaged", extra={"stream": values["id"]})
-        values |= {"definition": {}, "geometry": {}}
-    return StreamRecord(**values)

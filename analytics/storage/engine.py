@@ -16,6 +16,7 @@ from analytics.errors import StoreError, StoreUnavailable
 
 BEGIN = "footfall_begin"
 """Name of the execution option that says how a transaction of SQLite begins."""
+_MAGIC = b"SQLite format 3\0"
 
 
 def open_engine(url: URL, lock_wait_s: float) -> sa.Engine:
@@ -106,10 +107,13 @@ def reason_of(error: sa.exc.DBAPIError | sa.exc.SQLAlchemyError) -> str:
 def keep_to_ourselves(file: Path) -> None:
     """Make the file, or one of an earlier version, readable for its owner alone: cameras' passwords are in it.
 
-    What SQLite puts beside it (its log, its index) gets the same permissions.
+    What SQLite puts beside it (its log, its index) gets the same permissions. A file that is something else is left
+    alone: whoever is root and names /etc/passwd by mistake must not lock everybody out.
     """
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_RDWR, 0o600), "rb") as opened:
+            if opened.read(len(_MAGIC)) not in (b"", _MAGIC):
+                raise StoreUnavailable(f"the database file {file} is damaged, or something else")
         for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
             with suppress(FileNotFoundError, PermissionError):  # not there, or somebody else's, who knows why
                 file.with_name(name).chmod(0o600)

@@ -6,7 +6,7 @@ import typer
 
 from analytics.storage.database import DatabaseStore
 from serve.cli import terminal
-from serve.cli.tokens import Config, DataDir, settings_of
+from serve.cli.tokens import Config, DataDir, existing, settings_of
 from serve.control.sealing import rotate
 
 app = typer.Typer(no_args_is_help=True, help="See to the key that passwords of cameras and brokers are encrypted with.")
@@ -24,7 +24,7 @@ def rotate_command(config: Config = None, data_dir: DataDir = None) -> None:
     A running service goes on counting; for some 20 seconds its API does not answer about streams.
     """
     with terminal.reporting():
-        settings = settings_of(config, data_dir)
+        settings = existing(settings_of(config, data_dir))
         store = DatabaseStore(settings.store_url)
         try:
             store.migrate()

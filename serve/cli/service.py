@@ -11,7 +11,7 @@ from serve import logs
 from serve.cli import terminal
 from serve.cli.models import pull_shown
 from serve.cli.terminal import out
-from serve.launch.demo import SIMULATED, Demo
+from serve.launch.demo import Demo
 from serve.launch.service import Service
 from serve.settings import load
 
@@ -56,7 +56,6 @@ def demo_command(
             data_dir=str(data_dir),
             api={"port": port},
             ray={"dashboard": dashboard},
-            privacy={"except_streams": list(SIMULATED)},  # nobody there is real
             log_format="text",
             log_level="WARNING",
         )

@@ -17,7 +17,8 @@ from analytics.storage.access import AccessStore, DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
 from serve.api.credentials import FRESH_S, Scope, new_token
 from serve.cli import terminal
-from serve.settings import Settings, load
+from serve.errors import ServiceError
+from serve.settings import DATABASE, Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens for the API; also while it does not run.")
 Config = Annotated[Path | None, typer.Option(help="YAML file with settings; says which database.")]
@@ -51,7 +52,7 @@ def create_command(
 @app.command("list")
 def list_command(config: Config = None, data_dir: DataDir = None) -> None:
     """List tokens: name, scope, when they were made, when they expire."""
-    with terminal.reporting(), _store(settings_of(config, data_dir)) as store:
+    with terminal.reporting(), _store(existing(settings_of(config, data_dir))) as store:
         table = Table("name", "scope", "created", "expires", box=None)
         for record in store.tokens():
             expires = "never" if record.expires_s is None else _day(record.expires_s)
@@ -65,7 +66,7 @@ def revoke_command(
 ) -> None:
     """Revoke a token; a running service refuses it within seconds."""
     with terminal.reporting():
-        settings = settings_of(config, data_dir)
+        settings = existing(settings_of(config, data_dir))
         with _store(settings) as store:
             if not store.revoke_token(name):
                 raise UnknownToken(f"there is no token {name!r}")
@@ -76,6 +77,17 @@ def revoke_command(
 
 def settings_of(config: Path | None, data_dir: Path | None) -> Settings:
     return load(config, **({} if data_dir is None else {"data_dir": str(data_dir)}))
+
+
+def existing(settings: Settings) -> Settings:
+    """The same, if their database is there: where a folder is mistyped, nothing must look as if it had been done.
+
+    Raises:
+        ServiceError: it is a file that is not there.
+    """
+    if settings.database_url is None and not (settings.data_dir.expanduser() / DATABASE).exists():
+        raise ServiceError(f"there is no database in {settings.data_dir}: say --data-dir or --config")
+    return settings
 
 
 @contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
+from pydantic import ValidationError
+
+from analytics.errors import GeometryError
 from analytics.geometry import Geometry
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
@@ -112,3 +115,10 @@ class StreamEntry:
             reason = "every reader is full" if readers else "no reader is running yet"
             return replace(status, error=reason, error_code="no-reader")
         return status
+
+
+def reasons_of(error: ValidationError | GeometryError) -> list[str]:
+    """Why what is stored is no stream, without what is stored."""
+    if isinstance(error, GeometryError):
+        return [str(error)]
+    return [str(problem["msg"]) for problem in error.errors()]  # without the input, which may hold a password

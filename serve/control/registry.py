@@ -26,7 +26,7 @@ from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.changes import Changing, to_its_end
-from serve.control.entry import StreamEntry
+from serve.control.entry import StreamEntry, reasons_of
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
@@ -137,7 +137,7 @@ class Registry(Changing):
                 self._entries[record.id] = StreamEntry.of(self._sealing.opened(record))
             except (ValidationError, GeometryError) as error:
                 # Of another version; it must not keep all others from running.
-                reasons = "; ".join(_reasons(error))
+                reasons = "; ".join(reasons_of(error))
                 logger.error("left out until it is registered again: %s", reasons, extra={"stream": record.id})
         self._assignments.begin()
         self._loaded = True
@@ -397,9 +397,3 @@ class Registry(Changing):
 
     def _view(self, entry: StreamEntry) -> StreamView:
         return entry.view(self._clock(), 2 * TICK_S, len(self._assignments.readers))
-
-
-def _reasons(error: ValidationError | GeometryError) -> list[str]:
-    if isinstance(error, GeometryError):
-        return [str(error)]
-    return [str(problem["msg"]) for problem in error.errors()]  # without the input, which may hold a password

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from serve.errors import KeyFileError, ServiceError
 from serve.keyfile import read_or_make_secret
 
 TOKEN_FILE = "ray-token"
+CONNECT_TIMEOUT_S = 5.0
 COMMON: Mapping[str, str] = {
     # Ray reads these when it is imported, and in every process that it starts.
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine
@@ -70,6 +72,25 @@ def _check(path: Path) -> None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise ServiceError(f"Ray's token: {path} (RAY_AUTH_TOKEN_PATH) cannot be read: {reason}") from error
+
+
+def require_reachable(address: str) -> None:
+    """Of a cluster that is not ours: that somebody answers there. Ray itself would try for ever, and hear no Ctrl-C.
+
+    Args:
+        address: ``HOST:PORT``, ``ray://HOST:PORT``, or a word that Ray knows, such as ``auto``.
+
+    Raises:
+        ServiceError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ServiceError(f"no Ray cluster answers at {address} (ray.address): {reason}") from error
 
 
 @contextmanager

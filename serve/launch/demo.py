@@ -55,7 +55,6 @@ CAMERAS = (
 )
 FAULTY = CAMERAS[-1].id
 KAFKA_CAMERA = "warehouse"
-SIMULATED = (*(camera.id for camera in CAMERAS), KAFKA_CAMERA)
 
 
 class Demo:

@@ -48,10 +48,13 @@ class Service:
 
         Raises:
             ModelNotFound, ModelInvalid: the detector's model is not on this machine, or is none.
-            ServiceError: a port is taken, the data directory cannot be written, or the graph does not come up.
+            ServiceError: a port is taken, the data directory cannot be written, the cluster does not answer, or the
+                graph does not come up.
         """
         resolve(self._settings.detector.model)  # a missing model is better said now than in a replica's log
         self._check_place()
+        if self._settings.ray.address is not None:
+            cluster.require_reachable(self._settings.ray.address)
         # Into a cluster that runs, an operator's own environment leads.
         data_dir, given = self._settings.data_dir, os.environ
         missing = {name: value for name, value in cluster.COMMON.items() if name not in given}

@@ -88,6 +88,31 @@ def test_a_file_that_is_no_mapping_is_refused_in_plain_words(tmp_path: Path, tex
         load(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\xff\xfe\x00", "is no text"),
+        (b"api: " + b"[" * 5000, "nested too deeply"),
+        (b"hello", "no names with values"),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused_in_plain_words(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "footfall.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=says):
+        load(file)
+    with pytest.raises(SettingsError, match="is no file"):
+        load(tmp_path)
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_refused_with_how_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FOOTFALL_SOURCES__NETWORKS", "10.0.0.0/8")
+    with pytest.raises(SettingsError, match="written as JSON"):
+        load()
+
+
 def test_an_empty_file_is_all_defaults_and_a_missing_one_an_error(tmp_path: Path) -> None:
     assert load(write(tmp_path, "")).to_arguments() == load().to_arguments()
     with pytest.raises(SettingsError, match="does not exist"):

@@ -309,3 +309,17 @@ def test_records_tell_when_they_were_made_and_changed(url: str) -> None:
     assert (stored.created_s, stored.updated_s) == (1000.0, 2000.0)
     assert dataclasses.asdict(stored)["definition"] == {"name": "x"}
     store.close()
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n", b"x"])
+def test_a_file_that_is_something_else_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    """Whoever is root may name /etc/passwd; it must not be taken from everybody else."""
+    file = tmp_path / "passwd"
+    file.write_bytes(content)
+    file.chmod(0o644)
+    store = DatabaseStore(f"sqlite:///{file}")
+    with pytest.raises(StoreUnavailable, match="something else"):
+        store.migrate()
+    store.close()
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (content, 0o644)
+    assert [path.name for path in tmp_path.iterdir()] == ["passwd"]

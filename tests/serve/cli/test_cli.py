@@ -7,10 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import yaml
 
+from serve.cli import service
+from serve.launch.demo import CAMERAS
+from serve.settings import Settings
 from tests.integration.brokers import free_port
 
 CLI = str(Path(sys.executable).parent / "footfall")
@@ -148,7 +152,41 @@ def test_tokens_are_made_listed_and_revoked_without_the_service(tmp_path: Path) 
     assert "no token" in one_line(footfall("tokens", "revoke", "shop", *place), 1)
 
 
+@pytest.mark.parametrize("command", ["tokens list", "tokens revoke till", "credentials rotate"])
+def test_in_a_folder_without_a_database_nothing_is_made_and_nothing_is_said_to_be_done(
+    command: str, tmp_path: Path
+) -> None:
+    mistyped = tmp_path / "footfal-data"
+    assert "there is no database" in one_line(footfall(*command.split(), "--data-dir", str(mistyped)), 1)
+    assert not mistyped.exists()
+
+
+def test_up_says_in_one_line_that_nobody_answers_for_the_cluster(tmp_path: Path, model_path: Path) -> None:
+    settings = tmp_path / "footfall.yaml"
+    address = f"127.0.0.1:{free_port()}"
+    document = {"data_dir": str(tmp_path), "ray": {"address": address}, "api": {"port": free_port()}}
+    settings.write_text(yaml.safe_dump({**document, "detector": {"model": str(model_path)}}))
+    assert f"no Ray cluster answers at {address}" in one_line(footfall("up", "--config", str(settings)), 1)
+
+
+def test_the_demo_exempts_nobody_from_being_pixelated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its cameras' names may be given to a real one."""
+
+    class Prepared(Exception):
+        pass
+
+    def demo(settings: Settings, kafka: str | None) -> NoReturn:
+        assert all(settings.privacy.blurs(camera.id) for camera in CAMERAS)
+        raise Prepared
+
+    monkeypatch.setattr(service, "Demo", demo)
+    monkeypatch.setattr(service, "pull_shown", lambda model: None)
+    with pytest.raises(Prepared):
+        service.demo_command(data_dir=tmp_path)
+
+
 def test_the_key_of_passwords_is_made_anew_on_the_command_line(tmp_path: Path) -> None:
+    assert footfall("tokens", "create", "shop", "--scope", "viewer", "--data-dir", str(tmp_path)).returncode == 0
     done = footfall("credentials", "rotate", "--data-dir", str(tmp_path))
     assert done.returncode == 0, done.stderr
     key = (tmp_path / "credentials.key").read_text()

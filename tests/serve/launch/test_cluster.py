@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from serve.errors import ServiceError
 from serve.launch import cluster
+from serve.launch.cluster import require_reachable
+from tests.integration.brokers import free_port
 
 
 def test_a_cluster_gets_a_token_that_only_its_owner_can_read_and_keeps_it(tmp_path: Path) -> None:
@@ -43,3 +46,15 @@ def test_a_token_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None
     (tmp_path / "ray-token").chmod(0o644)
     with pytest.raises(ServiceError, match="chmod 600"):
         cluster.environment(tmp_path, {})
+
+
+def test_a_cluster_where_nobody_answers_is_said_at_once() -> None:
+    """Ray's own attempt cannot be broken off."""
+    nobody = free_port()
+    for address in (f"127.0.0.1:{nobody}", f"ray://127.0.0.1:{nobody}", "127.0.0.1:99999", "no-such-host.invalid:6379"):
+        with pytest.raises(ServiceError, match=r"no Ray cluster answers at .*\(ray\.address\)"):
+            require_reachable(address)
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        require_reachable(f"127.0.0.1:{somebody.getsockname()[1]}")
+    for known_to_ray in ("auto", "local"):
+        require_reachable(known_to_ray)
