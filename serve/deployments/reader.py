@@ -259,6 +259,7 @@ class StreamReader:
 
     async def _hand_back(self, name: str, epoch: int) -> None:
         """Tell the registry until it hears; as long as it has not, it believes that we have the stream."""
+        level = logging.WARNING  # once: a registry that is replaced may be away for a while, for many streams
         while True:
             # At the end of the whole service the registry may have gone first.
             wait_s = LAST_CALL_TIMEOUT_S if self._closing else CALL_TIMEOUT_S
@@ -267,8 +268,9 @@ class StreamReader:
                     await self._registry.handback(self._name, {name: epoch})
                 break
             except Exception as error:
-                level = logging.DEBUG if self._closing else logging.WARNING
+                level = logging.DEBUG if self._closing else level
                 logger.log(level, "a hand-over was not heard: %s", type(error).__name__, extra={"stream": name})
+                level = logging.DEBUG
             if self._closing:
                 return
             await asyncio.sleep(RETRY_S)
