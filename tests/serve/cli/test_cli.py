@@ -179,6 +179,7 @@ def test_the_demo_exempts_nobody_from_being_pixelated(monkeypatch: pytest.Monkey
         assert all(settings.privacy.blurs(camera.id) for camera in CAMERAS)
         raise Prepared
 
+    monkeypatch.setattr(service.logs, "configure", lambda *arguments: None)  # this process is not the demo's
     monkeypatch.setattr(service, "Demo", demo)
     monkeypatch.setattr(service, "pull_shown", lambda model: None)
     with pytest.raises(Prepared):
