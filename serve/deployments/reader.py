@@ -283,6 +283,9 @@ class StreamReader:
     async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
+            if not self._in_session:
+                continue  # nobody would know of us
+            session = self._following
             try:
                 reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
                 told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping))
@@ -293,7 +296,7 @@ class StreamReader:
                 logger.debug("a heartbeat was not heard: %s", type(error).__name__)
                 continue
             if lost is None:
-                self._open_anew()
+                self._open_anew(session)
                 continue
             over = [name for name, worker in self._workers.items() if worker.over]
             for name in {*lost, *over} & self._workers.keys() & reported.keys():
@@ -301,12 +304,16 @@ class StreamReader:
                 if reported[name].epoch == self._workers[name].plan.epoch:
                     self._let_go(name)
 
-    def _open_anew(self) -> None:
-        """The registry that answers is not the one that we have a session with: another has taken over."""
-        if self._in_session and self._following is not None:
+    def _open_anew(self, session: asyncio.Task[None] | None) -> None:
+        """The registry that answers is not the one that we have a session with: another has taken over.
+
+        Args:
+            session: that we had when we asked; the answer tells nothing of one that was opened meanwhile.
+        """
+        if self._in_session and session is not None and session is self._following:
             logger.warning("the registry does not know this reader; it opens a new session")
             self._in_session = False
-            self._following.cancel()
+            session.cancel()
 
     async def _publish(self) -> None:
         """Send the newest frame of every watched stream, a few times a second."""

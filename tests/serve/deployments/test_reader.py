@@ -253,6 +253,41 @@ def test_it_works_on_while_the_registry_is_away_and_comes_back_with_what_it_hold
     assert sources["cam"].closed == 1  # it was never interrupted
 
 
+def test_a_late_answer_to_a_heartbeat_of_an_old_session_ends_no_new_one(
+    run: Run, sources: dict[str, ScriptedSource]
+) -> None:
+    """Calls wait while a registry is replaced; to end a session means to give up all streams."""
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        asked, answer, heard = asyncio.Event(), asyncio.Event(), 0
+        hear = bench.network.heartbeat
+
+        async def late(heartbeat: Heartbeat) -> list[str] | None:
+            nonlocal heard
+            assert reader._in_session
+            if not asked.is_set():
+                asked.set()
+                await answer.wait()
+                return None
+            heard += 1
+            return await hear(heartbeat)
+
+        bench.network.heartbeat = late  # type: ignore[method-assign]
+        await asked.wait()
+        bench.registry._assignments.dismiss()
+        await until(lambda: bench.network.sessions == 2 and reader._in_session, "the next session")
+        answer.set()
+        await until(lambda: heard >= 3, "heartbeats of the next session")
+        assert bench.network.sessions == 2
+        assert reader._workers["cam"].plan.epoch == 1
+
+    run(test)
+    assert sources["cam"].closed == 1  # it was never interrupted
+
+
 def test_a_reader_that_was_given_up_lets_go(run: Run, sources: dict[str, ScriptedSource]) -> None:
     async def test(bench: Bench) -> None:
         reader = bench.reader("reader-1")
