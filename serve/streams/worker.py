@@ -352,7 +352,7 @@ class StreamWorker:
             frames=source.frames,
             corrupt=source.corrupt,
             reconnects=source.reconnects,
-            skipped=self._mailbox.skipped if self._mailbox else 0,
+            skipped=self._mailbox.skipped if self._mailbox is not None else 0,
             spooled=len(self._spool),
             rows_lost=self._spool.statistics.lost + self._minutes_lost,
             unsaved_s=round(time.monotonic() - self._trouble_since_s, 1) if self._trouble is not None else 0.0,

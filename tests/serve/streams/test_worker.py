@@ -364,6 +364,15 @@ def test_of_a_live_camera_a_bounded_time_is_kept_in_memory_and_the_rest_is_count
     gate.set()
 
 
+def test_frames_that_were_skipped_stay_counted_while_none_waits(make: Make) -> None:
+    reader = make(*(BEGIN_S + number * DT for number in range(300)), live=True).start()
+    reader.until(lambda: reader.worker.status().state == "stopped", "the end")
+    reader.until(lambda: len(reader.worker._mailbox or ()) == 0, "the last frame")
+    skipped = reader.worker.status().skipped
+    reader.stop()
+    assert skipped == 300 - len(reader.frames) > 0
+
+
 def test_whatever_keeps_rows_from_being_stored_is_seen_and_said_once(
     make: Make, store: MemoryStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
