@@ -31,6 +31,7 @@ PACE_S = 0.08
 """Between two frames of a topic: the whole scene takes some 20 s, so that what is done to it happens in its middle."""
 MOVE_S = 6.0
 """More than a planned move costs."""
+FRESH_S = 1.0
 END_S = 4.0
 """More than passes between a camera's last frame and the end of what is counted."""
 
@@ -221,6 +222,15 @@ class Load:
                 return now["state"] == "running" and now["frames"] >= least
 
             wait_until(advanced, 60, f"{frames} more frames of {name}")
+
+    def wait_fresh(self) -> None:
+        """All cameras are analysed, right now."""
+
+        def fresh() -> bool:
+            ages = [self.views()[name]["frame_age_s"] for name in self.cameras]
+            return all(age is not None and age < FRESH_S for age in ages)
+
+        wait_until(fresh, 10, "fresh frames of all cameras")
 
     def check_topics(self, truth: dict[str, Any]) -> None:
         """Every frame counts once, whatever happened."""
