@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ PACE_S = 0.08
 """Between two frames of a topic: the whole scene takes some 20 s, so that what is done to it happens in its middle."""
 MOVE_S = 6.0
 """More than a planned move costs."""
-FRESH_S = 1.0
 END_S = 4.0
 """More than passes between a camera's last frame and the end of what is counted."""
 
@@ -223,14 +222,15 @@ class Load:
 
             wait_until(advanced, 60, f"{frames} more frames of {name}")
 
-    def wait_fresh(self) -> None:
-        """All cameras are analysed, right now."""
+    def wait_analysed(self, cameras: Collection[str], since_s: float) -> None:
+        """Until a picture of each was analysed that was taken after a time, seconds since the epoch."""
 
-        def fresh() -> bool:
-            ages = [self.views()[name]["frame_age_s"] for name in self.cameras]
-            return all(age is not None and age < FRESH_S for age in ages)
+        def newest_s(name: str) -> float:
+            age_s = self.api.get_stream(name)["frame_age_s"]
+            return 0.0 if age_s is None else time.time() - age_s
 
-        wait_until(fresh, 10, "fresh frames of all cameras")
+        for name in sorted(cameras):
+            wait_until(lambda name=name: newest_s(name) > since_s, 6, f"{name} to be analysed")
 
     def check_topics(self, truth: dict[str, Any]) -> None:
         """Every frame counts once, whatever happened."""

@@ -37,3 +37,19 @@ def test_streams_go_on_with_the_other_detector_until_the_lost_one_is_replaced(
     load.check_topics(truth)
     assert load.places() == before
     load.check_cameras(outage_s, hit=set(load.cameras))
+
+
+def test_a_reader_that_freezes_holds_up_no_other(two_readers: TwoReaders, load: Load) -> None:
+    """The detectors that they share wait for nobody, whatever was under way; so it freezes more than once."""
+    victim = load.places()["cam0"][0]
+    assert victim is not None
+    others = set(load.cameras) - load.owned_by(victim)
+    pid = two_readers.pids("StreamReader")[victim]
+    for _ in range(8):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            load.wait_analysed(others, time.time() + 0.3)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        load.wait_analysed(load.cameras, time.time())
+    assert load.owned_by(victim)

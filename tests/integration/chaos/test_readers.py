@@ -43,7 +43,6 @@ def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up
     os.kill(pid, signal.SIGSTOP)
     try:
         outage_s = load.wait_moved(hit, victim)
-        load.wait_fresh()  # the detectors that all readers share wait for none of them
     finally:
         # Where it froze inside of SQLite's one write lock, all others wait for Serve to kill it: it never wakes up, and
         # its successor takes part.
