@@ -30,6 +30,7 @@ from footfall.types import (
     NewToken,
     ProbeAnswer,
     ProbeBody,
+    ReaderAnswer,
     Readiness,
     SourceType,
     StreamAnswer,
@@ -253,6 +254,10 @@ class Client:
         """The same as a picture with its legend, or as arrays, as the content of a file."""
         query = {"start": start, "end": end, "measure": measure, "tz": tz, "format": form}
         return self._call("GET", _path(stream, "/heatmap"), params=query).content
+
+    def readers(self) -> list[ReaderAnswer]:
+        """Who holds the streams, and how much more they take, CPU cores."""
+        return cast(list[ReaderAnswer], self._json("GET", "/readers"))
 
     # -- access; all of it needs a token of scope admin
 

@@ -77,6 +77,15 @@ class ProbeAnswer(TypedDict):
     error_code: NotRequired[str | None]
 
 
+class ReaderAnswer(TypedDict):
+    name: str
+    node: str
+    capacity: float
+    wanted: float
+    streams: int
+    leaving: bool
+
+
 class Readiness(TypedDict):
     status: Literal["ready", "not ready"]
     problems: list[str]
@@ -225,10 +234,14 @@ class StreamAnswer(TypedDict):
     frames: int
     corrupt: int
     reconnects: int
+    analysed: int
     skipped: int
+    source_cpu_s: float
+    analysis_cpu_s: float
     spooled: int
     rows_lost: int
     unsaved_s: float
+    weight: float | None
     reader: str | None
     epoch: int
 

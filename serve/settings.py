@@ -85,7 +85,18 @@ class ReaderSettings(BaseModel):
 
     model_config = _SECTION
     replicas: int = Field(1, ge=1, le=1000, description="Reader replicas.")
-    capacity: float = Field(64, gt=0, le=10_000, description="Weight that one reader takes; a camera weighs 1.")
+    capacity: float | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="CPU cores that one reader takes streams for; none: its share of its node's, among readers.",
+    )
+    min_fps: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="Analysed frames a second that every stream gets; a reader takes no more streams than that.",
+    )
     cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per reader replica.")
     checkpoint_s: float = Field(2.0, ge=0.2, le=60, description="Interval between checkpoints, seconds.")
     open_timeout_s: float = Field(8.0, gt=0, le=120, description="Limit for connecting to a source, seconds.")

@@ -14,7 +14,7 @@ import numpy as np
 
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
-from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConflict, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConflict
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
@@ -44,6 +44,7 @@ class MemoryStore:
         self._begun: dict[str, dict[int, float]] = {}
         self._purged: dict[str, int] = {}
         self._cuts: dict[tuple[str, int], int] = {}
+        self._weights: dict[str, tuple[float, float]] = {}
         self._leases = [0, 0]
         self._term: int | None = None
 
@@ -76,7 +77,8 @@ class MemoryStore:
 
     def _record(self, stream: str) -> StreamRecord:
         epoch, owner = self._epochs[stream]
-        return replace(self._streams[stream], epoch=epoch, owner=owner)
+        weight, least = self._weights.get(stream, (None, None))
+        return replace(self._streams[stream], epoch=epoch, owner=owner, weight=weight, least_weight=least)
 
     def get_stream(self, stream: str) -> StreamRecord | None:
         with self._ask():
@@ -127,14 +129,18 @@ class MemoryStore:
             raise LeaseLost("another registry has taken over")
         self._leases[1] += 1
 
-    def assign(self, stream: str, owner: str | None) -> int:
+    def assign(self, owners: Mapping[str, str | None]) -> dict[str, int]:
         with self._ask():
-            if stream not in self._streams:
-                raise UnknownStream(f"there is no stream {stream!r}")
             self._fence()
-            epoch = self._epochs[stream][0] + (owner is not None)
-            self._epochs[stream] = (epoch, owner)
-            return epoch
+            there = {stream: owner for stream, owner in owners.items() if stream in self._streams}
+            for stream, owner in there.items():
+                self._epochs[stream] = (self._epochs[stream][0] + (owner is not None), owner)
+            return {stream: self._epochs[stream][0] for stream in there}
+
+    def weigh(self, weights: Mapping[str, tuple[float, float]]) -> None:
+        with self._ask():
+            self._fence()
+            self._weights |= weights
 
     def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
         with self._ask():

@@ -25,6 +25,8 @@ class StreamRecord:
         owner: reader of that assignment; None if nobody has it.
         created_s: seconds since the epoch.
         updated_s: likewise.
+        weight: CPU cores that it wants, as last measured; None before it was.
+        least_weight: likewise, that it cannot do without.
     """
 
     id: str
@@ -36,6 +38,8 @@ class StreamRecord:
     owner: str | None = None
     created_s: float = 0.0
     updated_s: float = 0.0
+    weight: float | None = None
+    least_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Store(Protocol):
     """
 
     def put_stream(self, record: StreamRecord) -> bool:
-        """Register or change a stream; its epoch and owner are left as they are.
+        """Register or change a stream; its epoch, owner and weight are left as they are.
 
         Returns:
             True if it is new.
@@ -115,14 +119,21 @@ class Store(Protocol):
 
     # -- assignments; whoever led before is refused
 
-    def assign(self, stream: str, owner: str | None) -> int:
-        """Give the stream to ``owner`` (a new epoch) or to nobody (the epoch stays).
+    def assign(self, owners: Mapping[str, str | None]) -> dict[str, int]:
+        """Give streams to their new owners (a new epoch) or to nobody (the epoch stays), all or none.
 
         Returns:
-            The epoch.
+            Their epochs; streams that there are not are left out.
 
         Raises:
-            UnknownStream: no such stream.
+            LeaseLost: somebody else leads.
+        """
+        ...
+
+    def weigh(self, weights: Mapping[str, tuple[float, float]]) -> None:
+        """Remember what streams weigh: (weight, least weight) each.
+
+        Raises:
             LeaseLost: somebody else leads.
         """
         ...

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
-from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable
 from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import rows as row_format
 from analytics.storage import selects, tables
@@ -32,6 +32,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 10.0
 SWEEP_S = 6 * 3600
 """Minutes that a transaction removes at once, seconds."""
+NAMES_AT_ONCE = 10_000
+"""In one question; databases bound the number of its parameters."""
 LEASE = "registry"
 
 
@@ -203,19 +205,34 @@ class DatabaseStore:
 
     # -- assignments
 
-    def assign(self, stream: str, owner: str | None) -> int:
+    def assign(self, owners: Mapping[str, str | None]) -> dict[str, int]:
         table = tables.assignments
+        there = sa.update(table).where(table.c.stream == sa.bindparam("of"), table.c.active)
+        given = [{"of": stream, "to": owner} for stream, owner in owners.items() if owner is not None]
+        freed = [{"of": stream} for stream, owner in owners.items() if owner is None]
+        names = list(owners)
+        epochs: dict[str, int] = {}
         with self._transaction() as connection:
             self._fence(connection)
-            statement = sa.update(table).where(table.c.stream == stream, table.c.active)
-            if owner is None:
-                statement = statement.values(owner=None)
-            else:
-                statement = statement.values(owner=owner, epoch=table.c.epoch + 1)
-            epoch = connection.execute(statement.returning(table.c.epoch)).scalar()
-        if epoch is None:
-            raise UnknownStream(f"there is no stream {stream!r}")
-        return int(epoch)
+            if given:
+                connection.execute(there.values(owner=sa.bindparam("to"), epoch=table.c.epoch + 1), given)
+            if freed:
+                connection.execute(there.values(owner=None), freed)
+            for first in range(0, len(names), NAMES_AT_ONCE):
+                some = table.c.stream.in_(names[first : first + NAMES_AT_ONCE])
+                found = connection.execute(sa.select(table.c.stream, table.c.epoch).where(some, table.c.active))
+                epochs.update((stream, epoch) for stream, epoch in found)
+        return epochs
+
+    def weigh(self, weights: Mapping[str, tuple[float, float]]) -> None:
+        table = tables.assignments
+        statement = sa.update(table).where(table.c.stream == sa.bindparam("of"))
+        statement = statement.values(weight=sa.bindparam("wanted"), least_weight=sa.bindparam("least"))
+        measured = [{"of": stream, "wanted": wanted, "least": least} for stream, (wanted, least) in weights.items()]
+        with self._transaction() as connection:
+            self._fence(connection)
+            if measured:
+                connection.execute(statement, measured)
 
     def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
         table = tables.assignments

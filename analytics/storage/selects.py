@@ -47,9 +47,9 @@ def checkpoint_of(connection: sa.Connection, stream: str) -> Checkpoint | None:
 
 def streams() -> sa.Select[Any]:
     """Registered streams with their assignments, as `record_of` takes them."""
-    return sa.select(tables.streams, tables.assignments.c.epoch, tables.assignments.c.owner).join(
-        tables.assignments, tables.assignments.c.stream == tables.streams.c.id
-    )
+    given = tables.assignments
+    columns = given.c.epoch, given.c.owner, given.c.weight, given.c.least_weight
+    return sa.select(tables.streams, *columns).join(given, given.c.stream == tables.streams.c.id)
 
 
 def record_of(row: sa.RowMapping) -> StreamRecord:

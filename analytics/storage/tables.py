@@ -36,6 +36,8 @@ assignments = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("purged_epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("purging", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("weight", sa.Double, nullable=True),
+    sa.Column("least_weight", sa.Double, nullable=True),
 )
 
 epochs = sa.Table(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +16,8 @@ from pipelines.types import Detections, ImageBatch
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
 """Few and fixed: inference engines keep memory for every shape that they have seen."""
+NEWEST_IMAGES = 500
+"""Over about so many, what an image costs is averaged."""
 
 
 def batch_size(ready: int, largest: int) -> int:
@@ -39,11 +45,39 @@ class BatchDetector(Protocol):
         """Batches worth having under way at once."""
         ...
 
+    @property
+    def image_cpu_s(self) -> float:
+        """CPU seconds that an image costs in this process, averaged; what others compute for it is not in it."""
+        ...
+
     def submit(self, batch: ImageBatch) -> Future[list[Detections]]:
         """Begin detecting; ``batch`` must not change until the future is done."""
         ...
 
     def close(self) -> None: ...
+
+
+class ImageCost:
+    """What an image costs, of the newest some hundred; thread-safe.
+
+    Attributes:
+        cpu_s: CPU seconds of the threads that measure; zero before the first.
+    """
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self._images = 0
+        self._changing = threading.Lock()
+
+    @contextmanager
+    def of(self, images: int) -> Iterator[None]:
+        """What this thread does meanwhile is done for so many images; nothing is learnt of what fails."""
+        begun_s = time.thread_time()
+        yield
+        spent_s = time.thread_time() - begun_s
+        with self._changing:
+            self._images = min(self._images + images, NEWEST_IMAGES)
+            self.cpu_s += (spent_s - images * self.cpu_s) / self._images
 
 
 class ThreadedDetector:
@@ -58,6 +92,7 @@ class ThreadedDetector:
         self._detector = detector
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="detector")
+        self._cost = ImageCost()
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -67,8 +102,16 @@ class ThreadedDetector:
     def in_flight(self) -> int:
         return self._workers + 1
 
+    @property
+    def image_cpu_s(self) -> float:
+        return self._cost.cpu_s
+
     def submit(self, batch: ImageBatch) -> Future[list[Detections]]:
-        return self._pool.submit(self._detector.detect, batch)
+        return self._pool.submit(self._detect, batch)
+
+    def _detect(self, batch: ImageBatch) -> list[Detections]:
+        with self._cost.of(len(batch)):
+            return self._detector.detect(batch)
 
     def warm_up(self, largest: int, timeout_s: float = 60.0) -> None:
         """Compute the largest batch on every thread at once, and wait for that; what fails, fails again with frames."""

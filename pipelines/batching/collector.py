@@ -330,6 +330,7 @@ class BatchCollector:
             mailbox.lost(item.frame)
             return
         frame = mailbox.arrives(item.frame)
+        begun_s = time.thread_time()
         try:
             if not stream.gone:
                 stream.consumer.consume(frame, frame.letterbox.to_source(item.answer))
@@ -337,7 +338,7 @@ class BatchCollector:
             if self._may_complain():
                 logger.exception("a frame's results were lost")
         finally:
-            mailbox.finished()
+            mailbox.finished(time.thread_time() - begun_s + self._detector.image_cpu_s)
 
     def _may_complain(self) -> bool:
         """Whether enough time has passed since the last message about a single batch or frame."""

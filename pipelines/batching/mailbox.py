@@ -45,6 +45,8 @@ class Mailbox:
 
     def __init__(self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition) -> None:
         self.live = live
+        self.cpu_s = 0.0
+        """CPU seconds that its frames have cost since they were taken out of here."""
         self.keep_video_frames = False
         """Whether frames carry their decoded picture; set while somebody wants to look."""
         self._paused = False
@@ -144,9 +146,10 @@ class Mailbox:
             return replace(frame, stamp=replace(frame.stamp, gap=True))
         return frame
 
-    def finished(self) -> None:
-        """A frame that was taken has been dealt with."""
+    def finished(self, cpu_s: float = 0.0) -> None:
+        """A frame that was taken has been dealt with; that cost so much CPU, seconds."""
         with self._changed:
+            self.cpu_s += cpu_s
             self._unfinished -= 1
             self._changed.notify_all()
 

@@ -49,6 +49,7 @@ class SourceStatus:
         frames: decoded since the start.
         corrupt: of these, with missing parts.
         reconnects: since the start.
+        cpu_s: CPU seconds of the source's thread, with everything that is done to a frame before it is passed on.
     """
 
     state: StreamState
@@ -60,6 +61,7 @@ class SourceStatus:
     frames: int = 0
     corrupt: int = 0
     reconnects: int = 0
+    cpu_s: float = 0.0
 
 
 class FrameSink(Protocol):
@@ -258,6 +260,7 @@ class SourceSupervisor:
                     info=info,
                     frames=self._status.frames + 1,
                     corrupt=self._status.corrupt + frame.corrupt,
+                    cpu_s=time.thread_time(),
                 )
                 frames += 1
                 self._pass_on(source, frames, frame, stop)

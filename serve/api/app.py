@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
-from serve.api import audit, counts, errors, heatmap, live, monitoring, page, streams, tokens
+from serve.api import audit, counts, errors, heatmap, live, monitoring, page, readers, streams, tokens
 from serve.api.audit import Auditor
 from serve.api.bodies import BoundedBody
 from serve.api.credentials import Credentials
@@ -29,6 +29,7 @@ _TAGS = [
     {"name": "geometry", "description": "Lines and zones."},
     {"name": "live", "description": "Pictures and tracks as they happen."},
     {"name": "reports", "description": "Counts and heatmaps of any window."},
+    {"name": "readers", "description": "Who holds the cameras, and how much more they take."},
     {"name": "access", "description": "Tokens, and who changed what with them."},
     {"name": "monitoring", "description": "Health, readiness and metrics."},
 ]
@@ -51,7 +52,7 @@ def make_api(registry: RegistryClient, store: Store, access: AccessStore, settin
     app.state.registry, app.state.store, app.state.settings = registry, store, settings
     app.state.access, app.state.credentials = access, credentials
     errors.install(app)
-    for module in (streams, live, counts, heatmap, tokens, audit, monitoring):
+    for module in (streams, live, counts, heatmap, readers, tokens, audit, monitoring):
         app.include_router(module.router)
     page.install(app)
 

@@ -63,10 +63,14 @@ _VIEW_EXAMPLE: dict[str, Any] = _STREAM_EXAMPLE | {
     "frames": 81230,
     "corrupt": 0,
     "reconnects": 1,
+    "analysed": 32480,
     "skipped": 12,
+    "source_cpu_s": 1192.4,
+    "analysis_cpu_s": 390.1,
     "spooled": 0,
     "rows_lost": 0,
     "unsaved_s": 0.0,
+    "weight": 0.29,
     "reader": "footfall#StreamReader#ab12cd",
     "epoch": 3,
 }
@@ -199,10 +203,14 @@ class StreamAnswer(BaseModel):
     frames: int = Field(description="Decoded since the reader took the stream up.")
     corrupt: int = Field(description="Of these, with missing parts.")
     reconnects: int
+    analysed: int = Field(description="Frames in which people were looked for.")
     skipped: int = Field(description="Sampled frames that a newer one replaced.")
+    source_cpu_s: float = Field(description="CPU seconds for receiving, decoding and scaling.")
+    analysis_cpu_s: float = Field(description="CPU seconds from there on, as far as the reader spent them itself.")
     spooled: int = Field(description="Checkpoints that wait on disk for the database.")
     rows_lost: int = Field(description="Minutes that neither database nor disk could keep.")
     unsaved_s: float = Field(description="How long the database has not taken the stream's rows; zero while it does.")
+    weight: float | None = Field(description="CPU cores that it takes; none until that was measured.")
     reader: str | None
     epoch: int
 

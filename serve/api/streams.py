@@ -58,6 +58,7 @@ def _answer(view: StreamView, response: Response | None = None) -> StreamAnswer:
         geometry=GeometryAnswer.of(view),
         **asdict(view.status),
         since=iso(view.status.since_s),
+        weight=round(view.weight.wanted, 4) if view.weight is not None else None,
         reader=view.reader,
         epoch=view.epoch,
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from analytics.errors import StoreError
 from analytics.storage.base import Store
 from serve.control.entry import StreamEntry
-from serve.control.messages import Assignment, DesiredState, Heartbeat
-from serve.control.planner import Plan, plan
+from serve.control.messages import Assignment, DesiredState, Greeting, Heartbeat, ReaderView
+from serve.control.planner import Plan, Room, plan
 
 logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
@@ -22,6 +23,10 @@ LISTENED_S = TICK_S
 """What a tick counts for at most: when it comes late, nobody was listening, and silence tells nothing."""
 UNHEARD_S = 2.0
 """What the time between two heartbeats of whichever readers counts for at most: in longer ones nobody was heard."""
+MOVES_AT_ONCE = 4
+MOVES_A_MINUTE = 12
+WORTH_TELLING = 0.05
+"""Readers hear of another total weight once it is off by this share."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,7 +34,7 @@ class _Reader:
     """A reader with an open session.
 
     Attributes:
-        capacity: weight that it takes.
+        greeting: what it said of itself.
         leaving: it hands back what it has, and takes nothing more.
         silence_s: how long others were heard since its last heartbeat.
         holding: streams that it works on and nobody has, as far as is known; with their epochs.
@@ -38,7 +43,7 @@ class _Reader:
         missing: streams that it was told of, and did not report in its last heartbeat.
     """
 
-    capacity: float
+    greeting: Greeting
     leaving: bool = False
     silence_s: float = 0.0
     holding: dict[str, int] = field(default_factory=dict)
@@ -81,12 +86,31 @@ class Assignments:
         self._settling_s = SETTLING_S
         self._readers: dict[str, _Reader] = {}
         self._total_weight = 0.0
+        self._moved_s: deque[float] = deque()
+        self._weighed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def readers(self) -> dict[str, float]:
-        """Readers with a session, and the weight they take."""
-        return {name: reader.capacity for name, reader in self._readers.items()}
+    def readers(self) -> dict[str, ReaderView]:
+        """Readers with a session, and how they are filled."""
+        has: dict[str, list[float]] = {name: [] for name in self._readers}
+        for entry in self._entries.values():
+            if entry.record.owner in has:
+                has[entry.record.owner].append(entry.weight.wanted)
+        return {
+            name: ReaderView(room.node, room.capacity, sum(has[name]), len(has[name]), room.leaving)
+            for name, room in self._rooms().items()
+        }
+
+    def _rooms(self) -> dict[str, Room]:
+        """Readers as the planner sees them; those of one node share its cores."""
+        sharing = Counter(reader.greeting.node for reader in self._readers.values() if not reader.leaving)
+        rooms = {}
+        for name, reader in self._readers.items():
+            greeting = reader.greeting
+            share = greeting.cores / max(1, sharing[greeting.node])
+            rooms[name] = Room(greeting.capacity or share, greeting.node, reader.leaving)
+        return rooms
 
     def begin(self) -> None:
         """Streams are known from now on; for a while, readers may come back with what they hold."""
@@ -125,13 +149,14 @@ class Assignments:
         async with self.changing:
             await self._reclaim()
             await self._give_up_releases()
+            await self._remember_weights()
             claims = {name: entry.claim() for name, entry in self._entries.items()}
-            leaving = {name for name, reader in self._readers.items() if reader.leaving}
             # Without any reader there is nobody to give a stream to: it is kept for the one that had it.
             settling = self._settling_s > 0 or not self._readers
-            await self._carry_out(plan(claims, self.readers, leaving=leaving, settling=settling))
-            total_weight = sum(claim.weight for claim in claims.values() if claim.wanted)
-            if total_weight != self._total_weight:
+            made = plan(claims, self._rooms(), settling=settling, most_moves=self._moves_left())
+            await self._carry_out(made)
+            total_weight = sum(claim.weight.wanted for claim in claims.values() if claim.wanted)
+            if abs(total_weight - self._total_weight) > WORTH_TELLING * self._total_weight:
                 self._total_weight = total_weight
                 self.wake_all()
 
@@ -152,22 +177,44 @@ class Assignments:
                     self._tell(stream, name)
                 reader.holding.pop(stream, None)
 
+    async def _remember_weights(self) -> None:
+        """Store what was measured anew, so that the next registry need not guess."""
+        weighed = {name: self._entries[name].weight for name in self._weighed if name in self._entries}
+        if weighed:
+            measured = {name: (weight.wanted, weight.least) for name, weight in weighed.items()}
+            await asyncio.to_thread(self._store().weigh, measured)
+        self._weighed -= weighed.keys()
+
+    def _moves_left(self) -> int:
+        """Streams that may be on the move now."""
+        while self._moved_s and self._clock() - self._moved_s[0] > 60.0:
+            self._moved_s.popleft()
+        under_way = sum(entry.release_asked_s is not None for entry in self._entries.values())
+        return min(MOVES_AT_ONCE, under_way + MOVES_A_MINUTE - len(self._moved_s))
+
     async def _carry_out(self, made: Plan) -> None:
-        for stream in made.orphaned:
-            if stream not in made.assign:
-                await self._assign(stream, None)
-        for stream, owner in made.assign.items():
-            await self._assign(stream, owner)
+        await self._assign(dict.fromkeys(made.orphaned) | dict(made.assign))
         for stream in made.release:
             self._ask_for_release(self._entries[stream])
+        for stream in made.move:
+            self._ask_for_release(self._entries[stream])
+            self._moved_s.append(self._clock())
         for stream, entry in self._entries.items():
             entry.waiting = stream in made.waiting
 
-    async def _assign(self, stream: str, owner: str | None) -> None:
-        epoch = await asyncio.to_thread(self._store().assign, stream, owner)
-        entry = self._entries.get(stream)
-        if entry is None:
+    async def _assign(self, owners: Mapping[str, str | None]) -> None:
+        """Streams get new owners, in one step."""
+        if not owners:
             return
+        epochs = await asyncio.to_thread(self._store().assign, owners)
+        for stream, epoch in epochs.items():
+            entry = self._entries.get(stream)
+            if entry is not None:
+                self._assigned(stream, entry, owners[stream], epoch)
+        for stream in owners.keys() - epochs.keys():
+            logger.error("the database does not know it any more", extra={"stream": stream})
+
+    def _assigned(self, stream: str, entry: StreamEntry, owner: str | None, epoch: int) -> None:
         before, entry.record = entry.record.owner, replace(entry.record, owner=owner, epoch=epoch)
         entry.release_asked_s = None
         entry.status = None
@@ -184,10 +231,12 @@ class Assignments:
     async def _give_up_releases(self) -> None:
         """A reader that does not let go in time is treated as if it had: the epoch keeps it out."""
         now = self._clock()
-        for entry in list(self._entries.values()):
+        kept: dict[str, str | None] = {}
+        for name, entry in self._entries.items():
             if entry.release_asked_s is not None and now - entry.release_asked_s > RELEASE_TIMEOUT_S:
-                logger.warning("reader %s does not let go", entry.record.owner, extra={"stream": entry.record.id})
-                await self._assign(entry.record.id, None)
+                logger.warning("reader %s does not let go", entry.record.owner, extra={"stream": name})
+                kept[name] = None
+        await self._assign(kept)
 
     def _tell(self, stream: str, *readers: str | None) -> None:
         """These readers are to hear how things stand with a stream."""
@@ -223,13 +272,12 @@ class Assignments:
 
     # -- what readers call, through the registry
 
-    async def session(
-        self, reader: str, capacity: float, held: Mapping[str, int]
-    ) -> AsyncGenerator[DesiredState, None]:
+    async def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
         """See `serve.control.registry.Registry.session`."""
+        reader, held = greeting.reader, greeting.held
         if not self._readers:  # the first after nobody: the others may be on their way, too
             self._settling_s = max(self._settling_s, SETTLING_S if self._anybody_expected(reader) else 0.0)
-        link = self._readers[reader] = _Reader(capacity, holding=dict(held))
+        link = self._readers[reader] = _Reader(greeting, holding=dict(held))
         try:
             logger.info("reader %s opens a session, holding %d streams", reader, len(held))
             await self.plan_soon()
@@ -256,9 +304,9 @@ class Assignments:
         """Its session ended, so it is dead: nobody waits for it."""
         with contextlib.suppress(StoreError):
             async with self.changing:
-                for stream, entry in list(self._entries.items()):
-                    if entry.record.owner == reader and reader not in self._readers:
-                        await self._assign(stream, None)
+                if reader not in self._readers:
+                    had = [name for name, entry in self._entries.items() if entry.record.owner == reader]
+                    await self._assign(dict.fromkeys(had))
             await self.plan()
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
@@ -302,7 +350,8 @@ class Assignments:
             entry = self._entries.get(stream)
             owner = (entry.record.owner, entry.record.epoch) if entry is not None else None
             if entry is not None and owner == (heartbeat.reader, reported.epoch):
-                entry.status, entry.heard_s = reported.status, self._clock()
+                if entry.hear(reported.status, self._clock()):
+                    self._weighed.add(stream)
             elif owner == (None, reported.epoch):
                 link.holding[stream] = reported.epoch
             else:  # a reader that was given up and came back may name a stream that has moved on since
@@ -327,8 +376,8 @@ class Assignments:
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         """See `serve.control.registry.Registry.handback`."""
         async with self.changing:
-            for stream, epoch in streams.items():
-                entry = self._entries.get(stream)
-                if entry is not None and entry.record.owner == reader and entry.record.epoch == epoch:
-                    await self._assign(stream, None)
+            has = {name: (reader, epoch) for name, epoch in streams.items()}
+            entries = {name: self._entries[name] for name in has if name in self._entries}
+            mine = [name for name, entry in entries.items() if (entry.record.owner, entry.record.epoch) == has[name]]
+            await self._assign(dict.fromkeys(mine))
         await self.plan_soon()

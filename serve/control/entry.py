@@ -14,11 +14,9 @@ from pipelines.sources.supervisor import StreamState
 from serve.control.messages import Assignment, StreamView, Work
 from serve.control.planner import Claim
 from serve.control.sealing import shown
+from serve.control.weights import Weight, WeightMeter, first_guess
 from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
-
-WEIGHT = 1.0
-"""Of a camera, until its cost is measured."""
 
 
 @dataclass(slots=True)
@@ -32,6 +30,7 @@ class StreamEntry:
         status: from the owner's last heartbeat; None before the first.
         heard_s: when that was, monotonic seconds.
         release_asked_s: when the owner was asked to let go; None if it was not.
+        meter: measures what it weighs.
         waiting: no reader has room for it.
         free: set while nobody has it.
     """
@@ -39,6 +38,7 @@ class StreamEntry:
     record: StreamRecord
     definition: StreamDefinition
     geometry: Geometry
+    meter: WeightMeter
     status: StreamStatus | None = None
     heard_s: float = 0.0
     release_asked_s: float | None = None
@@ -46,14 +46,38 @@ class StreamEntry:
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     @staticmethod
-    def of(record: StreamRecord) -> StreamEntry:
-        """Raises ValidationError or GeometryError if what is stored is of another version."""
+    def of(record: StreamRecord, min_fps: float) -> StreamEntry:
+        """Raises ValidationError or GeometryError if what is stored is of another version.
+
+        Args:
+            record: as it is stored.
+            min_fps: analysed frames a second below which a stream is not worth running.
+        """
         definition = StreamDefinition.model_validate(shown(record.definition))
-        return StreamEntry(record, definition, Geometry.parse(record.geometry))
+        known = record.weight, record.least_weight
+        weight = Weight(known[0], known[1]) if known[0] is not None and known[1] is not None else None
+        return StreamEntry(record, definition, Geometry.parse(record.geometry), WeightMeter(min_fps, weight))
 
     def claim(self) -> Claim:
         """As the planner sees it."""
-        return Claim(WEIGHT, self.record.owner, self.definition.enabled, self.release_asked_s is not None)
+        running = self.status is not None and self.status.state is StreamState.RUNNING
+        return Claim(
+            self.weight,
+            self.record.owner,
+            self.definition.enabled,
+            releasing=self.release_asked_s is not None,
+            guessed=running and self.meter.weight is None,
+        )
+
+    @property
+    def weight(self) -> Weight:
+        """As measured, or as guessed until then."""
+        return self.meter.weight or first_guess(self.status, self.definition.analysis_fps, self.meter.min_fps)
+
+    def hear(self, status: StreamStatus, now_s: float) -> bool:
+        """Take what its owner reports at a time, monotonic seconds; returns whether it weighs something else now."""
+        self.status, self.heard_s = status, now_s
+        return self.meter.hear(self.record.epoch, status, now_s)
 
     @property
     def failed(self) -> bool:
@@ -102,6 +126,7 @@ class StreamEntry:
             reader=record.owner,
             epoch=record.epoch,
             heard=self.status is not None,
+            weight=self.meter.weight,
         )
 
     def _status(self, now_s: float, silence_s: float, readers: int) -> StreamStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
-from serve.control.messages import DesiredState, Heartbeat
+from serve.control.messages import DesiredState, Greeting, Heartbeat
 from serve.streams.live_frame import LiveFrame
 
 
@@ -15,7 +15,7 @@ class RegistryLink(Protocol):
     Every call may fail in any way that a network has; the reader goes on with what it holds and tries again.
     """
 
-    def session(self, reader: str, capacity: float, held: Mapping[str, int]) -> AsyncGenerator[DesiredState, None]:
+    def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
         """Closing the generator ends the session."""
         ...
 

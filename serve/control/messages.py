@@ -6,8 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from analytics.geometry import Geometry
+from serve.control.weights import Weight
 from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Reader to registry, at the beginning of a session.
+
+    Attributes:
+        reader: its name, unique for ever.
+        held: streams that it is working on, with their epochs; it keeps those that nobody else has.
+        node: where it runs; readers of one node share its cores.
+        cores: that this process may use, CPU seconds a second.
+        capacity: of these, what it takes streams for; None for its share of the node.
+    """
+
+    reader: str
+    held: Mapping[str, int] = field(default_factory=dict)
+    node: str = ""
+    cores: float = 1.0
+    capacity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +62,7 @@ class DesiredState:
         work: streams that are new to it, or whose assignment has changed.
         dropped: streams that are not its own any more.
         watched: all streams of its own whose live frames somebody looks at.
-        total_weight: of all streams that are switched on, whoever has them; what readers scale on.
+        total_weight: CPU cores that all streams want that are switched on, whoever has them; what readers scale on.
         whole: the first of a session: what it does not name is not the reader's.
     """
 
@@ -91,6 +111,7 @@ class StreamView:
         reader: who has it; None if nobody has.
         epoch: of the newest assignment.
         heard: whether ``status`` comes from a reader; until one reports, its counters are not zero, but unknown.
+        weight: CPU cores that it takes; None until that was measured.
     """
 
     id: str
@@ -103,6 +124,26 @@ class StreamView:
     reader: str | None
     epoch: int
     heard: bool = True
+    weight: Weight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderView:
+    """Registry to API: a reader.
+
+    Attributes:
+        node: where it runs.
+        capacity: CPU cores that it takes streams for.
+        wanted: CPU cores that its streams want; more than its capacity where frames are skipped.
+        streams: how many it has.
+        leaving: it hands back what it has.
+    """
+
+    node: str
+    capacity: float
+    wanted: float
+    streams: int
+    leaving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +153,11 @@ class Overview:
     Attributes:
         loaded: whether the streams are known.
         store_error: why the database does not answer; None while it does.
-        readers: with a session, and the weight that each takes.
+        readers: with a session.
         streams: how many are registered.
     """
 
     loaded: bool
     store_error: str | None
-    readers: Mapping[str, float]
+    readers: Mapping[str, ReaderView]
     streams: int

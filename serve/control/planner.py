@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from serve.control.weights import Weight
+
+WORTH_A_MOVE = 0.2
+"""Two readers are evened out once the fuller one is ahead by this share of what it has: a move costs a gap."""
+SAME = 1e-9
+"""Loads are sums of measured numbers; what differs by no more than this is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,16 +18,33 @@ class Claim:
     """A stream as the planner sees it.
 
     Attributes:
-        weight: its share of a reader's capacity.
+        weight: CPU cores that it takes.
         owner: reader that has it, dead or alive; None if nobody has.
         wanted: False if it is switched off.
         releasing: its owner was asked to let go, and has not answered yet.
+        guessed: it runs, and was not measured so far: too early to move anything for its sake.
     """
 
-    weight: float
+    weight: Weight
     owner: str | None
     wanted: bool = True
     releasing: bool = False
+    guessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A live reader as the planner sees it.
+
+    Attributes:
+        capacity: CPU cores that it may take, above zero.
+        node: where it runs.
+        leaving: it hands back what it has: it gets nothing, and nothing is taken from it.
+    """
+
+    capacity: float
+    node: str = ""
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,92 +53,156 @@ class Plan:
 
     Attributes:
         assign: streams to give, with their new owner.
-        release: streams whose owner is asked to let go, so that somebody else can have them.
+        release: streams that are switched off, whose owner is asked to let go.
+        move: streams whose owner is asked to let go, so that another reader can have them.
         orphaned: streams whose owner is gone.
         waiting: wanted streams for which no reader has room.
     """
 
     assign: Mapping[str, str]
     release: Collection[str]
+    move: Collection[str]
     orphaned: Collection[str]
     waiting: Collection[str]
 
 
+@dataclass(slots=True)
+class _Load:
+    """What a reader has to do, while a plan is made.
+
+    Attributes:
+        wanted: CPU cores that its streams want.
+        least: that they cannot do without.
+        streams: that could be taken from it.
+        guessed: how many of its streams were not measured so far.
+    """
+
+    room: Room
+    wanted: float = 0.0
+    least: float = 0.0
+    streams: dict[str, Weight] = field(default_factory=dict)
+    guessed: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of its capacity that is wanted; above one, frames are skipped."""
+        return self.wanted / self.room.capacity
+
+    def share_with(self, weight: Weight) -> float:
+        return (self.wanted + weight.wanted) / self.room.capacity
+
+    def takes(self, weight: Weight) -> bool:
+        return self.least + weight.least <= self.room.capacity + SAME
+
+    def add(self, weight: Weight) -> None:
+        self.wanted += weight.wanted
+        self.least += weight.least
+
+    def remove(self, stream: str) -> Weight:
+        weight = self.streams.pop(stream)
+        self.wanted -= weight.wanted
+        self.least -= weight.least
+        return weight
+
+
 def plan(
-    claims: Mapping[str, Claim],
-    capacities: Mapping[str, float],
-    *,
-    leaving: Collection[str] = (),
-    settling: bool = False,
+    claims: Mapping[str, Claim], readers: Mapping[str, Room], *, settling: bool = False, most_moves: int = 1
 ) -> Plan:
     """Assign what has no owner, take from the dead, and even out.
 
-    A stream moves only if that makes the share of capacity that the fuller of two readers uses smaller, so plans that
-    are carried out come to an end. One stream at a time moves: a move costs a gap.
+    Readers are filled by the share of their capacity that is wanted, so whoever is given a stream has room to grow. A
+    reader takes more than its capacity only as long as every stream gets its least. A stream moves only if that makes
+    the fuller of two readers less full, and only if these are far apart, so plans that are carried out come to an end.
 
     Args:
         claims: all streams.
-        capacities: live readers and the weight they take.
-        leaving: of these, those that are handing back what they have: they get nothing, and nothing is taken from them.
+        readers: all that are alive.
         settling: readers may still be on their way to reclaim what they hold.
+        most_moves: streams that may be taken from one reader to even out; those under way count.
     """
-    load = dict.fromkeys(capacities, 0.0)
+    loads = {name: _Load(room) for name, room in readers.items()}
     orphaned: list[str] = []
     free: list[str] = []
-    for stream in sorted(claims):
-        claim = claims[stream]
-        if claim.owner in load:
-            load[claim.owner] += claim.weight
-        elif claim.owner is not None:
-            if not settling:
-                orphaned.append(stream)
-                free.append(stream)
-        else:
+    for stream, claim in claims.items():
+        load = loads.get(claim.owner) if claim.owner is not None else None
+        if load is not None:
+            load.add(claim.weight)
+            load.guessed += claim.guessed
+            if claim.wanted and not claim.releasing:
+                load.streams[stream] = claim.weight
+        elif claim.owner is None:
             free.append(stream)
-    release = [
-        stream
-        for stream, claim in sorted(claims.items())
-        if not claim.wanted and claim.owner in load and not claim.releasing
+        elif not settling:
+            orphaned.append(stream)
+            free.append(stream)
+    switched_off = [
+        stream for stream, claim in claims.items() if not claim.wanted and claim.owner in loads and not claim.releasing
     ]
-    staying = {reader: capacity for reader, capacity in capacities.items() if reader not in set(leaving)}
-    assign, waiting = _give({stream: claims[stream].weight for stream in free if claims[stream].wanted}, load, staying)
+    staying = {name: load for name, load in loads.items() if not load.room.leaving}
+    assign, waiting = _give({stream: claims[stream].weight for stream in free if claims[stream].wanted}, staying)
+    moves: list[str] = []
     # Whoever leaves empties himself; until then, who is fullest is not worth a move.
-    if not leaving:
-        release += _even_out(claims, load, capacities, set(release))
-    return Plan(assign, release, orphaned, waiting)
+    if len(staying) == len(loads):
+        under_way = {stream: claim for stream, claim in claims.items() if claim.releasing and claim.wanted}
+        _move_on(under_way, loads)
+        moves = _even_out(loads, most_moves - len(under_way))
+    return Plan(assign, sorted(switched_off), moves, sorted(orphaned), sorted(waiting))
 
 
-def _give(
-    weights: Mapping[str, float], load: dict[str, float], capacities: Mapping[str, float]
-) -> tuple[dict[str, str], list[str]]:
-    """Owners for streams that nobody has, and those for which there is no room; ``load`` grows with what is given."""
+def _give(weights: Mapping[str, Weight], loads: Mapping[str, _Load]) -> tuple[dict[str, str], list[str]]:
+    """Owners for streams that nobody has, and those for which there is no room; ``loads`` grow with what is given."""
     assign: dict[str, str] = {}
     waiting: list[str] = []
-    for stream, weight in weights.items():
+    nodes: dict[str, float] = {}
+    for load in loads.values():
+        nodes[load.room.node] = nodes.get(load.room.node, 0.0) + load.wanted
+    # The heaviest first: what is small fits into what is left.
+    for stream in sorted(weights, key=lambda name: (-weights[name].wanted, name)):
+        weight = weights[stream]
         # By the load that it leads to: a stream that was released to even out must not come back.
-        shares = {reader: (load[reader] + weight) / capacity for reader, capacity in capacities.items()}
-        target = min(shares, key=lambda reader: (shares[reader], reader), default=None)
-        if target is None or shares[target] > 1:
+        fitting = [
+            (load.share_with(weight), nodes[load.room.node], name) for name, load in loads.items() if load.takes(weight)
+        ]
+        if not fitting:
             waiting.append(stream)
             continue
+        target = min(fitting)[2]
         assign[stream] = target
-        load[target] += weight
+        loads[target].add(weight)
+        nodes[loads[target].room.node] += weight.wanted
     return assign, waiting
 
 
-def _even_out(
-    claims: Mapping[str, Claim], load: Mapping[str, float], capacities: Mapping[str, float], releasing: set[str]
-) -> list[str]:
-    """One stream of the most loaded reader, if its move to the least loaded one is worth a gap."""
-    if len(load) < 2 or any(claim.releasing for claim in claims.values()):
-        return []
-    least = min(load, key=lambda reader: (load[reader] / capacities[reader], reader))
-    most = max(load, key=lambda reader: (load[reader] / capacities[reader], reader))
-    for stream in sorted(claims):
-        claim = claims[stream]
-        if claim.owner != most or stream in releasing:
-            continue
-        afterwards = (load[least] + claim.weight) / capacities[least]
-        if afterwards <= 1 and afterwards < load[most] / capacities[most]:
-            return [stream]
-    return []
+def _move_on(under_way: Mapping[str, Claim], loads: Mapping[str, _Load]) -> None:
+    """Streams that are let go of already count where they will be."""
+    for claim in under_way.values():
+        load = loads.get(claim.owner) if claim.owner is not None else None
+        if load is not None:
+            load.add(Weight(-claim.weight.wanted, -claim.weight.least))
+    _give({stream: claim.weight for stream, claim in under_way.items()}, loads)
+
+
+def _even_out(loads: Mapping[str, _Load], most_moves: int) -> list[str]:
+    """Streams of the most loaded readers whose move to the least loaded ones is worth a gap."""
+    moves: list[str] = []
+    while len(loads) > 1 and len(moves) < most_moves:
+        least = min(loads, key=lambda name: (loads[name].share, name))
+        most = max(loads, key=lambda name: (loads[name].share, name))
+        stream = _worth_moving(loads[most], loads[least])
+        if stream is None:
+            break
+        moves.append(stream)
+        loads[least].add(loads[most].remove(stream))
+    return moves
+
+
+def _worth_moving(most: _Load, least: _Load) -> str | None:
+    """The stream that evens two readers out best; None if they are even enough, or none would."""
+    if most.guessed or least.guessed or most.share - least.share <= WORTH_A_MOVE * most.share:
+        return None
+    helping = [
+        (max(least.share_with(weight), (most.wanted - weight.wanted) / most.room.capacity), name)
+        for name, weight in most.streams.items()
+        if least.takes(weight) and least.share_with(weight) < most.share - SAME
+    ]
+    return min(helping)[1] if helping else None

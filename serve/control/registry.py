@@ -28,7 +28,7 @@ from serve.control.assignments import TICK_S, Assignments
 from serve.control.changes import Changing, to_its_end
 from serve.control.entry import StreamEntry, reasons_of
 from serve.control.leadership import Leadership
-from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
+from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
 from serve.control.viewers import Viewers
@@ -134,7 +134,7 @@ class Registry(Changing):
     async def _load(self, store: Store) -> None:
         for record in await asyncio.to_thread(store.list_streams):
             try:
-                self._entries[record.id] = StreamEntry.of(self._sealing.opened(record))
+                self._entries[record.id] = self._entry_of(record)
             except (ValidationError, GeometryError) as error:
                 # Of another version; it must not keep all others from running.
                 reasons = "; ".join(reasons_of(error))
@@ -142,6 +142,9 @@ class Registry(Changing):
         self._assignments.begin()
         self._loaded = True
         logger.info("%d streams are registered", len(self._entries))
+
+    def _entry_of(self, stored: StreamRecord) -> StreamEntry:
+        return StreamEntry.of(self._sealing.opened(stored), self._settings.reader.min_fps)
 
     def _open(self) -> Store:
         if self._store is None:
@@ -177,19 +180,11 @@ class Registry(Changing):
 
     # -- what readers call
 
-    async def session(
-        self, reader: str, capacity: float, held: Mapping[str, int]
-    ) -> AsyncGenerator[DesiredState, None]:
-        """Stream what changes of a reader's desired state; the first message is the whole.
-
-        Args:
-            reader: its name, unique for ever.
-            capacity: weight that it takes.
-            held: streams that it is working on, with their epochs; reclaimed if nobody else has them.
-        """
+    async def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
+        """Stream what changes of a reader's desired state; the first message is the whole."""
         await self._ready()
         # Closed with this one: the end of a session has to be seen at once.
-        async with contextlib.aclosing(self._assignments.session(reader, capacity, held)) as session:
+        async with contextlib.aclosing(self._assignments.session(greeting)) as session:
             async for desired in session:
                 yield desired
 
@@ -320,7 +315,7 @@ class Registry(Changing):
             await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
             stored = await asyncio.to_thread(store.get_stream, stream)
             assert stored is not None
-            entry = self._entries[stream] = StreamEntry.of(self._sealing.opened(stored))
+            entry = self._entries[stream] = self._entry_of(stored)
         return entry
 
     async def _change(

@@ -120,6 +120,7 @@ class ReaderReplica(StreamReader):
             name=rayserve.get_replica_context().replica_tag,
             registry=HandleRegistryLink(registry, live),
             connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
+            node=ray.get_runtime_context().get_node_id(),
         )
 
     async def __del__(self) -> None:

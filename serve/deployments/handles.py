@@ -12,9 +12,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
 from analytics.geometry import Geometry
+from pipelines.batching.batch_detector import ImageCost
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.types import Detections, ImageBatch
-from serve.control.messages import DesiredState, Heartbeat, Overview, StreamView
+from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments.answers import unwrapped
@@ -111,10 +112,8 @@ class HandleRegistryLink:
         # By value: then the registry's side is cancelled within 50 ms of this process's death.
         self._session = handle.options(method_name="session", stream=True, _by_reference=False)
 
-    async def session(
-        self, reader: str, capacity: float, held: Mapping[str, int]
-    ) -> AsyncGenerator[DesiredState, None]:
-        calls = self._session.remote(reader, capacity, held)
+    async def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
+        calls = self._session.remote(greeting)
         try:
             async for desired in calls:
                 yield desired
@@ -175,6 +174,7 @@ class HandleDetector:
         self._input_size = input_size
         self._in_flight = in_flight
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="remote-detector")
+        self._cost = ImageCost()
 
     @staticmethod
     async def connect(handle: Any, timeout_s: float) -> HandleDetector:
@@ -190,21 +190,30 @@ class HandleDetector:
     def in_flight(self) -> int:
         return self._in_flight
 
+    @property
+    def image_cpu_s(self) -> float:
+        return self._cost.cpu_s
+
     def submit(self, batch: ImageBatch) -> Future[list[Detections]]:
         return self._pool.submit(self._call, batch)
 
     def _call(self, batch: ImageBatch) -> list[Detections]:
         try:
-            deadline_s = time.monotonic() + self._timeout_s
-            begins = range(0, len(batch), self._images_a_call)
-            calls = [self._handle.detect.remote(batch[begin : begin + self._images_a_call]) for begin in begins]
-            found: list[Detections] = []
-            for call in calls:
-                found += call.result(timeout_s=max(0.0, deadline_s - time.monotonic()))
+            with self._cost.of(len(batch)):
+                return self._answers(batch)
         except FootfallError as error:
             raise DetectorUnavailable(str(error)) from error
         except (RayError, RayServeException, TimeoutError) as error:
             raise DetectorUnavailable(f"no detector replica answers: {type(error).__name__}") from error
+
+    def _answers(self, batch: ImageBatch) -> list[Detections]:
+        """In as many calls as it takes."""
+        deadline_s = time.monotonic() + self._timeout_s
+        begins = range(0, len(batch), self._images_a_call)
+        calls = [self._handle.detect.remote(batch[begin : begin + self._images_a_call]) for begin in begins]
+        found: list[Detections] = []
+        for call in calls:
+            found += call.result(timeout_s=max(0.0, deadline_s - time.monotonic()))
         return found
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -20,12 +20,13 @@ from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
 from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.batching.collector import BatchCollector
+from pipelines.cores import usable_cores
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
-from serve.control.messages import DesiredState, Heartbeat, Reported, Work
+from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.delivery import Leftovers
@@ -59,6 +60,7 @@ class StreamReader:
         registry: what tells it what to do.
         connect_detector: reaches the detector's replicas, and is tried until it does; None runs the detector in here.
         store: made from the settings if absent.
+        node: where it runs.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class StreamReader:
         registry: RegistryLink,
         connect_detector: ConnectDetector | None = None,
         store: Store | None = None,
+        node: str = "",
     ) -> None:
         self._settings = settings
         self._name = name
+        self._node = node
         self._registry = registry
         self._connect_detector = connect_detector
         self._store: Store = store or DatabaseStore(settings.store_url)
@@ -116,7 +120,8 @@ class StreamReader:
 
     async def _follow_session(self) -> None:
         held = {name: worker.plan.epoch for name, worker in self._workers.items()}
-        session = self._registry.session(self._name, self._settings.reader.capacity, held)
+        greeting = Greeting(self._name, held, self._node, usable_cores(), self._settings.reader.capacity)
+        session = self._registry.session(greeting)
         try:
             # Closed in every case: a session that is only forgotten counts as one of ours for ever.
             async with contextlib.aclosing(session):
@@ -148,7 +153,7 @@ class StreamReader:
         settings = self._settings.detector
         if self._connect_detector is None:
             path = resolve(settings.model)
-            workers = settings.threads or os.cpu_count() or 1
+            workers = settings.threads or math.ceil(usable_cores())
             detector = await asyncio.to_thread(OnnxDetector, path, threads=1, target_class="person")
             threaded = ThreadedDetector(detector, workers)
             await asyncio.to_thread(threaded.warm_up, settings.max_batch)
@@ -348,7 +353,7 @@ class StreamReader:
     # -- whoever hosts the reader
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """The weight of all registered streams: what readers scale on."""
+        """CPU cores that all registered streams want: what readers scale on."""
         return {"registered_weight": self._total_weight}
 
     async def check_health(self) -> None:

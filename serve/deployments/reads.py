@@ -7,7 +7,15 @@ _STORE = ("data_dir", "database_url")
 _LIMITS = ("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s", "sources")
 READS: dict[str, tuple[str, ...]] = {
     "Api": (*_EVERYBODY, *_STORE, "api", "privacy.blur_people", *_LIMITS),
-    "Registry": (*_EVERYBODY, *_STORE, "reader.heartbeat_timeout_s", "detector.model", "sources", "security"),
+    "Registry": (
+        *_EVERYBODY,
+        *_STORE,
+        "reader.heartbeat_timeout_s",
+        "reader.min_fps",
+        "detector.model",
+        "sources",
+        "security",
+    ),
     "Live": _EVERYBODY,
     "StreamReader": (
         *(*_EVERYBODY, *_STORE, "privacy", "detector.model", "detector.threads", "detector.max_batch"),

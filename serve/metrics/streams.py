@@ -18,11 +18,23 @@ _GAUGES = {
 }
 _COUNTERS = {
     "frames": "Decoded frames",
+    "analysed": "Frames in which people were looked for",
     "skipped": "Sampled frames that a newer one replaced",
     "corrupt": "Decoded frames with missing parts",
     "reconnects": "Broken connections",
     "rows_lost": "Minutes that neither database nor disk could keep",
+    "source_cpu_s": "CPU seconds for receiving, decoding and scaling",
+    "analysis_cpu_s": "CPU seconds from there on, as far as the reader spent them itself",
 }
+_READER_GAUGES = {
+    "capacity": "CPU cores that the reader takes streams for",
+    "wanted": "CPU cores that its streams want",
+}
+
+
+def _name(key: str) -> str:
+    """Of a series, with its unit."""
+    return f"footfall_stream_{key.removesuffix('_s')}_seconds" if key.endswith("_s") else f"footfall_stream_{key}"
 
 
 class StreamCollector:
@@ -50,25 +62,35 @@ class StreamCollector:
             for known in StreamState:
                 state.add_metric([view.id, known], float(view.status.state is known))
         yield state
+        yield from self._weights()
         for key, text in _GAUGES.items():
-            gauge = GaugeMetricFamily(
-                f"footfall_stream_{key.replace('_s', '_seconds') if key.endswith('_s') else key}",
-                text,
-                labels=["stream"],
-            )
+            gauge = GaugeMetricFamily(_name(key), text, labels=["stream"])
             for view in self._streams:
                 value = getattr(view.status, key)
                 if value is not None:
                     gauge.add_metric([view.id], value)
             yield gauge
         for key, text in _COUNTERS.items():
-            counter = CounterMetricFamily(f"footfall_stream_{key}", text, labels=["stream"])
+            counter = CounterMetricFamily(_name(key), text, labels=["stream"])
             # A registry that has just begun has not heard of all streams. A zero in place of what a reader has counted
             # would look as if that had begun anew, and rate() would take all of it for an increase; a gap does no harm.
             for view in self._streams:
                 if view.heard:
                     counter.add_metric([view.id], getattr(view.status, key))
             yield counter
+
+    def _weights(self) -> Iterator[Metric]:
+        """What streams and readers have to do, CPU cores."""
+        weight = GaugeMetricFamily("footfall_stream_weight_cores", "CPU cores that the stream takes", labels=["stream"])
+        for view in self._streams:
+            if view.weight is not None:
+                weight.add_metric([view.id], view.weight.wanted)
+        yield weight
+        for key, text in _READER_GAUGES.items():
+            gauge = GaugeMetricFamily(f"footfall_reader_{key}_cores", text, labels=["reader"])
+            for name, reader in self._overview.readers.items():
+                gauge.add_metric([name], getattr(reader, key))
+            yield gauge
 
     def _store_up(self) -> float:
         return float(self._overview.store_error is None)

@@ -74,6 +74,8 @@ class StreamProcessor:
         self._meter = RateMeter()
         self._newest: FrameStamp | None = None
         self._geometry: Geometry | None = None
+        self.frames = 0
+        """That were processed since the start."""
         self.over = False
         """Time has run back too far; nothing is counted any more."""
 
@@ -89,6 +91,7 @@ class StreamProcessor:
             tracks = self._tracker.update(detections, frame.stamp.time_s, discontinuity=frame.stamp.gap)
             outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
             self._newest = frame.stamp
+            self.frames += 1
         self._meter.tick(self._clock())
         if self._on_frame is not None:
             self._on_frame(ProcessedFrame(frame, detections, tracks, outcome))

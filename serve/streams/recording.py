@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +27,7 @@ from analytics.reports.rendering import Caption, render
 from pipelines.batching.batch_detector import ThreadedDetector
 from pipelines.batching.collector import BatchCollector
 from pipelines.batching.letterbox import to_image
+from pipelines.cores import usable_cores
 from pipelines.detection.base import Detector
 from pipelines.errors import DetectorUnavailable, SourceNotFound, SourceUnsupported
 from pipelines.sources.clock import Timeline
@@ -102,7 +103,7 @@ def analyze(
     geometry = geometry or Geometry()
     start_s = recorded_at(video) if start_s is None else start_s
     run = _Run(video, geometry, start_s, progress)
-    threaded = ThreadedDetector(detector, workers or os.cpu_count() or 1)
+    threaded = ThreadedDetector(detector, workers or math.ceil(usable_cores()))
     collector = BatchCollector(threaded, max_batch=max_batch, on_failure=run.give_up_after_failures)
     try:
         run.through(collector, fps)

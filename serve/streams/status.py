@@ -25,7 +25,10 @@ class StreamStatus:
         frames: decoded.
         corrupt: of these, with missing parts.
         reconnects: broken connections.
+        analysed: frames.
         skipped: sampled frames that a newer one replaced.
+        source_cpu_s: CPU seconds that its frames have cost until they were scaled.
+        analysis_cpu_s: CPU seconds that they have cost from there on, as far as that was in the reader.
         spooled: checkpoints that wait on disk for the database.
         rows_lost: minutes that neither database nor disk could keep.
         unsaved_s: how long the database has not taken this stream's rows; zero while it does.
@@ -44,7 +47,10 @@ class StreamStatus:
     frames: int = 0
     corrupt: int = 0
     reconnects: int = 0
+    analysed: int = 0
     skipped: int = 0
+    source_cpu_s: float = 0.0
+    analysis_cpu_s: float = 0.0
     spooled: int = 0
     rows_lost: int = 0
     unsaved_s: float = 0.0

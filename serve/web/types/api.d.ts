@@ -184,6 +184,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All readers that are there, by name
+         * @description All readers that are there, by name.
+         */
+        get: operations["list_readers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -994,6 +1014,47 @@ export interface components {
             seconds: number;
         };
         /**
+         * ReaderAnswer
+         * @description A reader, and how it is filled.
+         * @example {
+         *       "capacity": 2,
+         *       "leaving": false,
+         *       "name": "footfall#StreamReader#ab12cd",
+         *       "node": "9c1f0e",
+         *       "streams": 6,
+         *       "wanted": 1.37
+         *     }
+         */
+        ReaderAnswer: {
+            /**
+             * Name
+             * @description As in a stream's `reader`.
+             */
+            name: string;
+            /**
+             * Node
+             * @description Of the cluster, where it runs.
+             */
+            node: string;
+            /**
+             * Capacity
+             * @description CPU cores that it takes streams for.
+             */
+            capacity: number;
+            /**
+             * Wanted
+             * @description CPU cores that its streams want; beyond its capacity, frames are skipped.
+             */
+            wanted: number;
+            /** Streams */
+            streams: number;
+            /**
+             * Leaving
+             * @description It hands back what it has.
+             */
+            leaving: boolean;
+        };
+        /**
          * Readiness
          * @description Whether the whole service works.
          */
@@ -1139,6 +1200,8 @@ export interface components {
          * StreamAnswer
          * @description A stream as it is wanted and as it is.
          * @example {
+         *       "analysed": 32480,
+         *       "analysis_cpu_s": 390.1,
          *       "analysis_fps": 6,
          *       "codec": "h264",
          *       "corrupt": 0,
@@ -1224,9 +1287,11 @@ export interface components {
          *         "url": "rtsp://***@camera.example.invalid/stream1",
          *         "verify_tls": false
          *       },
+         *       "source_cpu_s": 1192.4,
          *       "spooled": 0,
          *       "state": "reconnecting",
          *       "unsaved_s": 0,
+         *       "weight": 0.29,
          *       "width": 1920
          *     }
          */
@@ -1309,10 +1374,25 @@ export interface components {
             /** Reconnects */
             reconnects: number;
             /**
+             * Analysed
+             * @description Frames in which people were looked for.
+             */
+            analysed: number;
+            /**
              * Skipped
              * @description Sampled frames that a newer one replaced.
              */
             skipped: number;
+            /**
+             * Source Cpu S
+             * @description CPU seconds for receiving, decoding and scaling.
+             */
+            source_cpu_s: number;
+            /**
+             * Analysis Cpu S
+             * @description CPU seconds from there on, as far as the reader spent them itself.
+             */
+            analysis_cpu_s: number;
             /**
              * Spooled
              * @description Checkpoints that wait on disk for the database.
@@ -1328,6 +1408,11 @@ export interface components {
              * @description How long the database has not taken the stream's rows; zero while it does.
              */
             unsaved_s: number;
+            /**
+             * Weight
+             * @description CPU cores that it takes; none until that was measured.
+             */
+            weight: number | null;
             /** Reader */
             reader: string | null;
             /** Epoch */
@@ -2688,6 +2773,80 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_readers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReaderAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -28,6 +28,7 @@ from analytics.reports.queries import (
     total_of,
 )
 from tests.analytics.totals import totals_of
+from tests.assigning import assign
 from tests.fakes import MemoryStore
 
 BERLIN, KOLKATA, KATHMANDU = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Asia/Kathmandu")
@@ -130,9 +131,9 @@ def test_hours_and_days_are_exact_sums_of_minutes(zone: tzinfo) -> None:
 def test_the_parts_of_several_epochs_make_one_minute() -> None:
     store = MemoryStore()
     store.register("cam")
-    first = store.assign("cam", "reader-1")
+    first = assign(store, "cam", "reader-1")
     store.write("cam", first, [row(0, first, covered_s=20.0, people=1.0, entered=1)])
-    second = store.assign("cam", "reader-2")
+    second = assign(store, "cam", "reader-2")
     store.write("cam", second, [row(0, second, covered_s=30.0, people=3.0, entered=4)])
     (merged,) = counts(store, "cam", Window(0, 60), "1m")
     assert merged.totals[LINES]["door"] == LineTotals(5, 10)
@@ -184,7 +185,7 @@ def test_coverage_is_a_share_of_the_bucket() -> None:
 def test_a_heatmap_of_a_window_is_the_sum_of_its_minutes() -> None:
     store = MemoryStore()
     store.register("cam")
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.write("cam", epoch, [row(60 * n, epoch) for n in range(10)])
     cells, covered_s = heatmap(store, "cam", Window(120, 300))
     assert covered_s == 180.0

@@ -13,6 +13,7 @@ from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.database import DatabaseStore
 from tests.analytics.totals import totals_of
+from tests.assigning import assign
 
 NOON = 1_800_000_000
 
@@ -39,7 +40,7 @@ def write_many(url: str, stream: str, count: int) -> None:
     """Register a stream and write ``count`` minutes of it, a checkpoint each: what one of several processes does."""
     store = DatabaseStore(url)
     store.put_stream(StreamRecord(stream, {}))
-    epoch = store.assign(stream, "reader")
+    epoch = assign(store, stream, "reader")
     for number in range(count):
         store.checkpoint(checkpoint(epoch, row(stream, NOON + 60 * number, epoch), stream=stream, n=number))
     store.close()

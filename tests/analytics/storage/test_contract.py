@@ -12,7 +12,7 @@ from analytics.counting.heatmap import HEAT
 from analytics.counting.lines import LINES
 from analytics.counting.people import PEOPLE, PeopleTotals
 from analytics.counting.zones import ZONES
-from analytics.errors import LeaseLost, StaleEpoch, StoreError, UnknownStream
+from analytics.errors import LeaseLost, StaleEpoch, StoreError
 from analytics.minutes import MinuteRow, Totals
 from analytics.reports.queries import Window, counts
 from analytics.reports.sections import COUNTED
@@ -20,6 +20,7 @@ from analytics.storage.base import Checkpoint, Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.totals import totals_of
+from tests.assigning import assign
 
 
 def register(store: Store, stream: str = "cam", **definition: Any) -> None:
@@ -58,13 +59,32 @@ def test_an_unknown_stream_is_none_and_cannot_be_assigned_or_deleted(store: Stor
     assert store.load_checkpoint("ghost") is None
     assert store.minutes("ghost", 0, 2**40) == []
     assert store.delete_stream("ghost") is False
-    with pytest.raises(UnknownStream, match="ghost"):
-        store.assign("ghost", "reader")
+    assert assign(store, {"ghost": "reader"}) == {}
+
+
+def test_many_streams_are_given_in_one_step(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        register(store, name)
+    assert assign(store, {"a": "one", "b": "two", "ghost": "one"}) == {"a": 1, "b": 1}
+    assert assign(store, {"b": None, "a": "two", "c": "one"}) == {"a": 2, "b": 1, "c": 1}
+    assert [record.owner for record in store.list_streams()] == ["two", None, "one"]
+    assert assign(store, {}) == {}
+
+
+def test_what_streams_weigh_is_kept_whatever_else_changes(store: Store) -> None:
+    register(store, "a")
+    register(store, "b")
+    assert [(record.weight, record.least_weight) for record in store.list_streams()] == [(None, None)] * 2
+    store.weigh({"a": (0.5, 0.25), "ghost": (1.0, 1.0)})
+    store.put_stream(StreamRecord("a", {"name": "new"}, weight=9.0))
+    assign(store, "a", "reader")
+    assert [(record.weight, record.least_weight) for record in store.list_streams()] == [(0.5, 0.25), (None, None)]
+    store.weigh({})
 
 
 def test_a_change_leaves_owner_and_epoch_alone(store: Store) -> None:
     register(store)
-    store.assign("cam", "reader-1")
+    assign(store, "cam", "reader-1")
     store.put_stream(StreamRecord("cam", {"name": "new"}, epoch=99, owner="somebody else"))
     stored = store.get_stream("cam")
     assert stored is not None
@@ -76,23 +96,23 @@ def test_a_change_leaves_owner_and_epoch_alone(store: Store) -> None:
 
 def test_every_assignment_has_an_epoch_of_its_own(store: Store) -> None:
     register(store)
-    assert [store.assign("cam", f"reader-{n}") for n in range(3)] == [1, 2, 3]
-    assert store.assign("cam", None) == 3
+    assert [assign(store, "cam", f"reader-{n}") for n in range(3)] == [1, 2, 3]
+    assert assign(store, "cam", None) == 3
     stored = store.get_stream("cam")
     assert stored is not None
     assert (stored.epoch, stored.owner) == (3, None)
-    assert store.assign("cam", "reader-9") == 4
+    assert assign(store, "cam", "reader-9") == 4
 
 
 def test_epochs_are_unique_whoever_assigns_at_the_same_time(store: Store) -> None:
     register(store)
     epochs: list[int] = []
 
-    def assign(reader: str) -> None:
+    def take(reader: str) -> None:
         for _ in range(10):
-            epochs.append(store.assign("cam", reader))
+            epochs.append(assign(store, "cam", reader))
 
-    threads = [threading.Thread(target=assign, args=(f"reader-{n}",)) for n in range(4)]
+    threads = [threading.Thread(target=take, args=(f"reader-{n}",)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,7 +125,7 @@ def test_a_stream_that_is_registered_again_never_repeats_an_epoch(store: Store) 
     for _ in range(4):
         register(store)
         for _ in range(2):
-            epoch = store.assign("cam", "reader")
+            epoch = assign(store, "cam", "reader")
             assert epoch not in seen
             seen.add(epoch)
         store.checkpoint(checkpoint(epoch, row(epoch=epoch)))
@@ -118,7 +138,7 @@ def test_a_stream_that_is_registered_again_never_repeats_an_epoch(store: Store) 
 
 def test_state_rows_and_place_come_back_as_they_were(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     state = {"boxes": [[0.1, 1 / 3, 1e300]], "none": None, "text": "ä"}
     written = checkpoint(epoch, row(epoch=epoch), resume={"position": {"next": {"0": 2**40}}}, **state)
     store.checkpoint(written)
@@ -136,7 +156,7 @@ def test_state_rows_and_place_come_back_as_they_were(store: Store) -> None:
 
 def test_heat_is_read_only_when_it_is_asked_for(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(epoch, row(epoch=epoch)))
     (without,) = store.minutes("cam", NOON, NOON + 60, COUNTED)
     assert HEAT not in without.totals.values
@@ -145,7 +165,7 @@ def test_heat_is_read_only_when_it_is_asked_for(store: Store) -> None:
 
 def test_a_minute_of_which_nothing_but_coverage_is_known_is_kept(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     bare = row(epoch=epoch)
     bare = type(bare)("cam", NOON, epoch, totals_of(PeopleTotals(60.0, 360)))
     store.checkpoint(checkpoint(epoch, bare))
@@ -154,7 +174,7 @@ def test_a_minute_of_which_nothing_but_coverage_is_known_is_kept(store: Store) -
 
 def test_the_same_checkpoint_twice_changes_nothing(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     for _ in range(3):
         store.checkpoint(checkpoint(epoch, row(epoch=epoch), row(minute=NOON + 60, epoch=epoch), n=1))
     assert store.minutes("cam", 0, 2**40) == [row(epoch=epoch), row(minute=NOON + 60, epoch=epoch)]
@@ -162,7 +182,7 @@ def test_the_same_checkpoint_twice_changes_nothing(store: Store) -> None:
 
 def test_a_minute_that_grew_replaces_itself(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=10)))
     store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=200)))
     assert store.minutes("cam", NOON, NOON + 60) == [row(epoch=epoch, frames=200)]
@@ -171,7 +191,7 @@ def test_a_minute_that_grew_replaces_itself(store: Store) -> None:
 def test_minutes_come_by_minute_and_epoch_from_start_to_before_end(store: Store) -> None:
     register(store)
     for _ in range(2):
-        epoch = store.assign("cam", "reader")
+        epoch = assign(store, "cam", "reader")
         store.checkpoint(checkpoint(epoch, *(row(minute=NOON + 60 * n, epoch=epoch) for n in (3, 1, 2, 0))))
     found = store.minutes("cam", NOON + 60, NOON + 180)
     assert [(r.minute - NOON, r.epoch) for r in found] == [(60, 1), (60, 2), (120, 1), (120, 2)]
@@ -180,7 +200,7 @@ def test_minutes_come_by_minute_and_epoch_from_start_to_before_end(store: Store)
 def test_sums_are_those_of_the_minutes_whoever_adds_them_up(store: Store) -> None:
     register(store)
     for _ in range(2):
-        epoch = store.assign("cam", "reader")
+        epoch = assign(store, "cam", "reader")
         minutes = [row(minute=NOON + 60 * n, epoch=epoch, frames=4 * n + epoch) for n in range(0, 90, 7)]
         store.checkpoint(checkpoint(epoch, *minutes))
     start, end = NOON + 120, NOON + 80 * 60
@@ -205,7 +225,7 @@ def test_sums_are_those_of_the_minutes_whoever_adds_them_up(store: Store) -> Non
 def test_an_answer_reads_few_rows_of_a_long_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Minute by minute, a year of one camera took 23 s and 2.2 GB."""
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(epoch, *(row(minute=NOON + 60 * n, epoch=epoch) for n in range(600))))
     monkeypatch.setattr(type(store), "minutes", None)
     if isinstance(store, DatabaseStore):
@@ -216,7 +236,7 @@ def test_an_answer_reads_few_rows_of_a_long_time(store: Store, monkeypatch: pyte
 def test_streams_do_not_mix(store: Store) -> None:
     for name in ("one", "two"):
         register(store, name)
-        epoch = store.assign(name, "reader")
+        epoch = assign(store, name, "reader")
         store.checkpoint(checkpoint(epoch, row(name, epoch=epoch), stream=name, name=name))
     assert [r.stream for r in store.minutes("one", 0, 2**40)] == ["one"]
     loaded = store.load_checkpoint("two")
@@ -227,9 +247,9 @@ def test_streams_do_not_mix(store: Store) -> None:
 @pytest.mark.parametrize("how", ["older", "never assigned", "deleted", "deleted and registered again", "unknown"])
 def test_whoever_lost_a_stream_can_write_nothing(store: Store, how: str) -> None:
     register(store)
-    epoch = store.assign("cam", "reader-1")
+    epoch = assign(store, "cam", "reader-1")
     if how == "older":
-        store.assign("cam", "reader-2")
+        assign(store, "cam", "reader-2")
     elif how == "never assigned":
         epoch = 7
     elif how.startswith("deleted"):
@@ -245,15 +265,15 @@ def test_whoever_lost_a_stream_can_write_nothing(store: Store, how: str) -> None
 
 def test_an_owner_that_was_asked_to_let_go_may_still_write_its_last_rows(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
-    store.assign("cam", None)
+    epoch = assign(store, "cam", "reader")
+    assign(store, "cam", None)
     store.checkpoint(checkpoint(epoch, row(epoch=epoch)))
     assert len(store.minutes("cam", 0, 2**40)) == 1
 
 
 def test_a_checkpoint_is_written_whole_or_not_at_all(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=10), n=1))
     with pytest.raises((StoreError, TypeError)):
         store.checkpoint(checkpoint(epoch, row(epoch=epoch, frames=99), row(minute=NOON + 60, epoch=epoch), n=object()))
@@ -273,9 +293,9 @@ def left_behind(epoch: int, *, live: bool, time_s: float | None = None, frames: 
 
 def test_what_waited_is_taken_whole_while_nobody_has_begun_without_it(store: Store) -> None:
     register(store)
-    first = store.assign("cam", "reader-1")
+    first = assign(store, "cam", "reader-1")
     assert store.begin("cam", first) is None
-    second = store.assign("cam", "reader-2")
+    second = assign(store, "cam", "reader-2")
     store.deliver(left_behind(first, live=False))
     begun = store.begin("cam", second)
     assert begun is not None
@@ -287,9 +307,9 @@ def test_what_waited_is_taken_whole_while_nobody_has_begun_without_it(store: Sto
 def test_what_can_be_replayed_is_refused_once_somebody_counts_it_again(store: Store) -> None:
     """A zombie that wakes up and spools, on a disk that it shares with its heir."""
     register(store)
-    first = store.assign("cam", "zombie")
+    first = assign(store, "cam", "zombie")
     store.begin("cam", first)
-    second = store.assign("cam", "heir")
+    second = assign(store, "cam", "heir")
     store.begin("cam", second)  # and has written nothing so far
     with pytest.raises(StaleEpoch):
         store.deliver(left_behind(first, live=False))
@@ -299,9 +319,9 @@ def test_what_can_be_replayed_is_refused_once_somebody_counts_it_again(store: St
 
 def test_rows_of_a_live_camera_from_before_the_next_epoch_are_taken_and_its_state_is_not(store: Store) -> None:
     register(store)
-    first = store.assign("cam", "reader-1")
+    first = assign(store, "cam", "reader-1")
     store.begin("cam", first)
-    second = store.assign("cam", "reader-2")
+    second = assign(store, "cam", "reader-2")
     store.begin("cam", second)
     store.checkpoint(checkpoint(second, row(epoch=second), n=2))
     store.deliver(left_behind(first, live=True, time_s=-1.0))  # stores' clocks may stand at zero
@@ -317,28 +337,28 @@ def test_rows_of_a_live_camera_from_before_the_next_epoch_are_taken_and_its_stat
 @pytest.mark.parametrize("live", [True, False])
 def test_nothing_of_a_purged_stream_comes_back(store: Store, live: bool) -> None:
     register(store)
-    old = store.assign("cam", "reader")
+    old = assign(store, "cam", "reader")
     store.begin("cam", old)
     store.delete_stream("cam", purge=True)
     for _ in range(2):
         with pytest.raises(StaleEpoch):
             store.deliver(left_behind(old, live=live, time_s=-1.0))
         register(store)
-    new = store.assign("cam", "reader")
+    new = assign(store, "cam", "reader")
     assert store.begin("cam", new) is None
     assert store.minutes("cam", 0, 2**40) == []
 
 
 def test_the_place_of_a_deleted_stream_does_not_come_back_but_its_history_may(store: Store) -> None:
     register(store)
-    old = store.assign("cam", "reader")
+    old = assign(store, "cam", "reader")
     store.begin("cam", old)
     store.delete_stream("cam")
     register(store)
     store.deliver(left_behind(old, live=True, time_s=-1.0))
     with pytest.raises(StaleEpoch):
         store.deliver(left_behind(old, live=False))
-    assert store.begin("cam", store.assign("cam", "reader")) is None
+    assert store.begin("cam", assign(store, "cam", "reader")) is None
     assert len(store.minutes("cam", 0, 2**40)) == 1
 
 
@@ -354,7 +374,7 @@ def frames_of(store: Store) -> list[int]:
 
 def test_what_two_hand_in_is_written_once_and_never_over_what_was_cut_since(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.begin("cam", epoch)
     waited = numbered(epoch, 1, 0, 1)
     store.deliver(waited)  # by whoever works on it, before the next
@@ -366,28 +386,28 @@ def test_what_two_hand_in_is_written_once_and_never_over_what_was_cut_since(stor
     assert newest.state == {"cut": 2}
     store.checkpoint(numbered(epoch, 2, 0, 1))
     assert frames_of(store) == [1, 2]
-    store.begin("cam", store.assign("cam", "heir"))
+    store.begin("cam", assign(store, "cam", "heir"))
     store.deliver(replace(waited, rows=numbered(epoch, 9, 0).rows))
     assert frames_of(store) == [1, 2]
 
 
 def test_an_epoch_in_which_somebody_has_counted_does_not_begin_again(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.begin("cam", epoch)
     store.begin("cam", epoch)  # asked again, because the answer got lost
     store.checkpoint(numbered(epoch, 1, 0))
     with pytest.raises(StaleEpoch, match="somebody else has counted"):
         store.begin("cam", epoch)
-    begun = store.begin("cam", store.assign("cam", "reader"))
+    begun = store.begin("cam", assign(store, "cam", "reader"))
     assert begun is not None
     assert begun.state == {"cut": 1}
 
 
 def test_an_epoch_that_is_over_cannot_begin(store: Store) -> None:
     register(store)
-    first = store.assign("cam", "reader-1")
-    store.assign("cam", "reader-2")
+    first = assign(store, "cam", "reader-1")
+    assign(store, "cam", "reader-2")
     with pytest.raises(StaleEpoch):
         store.begin("cam", first)
     with pytest.raises(StaleEpoch):
@@ -401,9 +421,9 @@ def test_an_epoch_that_is_over_cannot_begin(store: Store) -> None:
 
 def test_a_stream_that_nobody_has_is_reclaimed_by_who_works_on_it(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader-1")
+    epoch = assign(store, "cam", "reader-1")
     assert store.reclaim("cam", "reader-2", epoch) is False
-    store.assign("cam", None)
+    assign(store, "cam", None)
     assert store.reclaim("cam", "reader-1", epoch - 1) is False
     assert store.reclaim("cam", "reader-1", epoch) is True
     stored = store.get_stream("cam")
@@ -415,10 +435,10 @@ def test_a_stream_that_nobody_has_is_reclaimed_by_who_works_on_it(store: Store) 
 def test_whoever_led_before_changes_nothing_more(store: Store, another: Store) -> None:
     register(store)
     store.lead()
-    epoch = store.assign("cam", "reader-1")
+    epoch = assign(store, "cam", "reader-1")
     another.lead()
     for change in (
-        lambda: store.assign("cam", "reader-2"),
+        lambda: assign(store, "cam", "reader-2"),
         lambda: store.reclaim("cam", "reader-2", epoch),
         lambda: store.put_stream(StreamRecord("new", {})),
         lambda: store.delete_stream("cam"),
@@ -429,7 +449,7 @@ def test_whoever_led_before_changes_nothing_more(store: Store, another: Store) -
     assert [(r.id, r.owner) for r in another.list_streams()] == [("cam", "reader-1")]
     store.checkpoint(checkpoint(epoch, row(epoch=epoch)))  # rows are fenced by epochs, not by who leads
     another.renew()
-    assert another.assign("cam", "reader-2") == epoch + 1
+    assert assign(another, "cam", "reader-2") == epoch + 1
 
 
 def test_a_leader_that_is_gone_is_known_by_its_number(store: Store, another: Store) -> None:
@@ -446,13 +466,13 @@ def test_a_leader_that_is_gone_is_known_by_its_number(store: Store, another: Sto
 
 def test_purged_minutes_are_out_of_sight_at_once_and_are_swept_in_pieces(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(epoch, *(row(minute=NOON + 3600 * hour, epoch=epoch) for hour in range(48))))
     store.delete_stream("cam", purge=True)
     assert store.minutes("cam", 0, 2**40) == []
     assert store.extent("cam") == (0, 0)
     register(store)
-    new = store.assign("cam", "reader")
+    new = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(new, row(epoch=new)))
     pieces = 0
     while store.sweep():
@@ -464,7 +484,7 @@ def test_purged_minutes_are_out_of_sight_at_once_and_are_swept_in_pieces(store: 
 
 def test_a_deleted_stream_forgets_its_state_and_keeps_its_minutes(store: Store) -> None:
     register(store)
-    epoch = store.assign("cam", "reader")
+    epoch = assign(store, "cam", "reader")
     store.checkpoint(checkpoint(epoch, row(epoch=epoch)))
     assert store.delete_stream("cam") is True
     assert store.get_stream("cam") is None
@@ -477,7 +497,7 @@ def test_a_deleted_stream_forgets_its_state_and_keeps_its_minutes(store: Store) 
 def test_a_purge_takes_the_minutes_too_but_only_its_own(store: Store) -> None:
     for name in ("cam", "other"):
         register(store, name)
-        epoch = store.assign(name, "reader")
+        epoch = assign(store, name, "reader")
         store.checkpoint(checkpoint(epoch, row(name, epoch=epoch), stream=name))
     store.delete_stream("cam", purge=True)
     assert store.minutes("cam", 0, 2**40) == []

@@ -27,6 +27,7 @@ from analytics.storage.database import MIGRATIONS, DatabaseStore
 from analytics.storage.tables import metadata
 from tests.analytics.storage.conftest import Postgres
 from tests.analytics.storage.minutes import NOON, checkpoint, row, write_many
+from tests.assigning import assign
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -38,7 +39,7 @@ def engine_of(url: str) -> sa.Engine:
 def hold(store: DatabaseStore) -> int:
     """Register a stream and take it."""
     store.put_stream(StreamRecord("cam", {}))
-    return store.assign("cam", "reader")
+    return assign(store, "cam", "reader")
 
 
 # -- migrations

@@ -11,6 +11,7 @@ from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.storage.test_database import files_no_larger_than
+from tests.assigning import assign
 from tests.fakes import MemoryStore
 
 ODD = json.dumps({"stream": "cam", "epoch": 1, "rows": [], "state": {}, "resume": None, "time_s": "x"}).encode()
@@ -209,7 +210,7 @@ def test_a_store_that_gets_it_later_holds_the_same_as_one_that_was_never_away(tm
     always, later, spool = MemoryStore(), MemoryStore(), Spool(tmp_path, "cam")
     for store in (always, later):
         store.put_stream(StreamRecord("cam", {}))
-        store.assign("cam", "reader")
+        assign(store, "cam", "reader")
     for number in range(30):
         made = checkpoint(1, row(minute=NOON + 60 * (number // 7), frames=number + 1), n=number)
         always.checkpoint(made)

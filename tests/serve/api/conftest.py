@@ -24,6 +24,7 @@ from serve.deployments.live import Live
 from serve.settings import Settings, load
 from serve.streams.live_frame import LiveFrame
 from tests.analytics.totals import totals_of
+from tests.assigning import assign
 
 NOON = 1_790_510_400  # 2026-09-27 12:00:00 UTC
 
@@ -106,6 +107,6 @@ def counted(camera: str, store: BrokenStore) -> str:
             HeatCells({100: 60.0, 101: 30.0}, {100: 2, 101: 1}),
         )
         rows.append(MinuteRow(camera, minute, 1, totals))
-    assert store.assign(camera, "reader") == 1
+    assert assign(store, camera, "reader") == 1
     store.checkpoint(Checkpoint(camera, 1, rows, {}, None, NOON + 150.0))
     return camera

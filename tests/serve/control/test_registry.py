@@ -16,13 +16,14 @@ from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control import assignments
-from serve.control.messages import Assignment, DesiredState, Heartbeat, Reported, Work
+from serve.control.messages import Assignment, DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
 from serve.definitions.stream import StreamDefinition
 from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed
 from serve.settings import load
 from serve.streams.status import StreamStatus
+from tests.assigning import assign
 from tests.fakes import MemoryStore
 
 CAMERA = StreamDefinition.model_validate({"source": {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"}})
@@ -74,7 +75,9 @@ class Reader:
         self.messages = 0
         self.streams: dict[str, Assignment] = {}
         self.work: dict[str, Work] = {}
-        self._session: AsyncGenerator[DesiredState, None] = registry.session(name, capacity, held or {})
+        self._session: AsyncGenerator[DesiredState, None] = registry.session(
+            Greeting(name, held or {}, capacity=capacity)
+        )
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
@@ -485,7 +488,7 @@ def test_a_reclaimed_stream_is_stored_so_that_the_next_restart_moves_nothing(sto
         reader = Reader(registry, "reader-1")
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
-        store.assign("cam", None)  # given up by mistake, by the registry before
+        assign(store, "cam", None)  # given up by mistake, by the registry before
         heir = begin(store.shared(), clock)
         await until(lambda: heir._loaded, "the heir")
         back = Reader(heir, "reader-1", {"cam": 1})
@@ -504,7 +507,7 @@ def test_a_reader_whose_streams_were_given_up_while_the_database_was_away_reclai
         await registry.put_stream("cam", CAMERA, None)
         await until(lambda: reader.streams, "the stream")
         entry = registry._entries["cam"]
-        store.assign("cam", None)
+        assign(store, "cam", None)
         entry.record = replace(entry.record, owner=None)
         store.away = True
         assert await reader.beat() == []  # nobody has it, so it is not lost
@@ -636,7 +639,7 @@ def test_what_is_purged_is_removed_beside_everything_else(store: MemoryStore) ->
     async def test() -> None:
         registry = begin(store)
         await registry.put_stream("cam", CAMERA, None)
-        epoch = store.assign("cam", "reader")
+        epoch = assign(store, "cam", "reader")
         store.write("cam", epoch, [MinuteRow("cam", 60 * n, epoch, Totals()) for n in range(100)])
         swept: list[int] = []
         sweep = store.sweep

@@ -61,7 +61,7 @@ def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
 def test_settings_come_back_from_a_part_of_their_arguments() -> None:
     settings = load(None, reader={"checkpoint_s": 5, "capacity": 7}, data_dir="/somewhere")
     part = Settings.of(settings.to_arguments("data_dir", "reader.checkpoint_s"))
-    assert (part.reader.checkpoint_s, part.reader.capacity, part.spool_dir) == (5, 64, settings.spool_dir)
+    assert (part.reader.checkpoint_s, part.reader.capacity, part.spool_dir) == (5, None, settings.spool_dir)
 
 
 def test_what_nobody_has_set_is_left_to_the_environment_of_the_replica(monkeypatch: pytest.MonkeyPatch) -> None:

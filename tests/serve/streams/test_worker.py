@@ -28,6 +28,7 @@ from serve.streams import worker as worker_module
 from serve.streams.delivery import Leftovers
 from serve.streams.processor import ProcessedFrame
 from serve.streams.worker import StreamWorker, WorkerPlan
+from tests.assigning import assign
 from tests.fakes import SMALL_INPUT, FakeDetector, MemoryStore, ScriptedSource, Step
 from tests.waiting import wait_until
 
@@ -71,7 +72,7 @@ class Reader:
         self.frames: list[ProcessedFrame] = []
         self.collector = BatchCollector(ThreadedDetector(FakeDetector(two_walkers)))
         self.collector.start()
-        self.epoch = store.assign("cam", "reader")
+        self.epoch = assign(store, "cam", "reader")
         self.spool = Spool(folder, "cam", **spool)
         plan = WorkerPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, analysis_fps=None)
         self.worker = StreamWorker(plan, self.collector, store, self.spool, on_frame=self.frames.append)
@@ -271,7 +272,7 @@ def test_a_first_worker_begins_with_what_comes(make: Make) -> None:
 def test_a_state_of_another_version_is_left_behind_and_the_place_kept(
     make: Make, store: MemoryStore, state: dict[str, Any]
 ) -> None:
-    epoch = store.assign("cam", "old version")
+    epoch = assign(store, "cam", "old version")
     resume = {"position": {"frame": 9}, "timeline": {"of": "another version"}}
     store.checkpoint(Checkpoint("cam", epoch, (), state, resume, BEGIN_S))
     reader = make().start().until_frames(FRAMES - 10)
@@ -480,7 +481,7 @@ def test_a_reader_that_lost_its_stream_writes_nothing_more(make: Make, store: Me
     zombie = make(*steps).start().until_frames(100)
     zombie.worker.checkpoint()
     before = total(store)
-    store.assign("cam", "somebody else")
+    assign(store, "cam", "somebody else")
     gate.set()
     zombie.until_frames(FRAMES)
     zombie.worker.checkpoint()
@@ -523,7 +524,7 @@ def test_rows_of_a_live_camera_that_wait_on_another_machine_are_delivered_by_who
     first.crash()
     store.away = False
     store._wall_clock = lambda: BEGIN_S + 10
-    moved = store.assign("cam", "reader on another machine")
+    moved = assign(store, "cam", "reader on another machine")
     store.begin("cam", moved)
     store.write("cam", moved, [], n=2)
     Leftovers(tmp_path / "spool", store, lambda: ["cam"]).deliver()

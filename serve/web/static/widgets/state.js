@@ -43,6 +43,12 @@ const FIGURES = [
     hint: "Frames that a newer one replaced",
     text: (view) => amount(view.skipped),
   },
+  {
+    key: "weight",
+    label: "CPU",
+    hint: "Processor cores that it takes",
+    text: (view) => (view.weight === null ? "–" : `${view.weight.toFixed(2)} cores`),
+  },
 ];
 
 export class Figures {

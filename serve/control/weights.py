@@ -1,0 +1,123 @@
+"""What a camera weighs: CPU cores that it keeps busy, by what its frames cost where it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serve.streams.status import StreamStatus
+
+WINDOW_S = 10.0
+"""Of measuring: a single second of a camera tells little."""
+NEWEST = 0.3
+"""What a window counts for beside those before it."""
+WORTH_TELLING = 0.2
+"""A weight stays as it was until it is off by this share of itself: plans must not follow every passer-by."""
+DECODE_S = {"h264": 0.0035, "hevc": 0.0045, "mjpeg": 0.006}
+"""CPU seconds to decode and scale a million pixels; a first guess. Others as H.264."""
+ANALYSE_S = 0.012
+"""CPU seconds to find and follow the people of a frame; a first guess."""
+TYPICAL_FPS = 15.0
+TYPICAL_SIZE = 1280, 720
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """CPU seconds a second that a stream takes.
+
+    Attributes:
+        wanted: with all the frames analysed that it is to have analysed.
+        least: with so few that fewer would not be worth running it.
+    """
+
+    wanted: float
+    least: float
+
+    def differs(self, other: Weight) -> bool:
+        """Whether the two are far enough apart to plan anew."""
+        pairs = (self.wanted, other.wanted), (self.least, other.least)
+        return any(abs(mine - others) > WORTH_TELLING * mine for mine, others in pairs)
+
+
+def first_guess(status: StreamStatus | None, analysis_fps: float | None, min_fps: float) -> Weight:
+    """By size, codec and rate, as far as these are known."""
+    width, height = (status.width, status.height) if status is not None else (None, None)
+    fps = status.fps_in if status is not None and status.fps_in > 0 else TYPICAL_FPS
+    codec = status.codec if status is not None and status.codec is not None else "h264"
+    size = (width or TYPICAL_SIZE[0]) * (height or TYPICAL_SIZE[1])
+    decoding = fps * DECODE_S.get(codec, DECODE_S["h264"]) * size / 1e6
+    analysed = min(fps, analysis_fps or fps)
+    return Weight(decoding + ANALYSE_S * analysed, decoding + ANALYSE_S * min(min_fps, analysed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    epoch: int
+    at_s: float
+    status: StreamStatus
+
+
+class WeightMeter:
+    """Measures one stream by what its reader reports.
+
+    Args:
+        min_fps: frames a second below which running it would not be worth it.
+        known: what it weighed when it was last measured.
+    """
+
+    def __init__(self, min_fps: float, known: Weight | None = None) -> None:
+        self.min_fps = min_fps
+        self._smooth = self._told = known
+        self._begin: _Sample | None = None
+
+    @property
+    def weight(self) -> Weight | None:
+        """What to plan with; None until it was measured."""
+        return self._told
+
+    def hear(self, epoch: int, status: StreamStatus, at_s: float) -> bool:
+        """Take what is reported at a time, monotonic seconds; returns whether there is another weight to plan with."""
+        now, begin = _Sample(epoch, at_s, status), self._begin
+        if begin is None or begin.epoch != epoch or begin.status.analysed > status.analysed:
+            self._begin = now
+            return False
+        if at_s - begin.at_s < WINDOW_S:
+            return False
+        self._begin = now
+        measured = _measured(begin, now, self.min_fps)
+        if measured is None:
+            return False
+        self._smooth = _blend(self._smooth, measured)
+        if self._told is not None and not self._told.differs(self._smooth):
+            return False
+        self._told = self._smooth
+        return True
+
+
+def _measured(begin: _Sample, end: _Sample, min_fps: float) -> Weight | None:
+    """None if the camera, or the detector, was away meanwhile: that tells nothing of the cost."""
+    before, after = begin.status, end.status
+    analysed = after.analysed - before.analysed
+    if analysed <= 0 or after.reconnects != before.reconnects:
+        return None
+    seconds = _seconds_of_video(begin, end)
+    decoding = (after.source_cpu_s - before.source_cpu_s) / seconds
+    frame_s = (after.analysis_cpu_s - before.analysis_cpu_s) / analysed
+    # What was skipped for want of time is wanted all the same: a reader that is too busy must not look idle.
+    wanted_fps = (analysed + after.skipped - before.skipped) / seconds
+    return Weight(decoding + frame_s * wanted_fps, decoding + frame_s * min(min_fps, wanted_fps))
+
+
+def _seconds_of_video(begin: _Sample, end: _Sample) -> float:
+    """Longer than it took while a topic catches up: what it costs in the long run is what counts."""
+    seconds = end.at_s - begin.at_s
+    ages = begin.status.frame_age_s, end.status.frame_age_s
+    caught_up = ages[0] - ages[1] if ages[0] is not None and ages[1] is not None else 0.0
+    return seconds + max(0.0, caught_up)
+
+
+def _blend(before: Weight | None, newest: Weight) -> Weight:
+    if before is None:
+        return newest
+    return Weight(
+        before.wanted + NEWEST * (newest.wanted - before.wanted), before.least + NEWEST * (newest.least - before.least)
+    )
