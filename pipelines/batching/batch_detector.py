@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Protocol
@@ -60,21 +60,25 @@ class BatchDetector(Protocol):
 class ImageCost:
     """What an image costs, of the newest some hundred; thread-safe.
 
+    Args:
+        clock: CPU seconds of the calling thread.
+
     Attributes:
         cpu_s: CPU seconds of the threads that measure; zero before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
         self.cpu_s = 0.0
+        self._clock = clock
         self._images = 0
         self._changing = threading.Lock()
 
     @contextmanager
     def of(self, images: int) -> Iterator[None]:
         """What this thread does meanwhile is done for so many images; nothing is learnt of what fails."""
-        begun_s = time.thread_time()
+        begun_s = self._clock()
         yield
-        spent_s = time.thread_time() - begun_s
+        spent_s = self._clock() - begun_s
         with self._changing:
             self._images = min(self._images + images, NEWEST_IMAGES)
             self.cpu_s += (spent_s - images * self.cpu_s) / self._images

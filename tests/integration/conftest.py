@@ -73,7 +73,7 @@ def service_settings(folder: Path, model: Path, **sections: Any) -> Settings:
         "data_dir": str(folder),
         "api": {"port": free_port(), "wrong_tokens_per_minute": 1_000_000},
         "detector": {"model": str(model), "placement": "inline"},
-        "reader": {"checkpoint_s": 0.5, "open_timeout_s": 3, "read_timeout_s": 2, "stall_timeout_s": 3},
+        "reader": {"capacity": 2, "checkpoint_s": 0.5, "open_timeout_s": 3, "read_timeout_s": 2, "stall_timeout_s": 3},
         "ray": {"dashboard": False, "object_store_bytes": 200 << 20},
         "log_format": "text",
     }

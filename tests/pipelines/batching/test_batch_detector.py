@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from pipelines.batching.batch_detector import ThreadedDetector
+from pipelines.batching.batch_detector import ImageCost, ThreadedDetector
 from pipelines.types import ImageBatch
 from tests.fakes import SMALL_INPUT, FakeDetector
 
@@ -41,4 +41,39 @@ def test_an_engine_that_fails_or_hangs_when_it_is_warmed_up_is_used_all_the_same
     engine.gate.set()
     image = np.zeros((1, *SMALL_INPUT, 3), np.uint8)
     assert len(detector.submit(image).result(5)) == 1
+    detector.close()
+
+
+def spend(cost: ImageCost, images: int, spent_s: float) -> None:
+    """So many images that cost so much together."""
+    with cost.of(images):
+        SPENT[0] += spent_s
+
+
+SPENT = [0.0]
+
+
+def test_what_an_image_costs_is_averaged_over_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.batching.batch_detector.NEWEST_IMAGES", 16)
+    cost = ImageCost(lambda: SPENT[0])
+    assert cost.cpu_s == 0
+    spend(cost, 4, 0.02)
+    assert cost.cpu_s == pytest.approx(0.005)
+    spend(cost, 12, 0.14)
+    assert cost.cpu_s == pytest.approx(0.01)
+    for _ in range(20):
+        spend(cost, 8, 0.0)
+    assert cost.cpu_s < 0.0001
+
+
+def test_nothing_is_learnt_of_what_fails() -> None:
+    cost = ImageCost(lambda: SPENT[0])
+    spend(cost, 4, 0.02)
+    detector = ThreadedDetector(FakeDetector())
+    with pytest.raises(ZeroDivisionError), cost.of(1):
+        raise ZeroDivisionError
+    assert cost.cpu_s == pytest.approx(0.005)
+    assert detector.image_cpu_s == 0
+    assert detector.submit(np.zeros((2, *SMALL_INPUT, 3), np.uint8)).result(5)
+    assert detector.image_cpu_s > 0
     detector.close()

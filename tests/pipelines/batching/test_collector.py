@@ -3,13 +3,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from pipelines.batching.batch_detector import BATCH_SIZES, ThreadedDetector, batch_size
 from pipelines.batching.collector import BatchCollector
-from pipelines.batching.mailbox import Mailbox
+from pipelines.batching.flights import FrameInWork
+from pipelines.batching.mailbox import Mailbox, WaitingFrame
 from pipelines.errors import DetectorUnavailable
 from pipelines.types import Detections, FrameStamp, ImageBatch
 from tests.fakes import Collected, FakeDetector, brightness_as_box, picture
@@ -51,6 +53,22 @@ def send(mailbox: Mailbox, *values: int, gap: bool = False) -> None:
 )
 def test_a_batch_has_the_largest_fixed_size_that_is_filled(ready: int, largest: int, size: int) -> None:
     assert batch_size(ready, largest) == size
+
+
+def test_what_is_in_work_is_changed_by_nobody_while_others_look_at_it(make: Make, detector: FakeDetector) -> None:
+    class Guarded(deque[FrameInWork]):
+        """Refuses whoever does not hold the lock under which it is looked at; his thread would end."""
+
+        def append(self, item: FrameInWork) -> None:
+            assert collector._changed._is_owned()  # type: ignore[attr-defined]
+            super().append(item)
+
+    collector, consumer = make(), Collected()
+    mailbox = collector.add("file", consumer, live=False)
+    collector._streams["file"].order = Guarded()
+    send(mailbox, *range(10))
+    assert collector.remove("file")
+    assert len(consumer.frames) == 10
 
 
 def test_every_frame_gets_its_own_answer_in_order(make: Make, detector: FakeDetector) -> None:
@@ -454,3 +472,20 @@ def test_stopping_is_idempotent_and_bounded_even_if_the_detector_hangs(make: Mak
 def test_a_collector_that_never_began_can_be_stopped(make: Make, detector: FakeDetector) -> None:
     make(begin=False).stop()
     assert detector.closed == 1
+
+
+def test_what_a_cameras_frames_cost_is_told_for_each_camera(make: Make, detector: FakeDetector) -> None:
+    def burn(frame: WaitingFrame) -> None:
+        until_s = time.thread_time() + 0.005
+        while time.thread_time() < until_s:
+            pass
+
+    collector, dear, cheap = make(), Collected(), Collected()
+    dear.when = burn
+    mailboxes = [collector.add(name, consumer, live=False) for name, consumer in (("dear", dear), ("cheap", cheap))]
+    for mailbox in mailboxes:
+        send(mailbox, *range(10))
+    assert collector.remove("dear")
+    assert collector.remove("cheap")
+    assert mailboxes[0].cpu_s > 0.05
+    assert 0 < mailboxes[1].cpu_s < mailboxes[0].cpu_s
