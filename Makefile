@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow chaos soak lint format bench docs wheel lock clean
+.PHONY: help demo test unit test-slow chaos soak lint format bench elastic docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ format: .venv/.dev $(WEB_DEV) ## Bring the code into shape
 
 bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
+
+elastic: .venv/.run ## A day of 200 shops through the planner and the policies, to docs/elastic.md
+	benchmarks/run-elastic
 
 docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI document, types of client and page
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md

@@ -50,6 +50,11 @@ class ApiSettings(BaseModel):
         return token
 
 
+def _check_most(replicas: int, most: int | None) -> None:
+    if most is not None and most < replicas:
+        raise ValueError(f"max_replicas is {most}, and replicas, the least of them, {replicas}")
+
+
 class DetectorSettings(BaseModel):
     """What finds people, and where it runs."""
 
@@ -63,8 +68,8 @@ class DetectorSettings(BaseModel):
         0,
         ge=0,
         le=256,
-        description="Batches computed at once, inline; 0: one per core. Each takes its memory at the start, some 75 MB "
-        "with nanodet-g.",
+        description="Batches computed at once, inline; 0: one per core of the reader's. Each takes its memory at the "
+        "start, some 75 MB with nanodet-g.",
     )
     max_batch: Annotated[int, Field(ge=1, le=16, description="Largest batch, frames.")] = 8
     max_wait_s: float = Field(
@@ -73,23 +78,35 @@ class DetectorSettings(BaseModel):
     timeout_s: float = Field(
         10.0, ge=0.5, le=600, description="How long to wait for a batch's answer, seconds; its frames are tried again."
     )
-    replicas: int = Field(1, ge=1, le=1000, description="Detector replicas, where they are not inline.")
+    replicas: int = Field(1, ge=1, le=1000, description="Detector replicas, where they are not inline; the least.")
+    max_replicas: int | None = Field(
+        None, ge=1, le=1000, description="Up to so many, by the frames that wait; none: it stays at `replicas`."
+    )
     cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per detector replica.")
     gpus: float | None = Field(
         None, ge=0, le=8, description="GPUs per detector replica, may be a share; none: one where the cluster has any."
     )
+
+    @model_validator(mode="after")
+    def _can_scale(self) -> DetectorSettings:
+        _check_most(self.replicas, self.max_replicas)
+        return self
 
 
 class ReaderSettings(BaseModel):
     """The replicas that hold the cameras."""
 
     model_config = _SECTION
-    replicas: int = Field(1, ge=1, le=1000, description="Reader replicas.")
+    replicas: int = Field(1, ge=1, le=1000, description="Reader replicas; the least.")
+    max_replicas: int | None = Field(
+        None, ge=1, le=1000, description="Up to so many, by what all streams weigh; none: it stays at `replicas`."
+    )
     capacity: float | None = Field(
         None,
         gt=0,
         le=10_000,
-        description="CPU cores that one reader takes streams for; none: its share of its node's, among readers.",
+        description="CPU cores that one reader takes streams for; none: with `max_replicas`, its `cpus`; else its "
+        "share of its node's, among readers.",
     )
     min_fps: float = Field(
         1.0,
@@ -106,6 +123,13 @@ class ReaderSettings(BaseModel):
         5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, while others are heard, seconds."
     )
     spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")
+
+    @model_validator(mode="after")
+    def _can_scale(self) -> ReaderSettings:
+        _check_most(self.replicas, self.max_replicas)
+        if self.max_replicas is not None and self.capacity is None and self.cpus <= 0:
+            raise ValueError("what a reader takes is unknown: set capacity or cpus beside max_replicas")
+        return self
 
 
 class SourcesSettings(BaseModel):

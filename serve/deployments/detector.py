@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import numpy as np
 from pipelines.batching.batch_detector import BATCH_SIZES, batch_size, black_batch
 from pipelines.detection import base
 from pipelines.types import Detections, ImageBatch
+from serve.deployments.detector_load import DetectorMeter
 
 logger = logging.getLogger(__name__)
 HUNG_S = 30.0
@@ -28,6 +30,9 @@ class Detector:
     Args:
         detector: what finds people; called by one thread at a time.
         max_batch: largest batch that it is given.
+
+    Attributes:
+        meter: told by whoever hosts this class of batches that wait.
     """
 
     def __init__(self, detector: base.Detector, max_batch: int) -> None:
@@ -35,6 +40,7 @@ class Detector:
         self._largest = min(max_batch, BATCH_SIZES[-1])
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._begun_s: float | None = None
+        self.meter = DetectorMeter()
 
     def warm_up(self) -> None:
         """Begin with the largest batch; callers' batches wait behind it."""
@@ -50,7 +56,8 @@ class Detector:
         Args:
             batch: uint8 ``[N, H, W, 3]``, BGR, letterboxed.
         """
-        (found,) = await self.detect_stacks([batch])
+        with self.meter.waiting(len(batch)):
+            (found,) = await self.detect_stacks([batch])
         return found
 
     async def detect_stacks(self, stacks: Sequence[ImageBatch]) -> list[list[Detections]]:
@@ -70,10 +77,15 @@ class Detector:
             while len(found) < len(images):
                 self._begun_s = monotonic()
                 size = batch_size(len(images) - len(found), self._largest)
-                found += self._detector.detect(images[len(found) : len(found) + size])
+                with self.meter.inference(size):
+                    found += self._detector.detect(images[len(found) : len(found) + size])
         finally:
             self._begun_s = None
         return found
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Called by Serve; see `serve.control.scaling.DetectorLoad`."""
+        return dataclasses.asdict(self.meter.load())
 
     async def check_health(self) -> None:
         """Called by Serve; a replica whose engine hangs is replaced."""

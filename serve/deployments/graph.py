@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import ray
 from ray import serve as rayserve
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 from ray.serve.schema import LoggingConfig
 
 from analytics.storage.access import DatabaseAccessStore
@@ -19,6 +20,7 @@ from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.api import Api
 from serve.deployments.detector import Detector
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
+from serve.deployments.policies import DetectorPolicy, ReaderPolicy
 from serve.deployments.reader import StreamReader
 from serve.deployments.reads import READS
 from serve.settings import Settings
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
 MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
+REPORT_S = 2.0
+"""How often replicas say what autoscaling asks for."""
 _LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -43,7 +47,7 @@ def build_app(args: dict[str, Any]) -> Any:
     Raises:
         SettingsError: a field is unknown or out of bounds.
     """
-    settings = Settings.of(dict(args))
+    settings = with_capacity(Settings.of(dict(args)))
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
     registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(
         settings.to_arguments(*READS["Registry"])
@@ -59,6 +63,14 @@ def build_app(args: dict[str, Any]) -> Any:
     return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(
         settings.to_arguments(*READS["Api"]), registry, live, reader
     )
+
+
+def with_capacity(settings: Settings) -> Settings:
+    """Readers that come and go take what Ray reserves for each: a node's share would change with every one."""
+    reader = settings.reader
+    if reader.max_replicas is None or reader.capacity is not None:
+        return settings
+    return settings.model_copy(update={"reader": reader.model_copy(update={"capacity": reader.cpus})})
 
 
 def _configured(arguments: dict[str, Any]) -> Settings:
@@ -103,7 +115,8 @@ class DetectorReplica(Detector):
 
     async def detect(self, batch: ImageBatch) -> list[Detections]:
         """See `Detector.detect`."""
-        found: list[Detections] = await self._merged(batch)
+        with self.meter.waiting(len(batch)):
+            found: list[Detections] = await self._merged(batch)
         return found
 
     @rayserve.batch(max_batch_size=8, batch_wait_timeout_s=MERGE_WAIT_S)  # type: ignore[untyped-decorator]
@@ -157,18 +170,37 @@ def _detector(settings: Settings, gpus: float) -> Any:
         name="Detector",
         num_cpus=wanted.cpus,
         num_gpus=wanted.gpus if wanted.gpus is not None else min(1.0, gpus),
-        num_replicas=wanted.replicas,
+        **replicas(wanted.replicas, wanted.max_replicas, DetectorPolicy),
         max_ongoing_requests=64,  # above the merge's size, or the merge starves
     )
 
 
 def _reader(settings: Settings) -> Any:
+    wanted = settings.reader
     return _deploy(
         ReaderReplica,
         name="StreamReader",
-        num_cpus=settings.reader.cpus,
-        num_replicas=settings.reader.replicas,
+        num_cpus=wanted.cpus,
+        **replicas(wanted.replicas, wanted.max_replicas, ReaderPolicy, capacity=wanted.capacity),
         graceful_shutdown_wait_loop_s=0.1,
         graceful_shutdown_timeout_s=20,
         max_ongoing_requests=16,
     )
+
+
+def replicas(least: int, most: int | None, policy: type, **arguments: Any) -> dict[str, Any]:
+    """Options of a deployment: a number of replicas, or what decides on it."""
+    if most is None:
+        return {"num_replicas": least}
+    return {
+        "autoscaling_config": AutoscalingConfig(
+            min_replicas=least,
+            max_replicas=most,
+            policy=AutoscalingPolicy(policy_function=policy, policy_kwargs={"least": least, "most": most, **arguments}),
+            metrics_interval_s=REPORT_S,
+            look_back_period_s=2 * REPORT_S,
+            # The policy remembers for itself.
+            upscale_delay_s=0.0,
+            downscale_delay_s=0.0,
+        )
+    }

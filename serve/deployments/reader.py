@@ -153,7 +153,8 @@ class StreamReader:
         settings = self._settings.detector
         if self._connect_detector is None:
             path = resolve(settings.model)
-            workers = settings.threads or math.ceil(usable_cores())
+            cores = min(usable_cores(), self._settings.reader.capacity or math.inf)
+            workers = settings.threads or math.ceil(cores)
             detector = await asyncio.to_thread(OnnxDetector, path, threads=1, target_class="person")
             threaded = ThreadedDetector(detector, workers)
             await asyncio.to_thread(threaded.warm_up, settings.max_batch)

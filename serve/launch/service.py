@@ -123,9 +123,9 @@ class Service:
 
     def _planned_cpus(self) -> int:
         reader, detector = self._settings.reader, self._settings.detector
-        needed = reader.replicas * reader.cpus + 1
+        needed = (reader.max_replicas or reader.replicas) * reader.cpus + 1
         if detector.placement != "inline":
-            needed += detector.replicas * detector.cpus
+            needed += (detector.max_replicas or detector.replicas) * detector.cpus
         return int(needed) + 1
 
     def _wait_ready(self) -> None:

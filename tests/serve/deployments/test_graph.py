@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import serve
+from serve.deployments.graph import replicas, with_capacity
+from serve.deployments.policies import ReaderPolicy
 from serve.deployments.reads import READS
 from serve.settings import Settings, load
 
@@ -56,6 +58,22 @@ def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
     }
     assert read
     assert not {one for one in read if one not in fields and one.split(".")[0] not in fields}
+
+
+def test_readers_that_come_and_go_take_what_is_reserved_for_each() -> None:
+    assert with_capacity(load(None, reader={"replicas": 2, "cpus": 3})).reader.capacity is None
+    assert with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3})).reader.capacity == 3
+    given = with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3, "capacity": 2}))
+    assert given.reader.capacity == 2
+    part = with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3})).to_arguments(*READS["StreamReader"])
+    assert Settings.of(part).reader.capacity == 3
+
+
+def test_a_number_of_replicas_is_either_given_or_decided_on() -> None:
+    assert replicas(2, None, ReaderPolicy) == {"num_replicas": 2}
+    config = replicas(2, 9, ReaderPolicy, capacity=1.5)["autoscaling_config"]
+    assert (config.min_replicas, config.max_replicas) == (2, 9)
+    assert config.policy.policy_kwargs == {"least": 2, "most": 9, "capacity": 1.5}
 
 
 def test_settings_come_back_from_a_part_of_their_arguments() -> None:
