@@ -99,9 +99,11 @@ class FrameStamp:
         time_s: capture time, never smaller than that of the frame before unless there is a gap between the two.
         gap: True if the stream was interrupted right before this frame (a reconnect, a lost sender, a clock step).
         resume: all that a replayable source needs to go on after this frame; None for a live source.
+        mark: what tells this frame of a live source on another connection, as JSON types; None if nothing does.
     """
 
     index: int
     time_s: float
     gap: bool = False
     resume: Mapping[str, Any] | None = None
+    mark: Mapping[str, Any] | None = None

@@ -388,7 +388,9 @@ class Sink:
     stamps: list[FrameStamp] = field(default_factory=list)
     full: bool = False
 
-    def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+    def offer(
+        self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event, *, wait: bool = False
+    ) -> None:
         while self.full and not stop.wait(0.01):
             pass
         if not stop.is_set():
@@ -409,6 +411,8 @@ class ScriptedSource:
         live: as in the protocol.
         brighter_per_s: how frames change with their time, so that a `FakeDetector` can find something else in each.
         has_reached: what ``reached`` tells; a step may change it.
+        first_fingerprint: of its first frame, one more of each that follows; None if it has none.
+        off_s: how far the times that it tells are ahead of those of the script.
     """
 
     steps: Sequence[Step] = ()
@@ -421,6 +425,8 @@ class ScriptedSource:
     connected: bool = False
     brighter_per_s: float = 0.0
     has_reached: Reached | None = None
+    first_fingerprint: int | None = None
+    off_s: float = 0.0
 
     def connect(self, resume: Position | None) -> StreamInfo:
         self.resumed_at = resume
@@ -433,6 +439,7 @@ class ScriptedSource:
     def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
         if not self.connected:
             raise RuntimeError("connect() comes first")
+        number = self.first_fingerprint
         for step in self._rest():
             if stop.is_set():
                 return
@@ -442,7 +449,9 @@ class ScriptedSource:
                 step(stop)
                 continue
             time_s, position = step if isinstance(step, tuple) else (step, None)
-            yield SourceFrame(picture(int(time_s * self.brighter_per_s) % 256), time_s, position)
+            seen = picture(int(time_s * self.brighter_per_s) % 256)
+            yield SourceFrame(seen, time_s + self.off_s, position, fingerprint=number)
+            number = None if number is None else number + 1
 
     def _rest(self) -> Sequence[Step]:
         """The steps behind the position to go on from, if the script knows it."""

@@ -84,10 +84,13 @@ class Mailbox:
         with self._arrived:
             self._arrived.notify_all()
 
-    def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
+    def offer(
+        self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event, *, wait: bool = False
+    ) -> None:
         """Scale ``video_frame`` into a slot and queue it; called by the camera's thread alone."""
+        waits = wait or not self.live
         with self._changed:
-            while not self._closed and not self.live and len(self._waiting) >= self._capacity:
+            while not self._closed and waits and len(self._waiting) >= self._capacity:
                 if stop.is_set():
                     return
                 self._changed.wait(0.1)

@@ -25,12 +25,15 @@ class SourceFrame:
         raw_time_s: capture time as the source knows it, seconds since the epoch; may still jump.
         position: where to go on after this frame; None if the source cannot be replayed.
         corrupt: the decoder says that parts of the picture are missing.
+        fingerprint: of the packet that it was decoded from, the same on every connection to the same camera; None if
+            the source cannot tell.
     """
 
     video_frame: av.VideoFrame
     raw_time_s: float
     position: Position | None = None
     corrupt: bool = False
+    fingerprint: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Literal
@@ -22,6 +23,8 @@ from pipelines.sources.ffmpeg import translate
 from pipelines.types import StreamInfo
 
 Transport = Literal["tcp", "udp"]
+LATEST_PACKETS = 32
+"""Of which a picture may still come: decoders hold back a few."""
 
 
 class RtspSource:
@@ -109,16 +112,19 @@ class RtspSource:
             raise RuntimeError("connect() comes first")
         clock = CaptureClock()
         heard = time.monotonic()
+        fingerprints: dict[int, int] = {}
         try:
             for packet in container.demux(stream):
                 if stop.is_set():
                     return
+                if packet.pts is not None:
+                    fingerprints[packet.pts] = zlib.crc32(packet)
                 try:
                     decoded = packet.decode()
                 except av.error.InvalidDataError:  # noise, or a stream that was joined between two key frames
                     decoded = []
                 for video_frame in decoded:
-                    yield self._stamped(video_frame, clock)
+                    yield self._stamped(video_frame, clock, fingerprints)
                     heard = time.monotonic()
                 if time.monotonic() - heard > self._limits.stall_s:
                     raise SourceStalled(f"{redact(self._url)} sends packets but no picture that can be decoded")
@@ -128,7 +134,7 @@ class RtspSource:
             # A killed server looks like the end of a file; a camera has no end.
             raise SourceDisconnected(f"{redact(self._url)} closed the connection")
 
-    def _stamped(self, video_frame: av.VideoFrame, clock: CaptureClock) -> SourceFrame:
+    def _stamped(self, video_frame: av.VideoFrame, clock: CaptureClock, fingerprints: dict[int, int]) -> SourceFrame:
         assert self._container is not None
         start_us = self._container.start_time_realtime
         stream_s = (
@@ -138,7 +144,10 @@ class RtspSource:
         )
         sender_start_s = start_us / 1e6 if start_us is not None and start_us > 0 else None
         time_s = clock.stamp(stream_s, self._wall_clock(), sender_start_s)
-        return SourceFrame(video_frame, time_s, corrupt=bool(video_frame.is_corrupt))
+        fingerprint = fingerprints.pop(video_frame.pts, None) if video_frame.pts is not None else None
+        for pts in list(fingerprints)[:-LATEST_PACKETS]:  # nothing was decoded from them
+            del fingerprints[pts]
+        return SourceFrame(video_frame, time_s, corrupt=bool(video_frame.is_corrupt), fingerprint=fingerprint)
 
     def reached(self) -> Reached | None:
         return None

@@ -21,7 +21,8 @@ from pipelines.errors import FootfallError, SourceError, SourceUnauthorized
 from pipelines.rates import RateMeter
 from pipelines.redaction import redact
 from pipelines.sources.base import Position, Source, SourceFrame
-from pipelines.sources.clock import Timeline
+from pipelines.sources.clock import SLEW, Timeline
+from pipelines.sources.held import HeldFrames, Mark
 from pipelines.types import FrameStamp, StreamInfo
 
 logger = logging.getLogger(__name__)
@@ -67,9 +68,35 @@ class SourceStatus:
 class FrameSink(Protocol):
     """Takes sampled frames from the supervisor's thread."""
 
-    def offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event) -> None:
-        """Take a frame; a sink of a source that may not skip blocks until there is room or ``stop`` is set."""
+    def offer(
+        self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event, *, wait: bool = False
+    ) -> None:
+        """Take a frame; a sink of a source that may not skip blocks until there is room or ``stop`` is set.
+
+        Args:
+            video_frame: decoded.
+            stamp: where and when it stands in its stream.
+            stop: ends waiting.
+            wait: this frame may not be skipped, whatever the source.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a source that was connected ahead of time is to go on with.
+
+    Attributes:
+        sink: where sampled frames go.
+        timeline: clock and sampler of the stream's worker.
+        mark: the last frame that was analysed before; None if nothing is known of it.
+        gap: whether something was missed, unless the frame behind ``mark`` is still here.
+    """
+
+    sink: FrameSink
+    timeline: Timeline
+    mark: Mark | None
+    gap: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +159,13 @@ class SourceSupervisor:
     Nothing that goes wrong is final: passwords, cameras and topics are repaired on the other side, and memory comes
     back. What looks final is shown as failed, and tried again every few minutes.
 
+    A live source may be connected before it is known what is to be done with its frames: they are held until `play`.
+
     Args:
         name: of the stream, for logs.
         make_source: a fresh source for every attempt.
-        sink: where sampled frames go.
-        timeline: clock and sampler of the stream's worker.
+        sink: where sampled frames go; None until somebody says so.
+        timeline: clock and sampler of the stream's worker; likewise.
         resume: where a replayable source goes on.
         backoff: between attempts.
         wall_clock: seconds since the epoch.
@@ -146,8 +175,8 @@ class SourceSupervisor:
         self,
         name: str,
         make_source: Callable[[], Source],
-        sink: FrameSink,
-        timeline: Timeline,
+        sink: FrameSink | None = None,
+        timeline: Timeline | None = None,
         *,
         resume: Position | None = None,
         gap_first: bool = False,
@@ -167,12 +196,29 @@ class SourceSupervisor:
         self._index: int | None = None
         self._handed: _Handed | None = None
         self._unexpected = ""
+        self._held = HeldFrames()
+        self._cue: Callable[[], Part | None] | None = None
+        self._shift_s = 0.0
+        self._raw_s: float | None = None
         self._status = SourceStatus(StreamState.STARTING, wall_clock())
 
     @property
     def status(self) -> SourceStatus:
         """A snapshot; may be read from any thread."""
         return replace(self._status, fps_in=self._meter.rate(time.monotonic()))
+
+    @property
+    def ready(self) -> bool:
+        """Whether a picture has come since it connected."""
+        return self._status.state is StreamState.RUNNING
+
+    def play(self, cue: Callable[[], Part | None]) -> None:
+        """Go on with the frames that are held, and with all others.
+
+        Args:
+            cue: says with what; called once by the camera's thread, which may wait in it. None if it is to stop.
+        """
+        self._cue = cue
 
     def acknowledge(self, position: Position) -> None:
         """Pass on to the source that everything up to ``position`` is stored."""
@@ -239,6 +285,8 @@ class SourceSupervisor:
         """One connection, from its beginning to its end."""
         source = self._make_source()
         frames = 0
+        self._held.clear()
+        self._shift_s, self._raw_s = 0.0, None
         if not self._gap or self._handed is None:
             self._hand(source, frames)
         self._source = source
@@ -263,7 +311,10 @@ class SourceSupervisor:
                     cpu_s=time.thread_time(),
                 )
                 frames += 1
-                self._pass_on(source, frames, frame, stop)
+                if self._sink is not None:
+                    self._pass_on(source, frames, frame, stop)
+                else:
+                    self._hold(source, frames, frame, stop)
         finally:
             reached = source.reached()
             if reached is not None and reached.frames == frames:
@@ -271,8 +322,32 @@ class SourceSupervisor:
             self._source = None
             source.close()
 
-    def _pass_on(self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event) -> None:
-        admitted = self._timeline.admit(frame.raw_time_s)
+    def _hold(self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event) -> None:
+        """Keep a frame until it is known what is to be done with it."""
+        self._held.hold(frame)
+        part = self._cue() if self._cue is not None else None
+        if part is None:
+            return
+        self._sink, self._timeline = part.sink, part.timeline
+        following = self._held.behind(part.mark) if part.mark is not None else None
+        if part.mark is None or following is None:
+            self._gap = part.gap
+            self._pass_on(source, frames, frame, stop)
+        else:
+            self._timeline.restore(part.mark.timeline)
+            held, self._shift_s = following
+            self._gap = False
+            for one in held:
+                self._pass_on(source, frames, one, stop, wait=True)
+        self._held.clear()
+
+    def _pass_on(
+        self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event, *, wait: bool = False
+    ) -> None:
+        assert self._timeline is not None
+        assert self._sink is not None
+        raw_s = self._shifted(frame.raw_time_s)
+        admitted = self._timeline.admit(raw_s)
         self._gap = self._gap or admitted.stepped
         self._position = frame.position
         if admitted.sampled:
@@ -282,13 +357,28 @@ class SourceSupervisor:
         if not admitted.sampled:
             return
         resume: dict[str, Any] | None = None
-        if frame.position is not None and self._handed is not None:
-            resume = {"position": frame.position, "timeline": self._handed.timeline}
-        self._sink.offer(frame.video_frame, FrameStamp(admitted.index, admitted.time_s, self._gap, resume), stop)
+        mark: dict[str, Any] | None = None
+        if self._handed is not None:
+            timeline = self._handed.timeline
+            if frame.position is not None:
+                resume = {"position": frame.position, "timeline": timeline}
+            elif frame.fingerprint is not None:
+                mark = Mark(frame.fingerprint, raw_s, timeline).state
+        stamp = FrameStamp(admitted.index, admitted.time_s, self._gap, resume, mark)
+        self._sink.offer(frame.video_frame, stamp, stop, wait=wait)
         self._gap = False
 
+    def _shifted(self, raw_s: float) -> float:
+        """Time goes on where another connection left off, and meets this one's slowly."""
+        passed_s = 0.0 if self._raw_s is None else min(max(raw_s - self._raw_s, 0.0), 1.0)
+        self._raw_s = raw_s
+        most_s = SLEW * passed_s
+        self._shift_s -= min(max(self._shift_s, -most_s), most_s)
+        return raw_s + self._shift_s
+
     def _hand(self, source: Source, frames: int) -> None:
-        self._handed = _Handed(source, frames, self._index, self._position, self._timeline.snapshot())
+        if self._timeline is not None:
+            self._handed = _Handed(source, frames, self._index, self._position, self._timeline.snapshot())
 
     def _enter(self, state: StreamState, error: FootfallError | None) -> None:
         changed = state is not self._status.state

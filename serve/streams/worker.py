@@ -21,10 +21,12 @@ from pipelines.batching.collector import BatchCollector
 from pipelines.batching.mailbox import Mailbox
 from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
-from pipelines.sources.supervisor import Place, SourceStatus, SourceSupervisor, StreamState
+from pipelines.sources.held import Mark
+from pipelines.sources.supervisor import Part, Place, SourceStatus, SourceSupervisor, StreamState
 from pipelines.tracking.bytetrack import ByteTracker
 from serve.streams.delivery import deliver
 from serve.streams.processor import Cut, ProcessedFrame, StreamProcessor
+from serve.streams.rehearsal import Rehearsal
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ class StreamWorker:
         store: for checkpoints.
         spool: where checkpoints wait while the database is away.
         on_frame: called by the collector's thread after each frame.
+        rehearsal: the stream's live source, if it is connected already.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class StreamWorker:
         spool: Spool,
         *,
         on_frame: Callable[[ProcessedFrame], None] | None = None,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self.plan = plan
         self.fenced = False
@@ -109,9 +113,13 @@ class StreamWorker:
             clock=time.monotonic,
             longest_step_back_s=(KEPT_MINUTES - 30) * MINUTE_S,
         )
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"stream-{plan.stream}", daemon=True)
-        self._supervisor: SourceSupervisor | None = None
+        self._rehearsal = rehearsal
+        if rehearsal is None:
+            self._stop = threading.Event()
+            self._thread = threading.Thread(target=self._run, name=f"stream-{plan.stream}", daemon=True)
+        else:
+            self._stop, self._thread = rehearsal.stop, rehearsal.thread
+        self._supervisor: SourceSupervisor | None = None if rehearsal is None else rehearsal.supervisor
         self._mailbox: Mailbox | None = None
         self._started_s = time.time()
         self._beginning = threading.Lock()
@@ -126,16 +134,36 @@ class StreamWorker:
         self._mailbox_name = f"{plan.stream}#{plan.epoch}"
 
     def start(self) -> None:
-        self._thread.start()
+        if self._rehearsal is None:
+            self._thread.start()
+        else:
+            self._rehearsal.supervisor.play(self._begin_played)
+
+    def _begin_played(self) -> Part | None:
+        """Begin the epoch with a source that is there; called by its thread."""
+        checkpoint = self._previous()
+        timeline = Timeline.of(self.plan.analysis_fps)
+        if checkpoint is not None:
+            self._take_up(checkpoint, timeline)
+        self._mailbox = self._open_mailbox()
+        if self._mailbox is None:
+            return None
+        return Part(self._mailbox, timeline, Mark.of(self._begun_with[0].get("mark")), gap=checkpoint is not None)
+
+    def _open_mailbox(self) -> Mailbox | None:
+        """None if it is to stop: a mailbox that is made after `drain` would never be removed."""
+        with self._beginning:
+            if self._stop.is_set():
+                return None
+            return self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
 
     def _run(self) -> None:
         checkpoint = self._previous()
         timeline = Timeline.of(self.plan.analysis_fps)
         position = self._take_up(checkpoint, timeline) if checkpoint is not None else None
-        with self._beginning:  # a mailbox that is made after `drain` would never be removed
-            if self._stop.is_set():
-                return
-            mailbox = self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
+        mailbox = self._open_mailbox()
+        if mailbox is None:
+            return
         supervisor = SourceSupervisor(
             self.plan.stream,
             self.plan.make_source,
@@ -236,7 +264,8 @@ class StreamWorker:
             moved = time.monotonic() - self._stored_s >= PLACE_S
         if not rows and not moved and not (cut is not None and len(self._spool)):
             return None
-        state = {**state, "origin": self.plan.origin}
+        mark = cut.stamp.mark if cut is not None else state.get("mark")
+        state = {**state, "origin": self.plan.origin, "mark": mark}
         self._cuts += 1
         return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts)
 
