@@ -15,6 +15,7 @@ from pipelines.batching.batch_detector import ThreadedDetector
 from pipelines.batching.collector import BatchCollector
 from pipelines.types import Detections, Image
 from serve.streams.processor import ProcessedFrame
+from serve.streams.rehearsal import Rehearsal
 from serve.streams.worker import StreamWorker, WorkerPlan
 from tests.assigning import assign
 from tests.fakes import SMALL_INPUT, FakeDetector, MemoryStore, ScriptedSource, Step
