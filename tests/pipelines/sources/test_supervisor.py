@@ -20,10 +20,12 @@ from pipelines.errors import (
     SourceUnsupported,
 )
 from pipelines.rates import RateMeter
-from pipelines.sources.base import Reached
+from pipelines.sources.base import Reached, SourceFrame
 from pipelines.sources.clock import Timeline
-from pipelines.sources.supervisor import Backoff, SourceSupervisor, StreamState
-from tests.fakes import ScriptedSource, Sink
+from pipelines.sources.held import HeldFrames, Mark
+from pipelines.sources.supervisor import Backoff, Part, SourceSupervisor, StreamState
+from pipelines.types import FrameStamp
+from tests.fakes import SMALL_INPUT, ScriptedSource, Sink, picture
 from tests.waiting import wait_until
 
 QUICK = Backoff(
@@ -481,3 +483,108 @@ def test_rates_are_those_of_the_last_seconds() -> None:
     assert meter.rate(20.0) == pytest.approx(10.0, rel=0.03)
     assert meter.rate(22.5) == pytest.approx(5.0, rel=0.1)
     assert meter.rate(30.0) == 0.0
+
+
+# -- connected ahead of time
+
+
+class Rehearsed:
+    """A supervisor whose sources nobody has a use for yet."""
+
+    def __init__(self, *sources: ScriptedSource) -> None:
+        self.sink, self.stop = Sink(), threading.Event()
+        rest = list(sources)
+        self.supervisor = SourceSupervisor("cam", lambda: rest.pop(0) if len(rest) > 1 else rest[0], backoff=QUICK)
+        self.thread = threading.Thread(target=self.supervisor.run, args=(self.stop,))
+        self.thread.start()
+
+    def play(self, mark: Mark | None, *, gap: bool = True) -> None:
+        self.supervisor.play(lambda: Part(self.sink, Timeline.of(None), mark, gap))
+
+    def held(self, count: int) -> None:
+        wait_until(lambda: len(self.supervisor._held) == count, 5, f"{count} frames to be held")
+
+    def end(self) -> list[FrameStamp]:
+        self.stop.set()
+        self.thread.join(5)
+        return self.sink.stamps
+
+
+def mark_of(fingerprint: int, time_s: float) -> Mark:
+    timeline = Timeline.of(None)
+    timeline.admit(time_s)
+    return Mark(fingerprint, time_s, timeline.snapshot())
+
+
+def waiting(gate: threading.Event) -> Callable[[threading.Event], None]:
+    def wait(stop: threading.Event) -> None:
+        while not gate.wait(0.01) and not stop.is_set():
+            pass
+
+    return wait
+
+
+def test_frames_are_held_until_somebody_wants_them_and_go_on_right_behind_the_mark() -> None:
+    gate = threading.Event()
+    source = ScriptedSource([100.0, 101.0, 102.0, waiting(gate), 103.0, forever], first_fingerprint=7)
+    running = Rehearsed(source)
+    running.held(3)
+    assert (running.supervisor.ready, running.sink.stamps, running.supervisor.place()) == (True, [], None)
+    running.play(mark_of(8, 101.0))
+    gate.set()
+    wait_until(lambda: len(running.sink.stamps) == 2, 5, "the frames behind the mark")
+    stamps = running.end()
+    assert [(stamp.time_s, stamp.gap, stamp.index) for stamp in stamps] == [(102.0, False, 1), (103.0, False, 2)]
+    assert [Mark.of(stamp.mark).fingerprint for stamp in stamps if stamp.mark] == [9, 10]
+    assert len(running.supervisor._held) == 0
+
+
+def test_what_was_held_before_a_connection_broke_is_no_part_of_what_follows() -> None:
+    gate = threading.Event()
+    broken = ScriptedSource([100.0, 101.0, SourceDisconnected("cut")], first_fingerprint=1)
+    again = ScriptedSource([105.0, waiting(gate), 106.0, forever], first_fingerprint=6)
+    running = Rehearsed(broken, again)
+    wait_until(lambda: again.connected, 5, "the second connection")
+    running.held(1)
+    running.play(mark_of(1, 100.0))
+    gate.set()
+    wait_until(lambda: running.sink.stamps, 5, "a frame")
+    (stamp,) = running.end()
+    assert (stamp.time_s, stamp.gap) == (106.0, True)
+
+
+def test_who_is_told_to_stop_instead_passes_on_nothing() -> None:
+    running = Rehearsed(ScriptedSource([100.0, 101.0, forever], first_fingerprint=1))
+    running.held(2)
+    running.supervisor.play(lambda: None)
+    assert running.end() == []
+
+
+def test_of_the_same_packet_twice_the_one_that_is_nearest_in_time_is_meant() -> None:
+    """Where nothing moves, pictures may be the same packets again and again."""
+    held = HeldFrames()
+    for time_s in (100.0, 101.0, 102.0, 103.0):
+        held.hold(SourceFrame(picture(0), time_s, fingerprint=5))
+    found = held.behind(Mark(5, 102.1, {}))
+    assert found is not None
+    frames, shift_s = found
+    assert [frame.raw_time_s for frame in frames] == [103.0]
+    assert shift_s == pytest.approx(0.1)
+    assert held.behind(Mark(6, 102.0, {})) is None
+
+
+def test_only_so_many_pictures_are_held_as_memory_is_meant_for_them() -> None:
+    size = SMALL_INPUT[0] * SMALL_INPUT[1] * 3 // 2
+    held = HeldFrames(most_bytes=20 * size)
+    for number in range(50):
+        held.hold(SourceFrame(picture(0), float(number), fingerprint=number))
+    assert len(held) == 20
+    assert held.behind(Mark(29, 29.0, {})) is None
+    assert held.behind(Mark(30, 30.0, {})) is not None
+
+
+def test_a_mark_of_another_version_is_none() -> None:
+    assert Mark.of({"something": 1}) is None
+    assert Mark.of(None) is None
+    mark = mark_of(8, 101.0)
+    assert Mark.of(mark.state) == mark

@@ -141,20 +141,6 @@ def test_who_joined_too_late_marks_a_gap(house: House, truth: Totals) -> None:
     assert counted[PEOPLE].frames == HANDED_OVER + len(second.frames) < truth[PEOPLE].frames
 
 
-def test_a_rehearsal_whose_camera_breaks_begins_anew(house: House) -> None:
-    """What was held before is no part of what comes afterwards."""
-    camera, (gate,) = house.camera(JOINED, FRAMES, HELD)
-    broken = [*camera.steps[:10], ConnectionError("cut"), *camera.steps[10:]]
-    camera.steps = broken
-    rehearsal = Rehearsal("cam", lambda: camera)
-    rehearsal.supervisor._backoff = rehearsal.supervisor._backoff.__class__(first_s=0.01)
-    rehearsal.start()
-    wait_until(lambda: rehearsal.supervisor.status.reconnects > 1, 5, "the connection to break")
-    assert len(rehearsal.supervisor._held) <= 10
-    rehearsal.end()
-    gate.set()
-
-
 def test_a_new_stream_with_a_camera_that_is_open_begins_without_a_gap(house: House) -> None:
     camera, (gate,) = house.camera(0, 50, 10)
     rehearsal = house.rehearsal(camera)
