@@ -120,20 +120,29 @@ class _House:
         """A round of the registry: what was released is free by now, who left is gone, and a plan is carried out."""
         leaving = {name for name, reader in self.readers.items() if reader.leaving}
         for name, claim in self.claims.items():
-            if claim.owner is not None and (claim.releasing or claim.owner in leaving):
+            if claim.releasing:
                 self.claims[name] = replace(claim, owner=None, releasing=False)
-                self.moved += claim.wanted
-        for name in leaving:
+            elif claim.target is not None:
+                self.claims[name] = replace(claim, owner=claim.target, target=None)
+                self.moved += 1
+        has = {claim.owner for claim in self.claims.values()}
+        for name in leaving - has:
             del self.readers[name]
-        rooms = {name: Room(self.capacity) for name, reader in self.readers.items() if reader.ready_s <= now_s}
+        rooms = {
+            name: Room(self.capacity, leaving=reader.leaving)
+            for name, reader in self.readers.items()
+            if reader.ready_s <= now_s
+        }
         self.moves_s = [at_s for at_s in self.moves_s if now_s - at_s < 60]
         most = min(MOVES_AT_ONCE, MOVES_A_MINUTE - len(self.moves_s))
         made = plan(self.claims, rooms, most_moves=most)
         for name, owner in made.assign.items():
             self.claims[name] = replace(self.claims[name], owner=owner)
-        for name in (*made.release, *made.move):
+        for name in made.release:
             self.claims[name] = replace(self.claims[name], releasing=True)
-        self.moves_s += [now_s] * len(made.move)
+        for name, target in made.move.items():
+            self.moves_s += [] if rooms[str(self.claims[name].owner)].leaving else [now_s]
+            self.claims[name] = replace(self.claims[name], target=target)
         return made
 
     def skipped(self) -> float:

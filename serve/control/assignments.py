@@ -18,6 +18,8 @@ from serve.control.planner import Plan, Room, plan
 logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
 RELEASE_TIMEOUT_S = 20.0
+PREPARE_S = 10.0
+"""For another reader to open a camera ahead of time; later it is done the other way round, with a gap."""
 TICK_S = 1.0
 LISTENED_S = TICK_S
 """What a tick counts for at most: when it comes late, nobody was listening, and silence tells nothing."""
@@ -39,6 +41,7 @@ class _Reader:
         silence_s: how long others were heard since its last heartbeat.
         holding: streams that it works on and nobody has, as far as is known; with their epochs.
         told: what it is to work on, as of the last message.
+        preparing: what it is to prepare, likewise.
         changed: streams to look at for the next message; None for all.
         missing: streams that it was told of, and did not report in its last heartbeat.
     """
@@ -48,6 +51,7 @@ class _Reader:
     silence_s: float = 0.0
     holding: dict[str, int] = field(default_factory=dict)
     told: dict[str, Assignment] = field(default_factory=dict)
+    preparing: dict[str, Assignment] = field(default_factory=dict)
     changed: set[str] | None = None
     missing: set[str] = field(default_factory=set)
     watched: tuple[str, ...] = ()
@@ -149,6 +153,7 @@ class Assignments:
         async with self.changing:
             await self._reclaim()
             await self._give_up_releases()
+            self._get_on_with_moves()
             await self._remember_weights()
             claims = {name: entry.claim() for name, entry in self._entries.items()}
             # Without any reader there is nobody to give a stream to: it is kept for the one that had it.
@@ -189,16 +194,22 @@ class Assignments:
         """Streams that may be on the move now."""
         while self._moved_s and self._clock() - self._moved_s[0] > 60.0:
             self._moved_s.popleft()
-        under_way = sum(entry.release_asked_s is not None for entry in self._entries.values())
+        under_way = sum(entry.moving for entry in self._entries.values())
         return min(MOVES_AT_ONCE, under_way + MOVES_A_MINUTE - len(self._moved_s))
 
     async def _carry_out(self, made: Plan) -> None:
         await self._assign(dict.fromkeys(made.orphaned) | dict(made.assign))
         for stream in made.release:
             self._ask_for_release(self._entries[stream])
-        for stream in made.move:
-            self._ask_for_release(self._entries[stream])
-            self._moved_s.append(self._clock())
+        for stream, target in made.move.items():
+            entry = self._entries[stream]
+            if not self._leaves(entry.record.owner):
+                self._moved_s.append(self._clock())
+            entry.target, entry.target_since_s = target, self._clock()
+            if entry.may_rehearse:
+                self._tell(stream, target)
+            else:
+                self._ask_for_release(entry)
         for stream, entry in self._entries.items():
             entry.waiting = stream in made.waiting
 
@@ -216,13 +227,38 @@ class Assignments:
 
     def _assigned(self, stream: str, entry: StreamEntry, owner: str | None, epoch: int) -> None:
         before, entry.record = entry.record.owner, replace(entry.record, owner=owner, epoch=epoch)
-        entry.release_asked_s = None
+        self._tell(stream, entry.target)
+        entry.release_asked_s = entry.target = None
         entry.status = None
         if owner is None:
             entry.free.set()
         else:
             entry.free.clear()
         self._tell(stream, before, owner)
+
+    def _get_on_with_moves(self) -> None:
+        """Moves whose target is not there any more are off; what takes too long to prepare is moved all the same."""
+        for stream, entry in self._entries.items():
+            if entry.target is None:
+                continue
+            target = self._readers.get(entry.target)
+            if target is None or target.leaving or not entry.definition.enabled:
+                self._tell(stream, entry.target)
+                entry.target = None
+            elif entry.release_asked_s is None and not self._may_still_prepare(entry):
+                self._ask_for_release(entry)
+
+    def _may_still_prepare(self, entry: StreamEntry) -> bool:
+        return entry.may_rehearse and self._clock() - entry.target_since_s <= PREPARE_S
+
+    def _next_owner(self, entry: StreamEntry) -> str | None:
+        """Who has the stream as soon as nobody else has; None if that is to be planned."""
+        target = self._readers.get(entry.target) if entry.target is not None else None
+        return entry.target if target is not None and not target.leaving and entry.definition.enabled else None
+
+    def _leaves(self, reader: str | None) -> bool:
+        link = self._readers.get(reader) if reader is not None else None
+        return link is not None and link.leaving
 
     def _ask_for_release(self, entry: StreamEntry) -> None:
         entry.release_asked_s = self._clock()
@@ -235,7 +271,7 @@ class Assignments:
         for name, entry in self._entries.items():
             if entry.release_asked_s is not None and now - entry.release_asked_s > RELEASE_TIMEOUT_S:
                 logger.warning("reader %s does not let go", entry.record.owner, extra={"stream": name})
-                kept[name] = None
+                kept[name] = self._next_owner(entry)
         await self._assign(kept)
 
     def _tell(self, stream: str, *readers: str | None) -> None:
@@ -248,8 +284,9 @@ class Assignments:
                 reader.wake.set()
 
     def changed(self, stream: str, owner: str | None) -> None:
-        """A stream's work is another by now, or it is gone: its owner has to hear of it."""
-        self._tell(stream, owner)
+        """A stream's work is another by now, or it is gone: its owner has to hear of it, and who is to have it next."""
+        entry = self._entries.get(stream)
+        self._tell(stream, owner, entry.target if entry is not None else None)
 
     def wake_all(self) -> None:
         """Something changed that any reader may have to hear of now."""
@@ -306,7 +343,7 @@ class Assignments:
             async with self.changing:
                 if reader not in self._readers:
                     had = [name for name, entry in self._entries.items() if entry.record.owner == reader]
-                    await self._assign(dict.fromkeys(had))
+                    await self._assign({name: self._next_owner(self._entries[name]) for name in had})
             await self.plan()
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
@@ -319,23 +356,37 @@ class Assignments:
         whole, changed = link.changed is None, link.changed or set()
         names = self._entries.keys() if whole else changed
         link.changed = set()
-        mine = {}
+        mine, next_ones = {}, {}
         for name in names:
             entry = self._entries.get(name)
             if entry is not None and entry.record.owner == reader and entry.release_asked_s is None:
                 mine[name] = entry
+            elif entry is not None and entry.target == reader and entry.definition.source.live:
+                next_ones[name] = entry
         work = {name: entry.work for name, entry in mine.items() if link.told.get(name) != entry.assignment}
-        dropped = tuple(name for name in changed if name not in mine and name in link.told)
+        prepare = {
+            name: entry.work for name, entry in next_ones.items() if link.preparing.get(name) != entry.assignment
+        }
+        known = link.told.keys() | link.preparing.keys()
+        dropped = tuple(name for name in changed & known if name not in mine and name not in next_ones)
         watched = tuple(
             name for name in self._watched() if name in self._entries and self._entries[name].record.owner == reader
         )
-        if not (whole or work or dropped) and (watched, self._total_weight) == (link.watched, link.total_weight):
+        if not (whole or work or dropped or prepare) and (watched, self._total_weight) == (
+            link.watched,
+            link.total_weight,
+        ):
             return None
         link.told |= {name: entry.assignment for name, entry in mine.items()}
+        link.preparing |= {name: entry.assignment for name, entry in next_ones.items()}
         for name in dropped:
-            del link.told[name]
+            link.told.pop(name, None)
+        for name in (*dropped, *mine):
+            link.preparing.pop(name, None)
+        for name in next_ones:
+            link.told.pop(name, None)
         link.watched, link.total_weight = watched, self._total_weight
-        return DesiredState(work, dropped, watched, self._total_weight, whole=whole)
+        return DesiredState(work, dropped, watched, self._total_weight, whole=whole, prepare=prepare)
 
     def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
         """See `serve.control.registry.Registry.heartbeat`."""
@@ -356,6 +407,10 @@ class Assignments:
                 link.holding[stream] = reported.epoch
             else:  # a reader that was given up and came back may name a stream that has moved on since
                 lost.append(stream)
+        for stream in heartbeat.prepared:
+            entry = self._entries.get(stream)
+            if entry is not None and entry.target == heartbeat.reader and entry.release_asked_s is None:
+                self._ask_for_release(entry)
         self._remind(heartbeat, link)
         return lost
 
@@ -367,11 +422,15 @@ class Assignments:
             self._tell(stream, heartbeat.reader)
         link.missing = missing
 
-    def leave(self, reader: str) -> None:
+    async def leave(self, reader: str) -> bool:
         """See `serve.control.registry.Registry.leave`."""
         link = self._readers.get(reader)
-        if link is not None:
+        if link is None:
+            return False
+        if not link.leaving:
             link.leaving = True
+            await self.plan_soon()
+        return any(entry.record.owner == reader and entry.moving for entry in self._entries.values())
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         """See `serve.control.registry.Registry.handback`."""
@@ -379,5 +438,5 @@ class Assignments:
             has = {name: (reader, epoch) for name, epoch in streams.items()}
             entries = {name: self._entries[name] for name in has if name in self._entries}
             mine = [name for name, entry in entries.items() if (entry.record.owner, entry.record.epoch) == has[name]]
-            await self._assign(dict.fromkeys(mine))
+            await self._assign({name: self._next_owner(entries[name]) for name in mine})
         await self.plan_soon()

@@ -30,6 +30,8 @@ class StreamEntry:
         status: from the owner's last heartbeat; None before the first.
         heard_s: when that was, monotonic seconds.
         release_asked_s: when the owner was asked to let go; None if it was not.
+        target: reader that is to have it next; None if it stays.
+        target_since_s: when that was decided, monotonic seconds.
         meter: measures what it weighs.
         waiting: no reader has room for it.
         free: set while nobody has it.
@@ -42,6 +44,8 @@ class StreamEntry:
     status: StreamStatus | None = None
     heard_s: float = 0.0
     release_asked_s: float | None = None
+    target: str | None = None
+    target_since_s: float = 0.0
     waiting: bool = False
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -67,6 +71,7 @@ class StreamEntry:
             self.definition.enabled,
             releasing=self.release_asked_s is not None,
             guessed=running and self.meter.weight is None,
+            target=self.target,
         )
 
     @property
@@ -78,6 +83,17 @@ class StreamEntry:
         """Take what its owner reports at a time, monotonic seconds; returns whether it weighs something else now."""
         self.status, self.heard_s = status, now_s
         return self.meter.hear(self.record.epoch, status, now_s)
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is on its way to another reader."""
+        return self.definition.enabled and (self.release_asked_s is not None or self.target is not None)
+
+    @property
+    def may_rehearse(self) -> bool:
+        """Whether another reader can open its camera ahead of time: what can be replayed misses nothing without."""
+        running = self.status is not None and self.status.state is StreamState.RUNNING
+        return running and self.definition.enabled and self.definition.source.live
 
     @property
     def failed(self) -> bool:

@@ -60,7 +60,8 @@ class DesiredState:
 
     Attributes:
         work: streams that are new to it, or whose assignment has changed.
-        dropped: streams that are not its own any more.
+        dropped: streams that are not its own any more, nor to be prepared.
+        prepare: streams that it is to have soon, and whose cameras it opens ahead of time.
         watched: all streams of its own whose live frames somebody looks at.
         total_weight: CPU cores that all streams want that are switched on, whoever has them; what readers scale on.
         whole: the first of a session: what it does not name is not the reader's.
@@ -71,6 +72,7 @@ class DesiredState:
     watched: tuple[str, ...]
     total_weight: float
     whole: bool = False
+    prepare: Mapping[str, Work] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,13 @@ class Heartbeat:
         reader: its name.
         streams: that it works on, and how they are.
         draining: that it is handing back.
+        prepared: that it does not have yet, and whose cameras it has open.
     """
 
     reader: str
     streams: Mapping[str, Reported] = field(default_factory=dict)
     draining: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

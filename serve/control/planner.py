@@ -22,6 +22,7 @@ class Claim:
         owner: reader that has it, dead or alive; None if nobody has.
         wanted: False if it is switched off.
         releasing: its owner was asked to let go, and has not answered yet.
+        target: reader that is to have it, once that one is prepared and its owner has let go; None if it stays.
         guessed: it runs, and was not measured so far: too early to move anything for its sake.
     """
 
@@ -30,6 +31,12 @@ class Claim:
     wanted: bool = True
     releasing: bool = False
     guessed: bool = False
+    target: str | None = None
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is on its way to another reader."""
+        return self.wanted and (self.releasing or self.target is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Room:
     Attributes:
         capacity: CPU cores that it may take, above zero.
         node: where it runs.
-        leaving: it hands back what it has: it gets nothing, and nothing is taken from it.
+        leaving: all that it has is to go to others, and it gets nothing.
     """
 
     capacity: float
@@ -54,14 +61,14 @@ class Plan:
     Attributes:
         assign: streams to give, with their new owner.
         release: streams that are switched off, whose owner is asked to let go.
-        move: streams whose owner is asked to let go, so that another reader can have them.
+        move: streams that another reader is to have, with that reader.
         orphaned: streams whose owner is gone.
         waiting: wanted streams for which no reader has room.
     """
 
     assign: Mapping[str, str]
     release: Collection[str]
-    move: Collection[str]
+    move: Mapping[str, str]
     orphaned: Collection[str]
     waiting: Collection[str]
 
@@ -106,7 +113,12 @@ class _Load:
 
 
 def plan(
-    claims: Mapping[str, Claim], readers: Mapping[str, Room], *, settling: bool = False, most_moves: int = 1
+    claims: Mapping[str, Claim],
+    readers: Mapping[str, Room],
+    *,
+    settling: bool = False,
+    most_moves: int = 1,
+    most_leaving: int = 8,
 ) -> Plan:
     """Assign what has no owner, take from the dead, and even out.
 
@@ -118,7 +130,8 @@ def plan(
         claims: all streams.
         readers: all that are alive.
         settling: readers may still be on their way to reclaim what they hold.
-        most_moves: streams that may be taken from one reader to even out; those under way count.
+        most_moves: streams that may be on the move to even readers out; those under way count.
+        most_leaving: the same, of readers that leave: sooner or later these move in any case.
     """
     loads = {name: _Load(room) for name, room in readers.items()}
     orphaned: list[str] = []
@@ -128,7 +141,7 @@ def plan(
         if load is not None:
             load.add(claim.weight)
             load.guessed += claim.guessed
-            if claim.wanted and not claim.releasing:
+            if claim.wanted and not claim.moving:
                 load.streams[stream] = claim.weight
         elif claim.owner is None:
             free.append(stream)
@@ -139,12 +152,13 @@ def plan(
         stream for stream, claim in claims.items() if not claim.wanted and claim.owner in loads and not claim.releasing
     ]
     staying = {name: load for name, load in loads.items() if not load.room.leaving}
+    under_way = {stream: claim for stream, claim in claims.items() if claim.moving and claim.owner in loads}
+    _move_on(under_way, loads, staying)
     assign, waiting = _give({stream: claims[stream].weight for stream in free if claims[stream].wanted}, staying)
-    moves: list[str] = []
-    # Whoever leaves empties himself; until then, who is fullest is not worth a move.
-    if len(staying) == len(loads):
-        under_way = {stream: claim for stream, claim in claims.items() if claim.releasing and claim.wanted}
-        _move_on(under_way, loads)
+    # Whoever leaves is emptied first; until then, who is fullest is not worth a move.
+    if len(staying) < len(loads):
+        moves = _empty(loads, staying, most_leaving - len(under_way))
+    else:
         moves = _even_out(loads, most_moves - len(under_way))
     return Plan(assign, sorted(switched_off), moves, sorted(orphaned), sorted(waiting))
 
@@ -173,25 +187,38 @@ def _give(weights: Mapping[str, Weight], loads: Mapping[str, _Load]) -> tuple[di
     return assign, waiting
 
 
-def _move_on(under_way: Mapping[str, Claim], loads: Mapping[str, _Load]) -> None:
-    """Streams that are let go of already count where they will be."""
-    for claim in under_way.values():
-        load = loads.get(claim.owner) if claim.owner is not None else None
-        if load is not None:
-            load.add(Weight(-claim.weight.wanted, -claim.weight.least))
-    _give({stream: claim.weight for stream, claim in under_way.items()}, loads)
+def _move_on(under_way: Mapping[str, Claim], loads: Mapping[str, _Load], staying: Mapping[str, _Load]) -> None:
+    """Streams on their way already count where they will be."""
+    homeless = {}
+    for stream, claim in under_way.items():
+        assert claim.owner is not None
+        loads[claim.owner].add(Weight(-claim.weight.wanted, -claim.weight.least))
+        target = staying.get(claim.target) if claim.target is not None else None
+        if target is not None:
+            target.add(claim.weight)
+        else:
+            homeless[stream] = claim.weight
+    _give(homeless, staying)
 
 
-def _even_out(loads: Mapping[str, _Load], most_moves: int) -> list[str]:
-    """Streams of the most loaded readers whose move to the least loaded ones is worth a gap."""
-    moves: list[str] = []
+def _empty(loads: Mapping[str, _Load], staying: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
+    """Streams of readers that leave, and where they find room."""
+    theirs = {stream: weight for load in loads.values() if load.room.leaving for stream, weight in load.streams.items()}
+    # Always the same ones, whatever the order in which they are known.
+    next_ones = sorted(theirs)[: max(0, most_moves)]
+    return _give({stream: theirs[stream] for stream in next_ones}, staying)[0]
+
+
+def _even_out(loads: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
+    """Streams of the most loaded readers whose move to the least loaded ones is worth it."""
+    moves: dict[str, str] = {}
     while len(loads) > 1 and len(moves) < most_moves:
         least = min(loads, key=lambda name: (loads[name].share, name))
         most = max(loads, key=lambda name: (loads[name].share, name))
         stream = _worth_moving(loads[most], loads[least])
         if stream is None:
             break
-        moves.append(stream)
+        moves[stream] = least
         loads[least].add(loads[most].remove(stream))
     return moves
 

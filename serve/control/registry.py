@@ -196,9 +196,14 @@ class Registry(Changing):
         """
         return self._assignments.heartbeat(heartbeat) if self._loaded else []
 
-    async def leave(self, reader: str) -> None:
-        """A reader begins to hand back all it has, and takes nothing more."""
-        self._assignments.leave(reader)
+    async def leave(self, reader: str) -> bool:
+        """A reader takes nothing more, and all that it has is to go to others; asked again and again meanwhile.
+
+        Returns:
+            Whether others are getting ready for what it has: then it works on until it has nothing left. Else it hands
+            back everything at once.
+        """
+        return await self._assignments.leave(reader)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         """These streams are drained and their last checkpoint is written."""

@@ -125,8 +125,9 @@ class HandleRegistryLink:
         lost: list[str] | None = await self._handle.heartbeat.remote(heartbeat)
         return lost
 
-    async def leave(self, reader: str) -> None:
-        await self._handle.leave.remote(reader)
+    async def leave(self, reader: str) -> bool:
+        handed_over: bool = await self._handle.leave.remote(reader)
+        return handed_over
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         await self._handle.handback.remote(reader, streams)

@@ -27,11 +27,13 @@ from pipelines.models.catalogue import resolve
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
+from serve.definitions.stream import StreamDefinition
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.delivery import Leftovers
 from serve.streams.freed_memory import FreedMemory
 from serve.streams.live import LivePublisher
+from serve.streams.rehearsal import Rehearsal
 from serve.streams.status import StreamStatus
 from serve.streams.worker import StreamWorker, WorkerPlan
 
@@ -40,6 +42,9 @@ HEARTBEAT_S = 1.0
 RETRY_S = 0.3
 CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
+HANDOVER_S = 45.0
+"""For others to get ready for all streams of a reader that leaves; what is left then is handed back with a gap."""
+HANDOVER_LOOK_S = 0.5
 LEFTOVERS_S = 30.0
 PARTING_S = 3.0
 DRAINS = 64
@@ -84,6 +89,8 @@ class StreamReader:
         self._running: dict[str, Work] = {}
         self._refused: dict[str, Reported] = {}
         self._stopping: dict[str, asyncio.Task[None]] = {}
+        self._to_prepare: dict[str, Work] = {}
+        self._rehearsals: dict[str, tuple[Rehearsal, StreamDefinition]] = {}
         self._parting: list[StreamWorker] = []
         self._following: asyncio.Task[None] | None = None
         # Draining waits; many streams at once must not wait for one another, nor keep anybody else's threads.
@@ -93,6 +100,7 @@ class StreamReader:
         )
         self._freed = FreedMemory()
         self._total_weight = 0.0
+        self._leaving = False
         self._closing = False
         self._in_session = False
         self._publisher = LivePublisher(settings.privacy.blurs)
@@ -171,8 +179,14 @@ class StreamReader:
         """Remember what is wanted by now."""
         if desired.whole:
             self._wanted.clear()
+            self._to_prepare.clear()
         self._wanted |= desired.work
+        self._to_prepare |= desired.prepare
         for name in desired.dropped:
+            self._wanted.pop(name, None)
+        for name in (*desired.dropped, *desired.work):
+            self._to_prepare.pop(name, None)
+        for name in desired.prepare:
             self._wanted.pop(name, None)
         self._total_weight = desired.total_weight
         self._publisher.watch(desired.watched)
@@ -193,8 +207,28 @@ class StreamReader:
                 self._bring_about(name, work)
             except Exception as error:  # one stream that cannot be made must not keep the others from running
                 self._refuse(name, work, error)
+        self._rehearse()
         for name, worker in self._workers.items():
             worker.keep_video_frames(name in self._publisher.watched)
+
+    def _rehearse(self) -> None:
+        """Open the cameras of streams that are to be ours soon, and let go of those that are not any more."""
+        for name, (rehearsal, definition) in list(self._rehearsals.items()):
+            work = self._to_prepare.get(name) or self._wanted.get(name)
+            if work is None or name in self._workers or definition.work_differs(work.definition):
+                del self._rehearsals[name]
+                rehearsal.end()
+        for name, work in self._to_prepare.items():
+            source = work.definition.source
+            if name in self._rehearsals or name in self._workers or source.hides_a_secret:
+                continue
+            try:
+                rehearsal = Rehearsal(name, source.opener(name, self._settings.source_limits))
+                rehearsal.start()
+            except Exception:  # then it is handed over with a gap
+                logger.exception("the camera cannot be opened ahead of time", extra={"stream": name})
+                continue
+            self._rehearsals[name] = rehearsal, work.definition
 
     def _must_go(self, name: str) -> bool:
         """Whether a stream is not ours any more, or has to begin anew, in an epoch of its own."""
@@ -237,7 +271,12 @@ class StreamReader:
             origin=source.origin,
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
-        worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=self._publisher.sink(name))
+        rehearsal, rehearsed = self._rehearsals.pop(name, (None, None))
+        if rehearsal is not None and rehearsed is not None and rehearsed.work_differs(work.definition):
+            rehearsal.end()
+            rehearsal = None
+        sink = self._publisher.sink(name)
+        worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=sink, rehearsal=rehearsal)
         worker.start()
         logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
         return worker
@@ -294,7 +333,8 @@ class StreamReader:
             session = self._following
             try:
                 reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
-                told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping))
+                prepared = tuple(name for name, (rehearsal, _) in self._rehearsals.items() if rehearsal.ready)
+                told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping), prepared)
                 # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
                 async with asyncio.timeout(CALL_TIMEOUT_S):
                     lost = await self._registry.heartbeat(told)
@@ -365,13 +405,14 @@ class StreamReader:
 
     async def stop(self) -> None:
         """Stop all streams, hand them back, and let go of everything. Idempotent."""
-        if self._closing:
+        if self._leaving:
             return
-        self._closing = True
+        self._leaving = True
         # Said first: a planner that does not know would give back what is being handed over, to who has least by then.
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(LAST_CALL_TIMEOUT_S):
-                await self._registry.leave(self._name)
+        await self._hand_over()
+        self._closing = True
+        for rehearsal, _ in self._rehearsals.values():
+            rehearsal.end()
         for name in list(self._workers):
             self._let_go(name)
         if self._stopping:
@@ -389,8 +430,23 @@ class StreamReader:
         self._drains.shutdown(wait=False)
         self._store.close()
 
+    async def _hand_over(self) -> None:
+        """Work on until others have all streams, as long as they are getting ready for them."""
+        deadline = time.monotonic() + HANDOVER_S
+        while time.monotonic() < deadline:
+            try:
+                async with asyncio.timeout(LAST_CALL_TIMEOUT_S):
+                    if not await self._registry.leave(self._name):
+                        return
+            except Exception as error:
+                logger.debug("nobody takes over: %s", type(error).__name__)
+                return
+            await asyncio.sleep(HANDOVER_LOOK_S)
+
     def _part(self) -> None:
         """Give cameras that still hang a moment, all at once."""
         deadline = time.monotonic() + PARTING_S
         for worker in self._parting:
             worker.join(max(0.0, deadline - time.monotonic()))
+        for rehearsal, _ in self._rehearsals.values():
+            rehearsal.thread.join(max(0.0, deadline - time.monotonic()))

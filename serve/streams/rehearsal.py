@@ -10,7 +10,7 @@ from pipelines.sources.supervisor import SourceSupervisor
 
 
 class Rehearsal:
-    """Holds a live source's newest frames, until a `serve.streams.worker.StreamWorker` goes on with them, or nobody does.
+    """Holds a live source's newest frames, until a `serve.streams.worker.StreamWorker` goes on with them, or none does.
 
     Args:
         stream: its id.

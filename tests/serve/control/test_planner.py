@@ -30,8 +30,10 @@ def carried_out(claims: Mapping[str, Claim], made: Plan) -> dict[str, Claim]:
         after[stream] = replace(after[stream], owner=None)
     for stream, owner in made.assign.items():
         after[stream] = replace(after[stream], owner=owner, releasing=False)
-    for stream in (*made.release, *made.move):
+    for stream in made.release:
         after[stream] = replace(after[stream], owner=None, releasing=False)
+    for stream, target in made.move.items():
+        after[stream] = replace(after[stream], owner=target, releasing=False, target=None)
     return after
 
 
@@ -65,7 +67,7 @@ def test_two_hundred_streams_are_spread_evenly_over_seven_readers() -> None:
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do() -> None:
     capacities = {f"reader-{n}": 64.0 for n in range(7)}
     first = plan(new(200), rooms(capacities))
-    assert plan(carried_out(new(200), first), rooms(capacities)) == Plan({}, [], [], [], [])
+    assert plan(carried_out(new(200), first), rooms(capacities)) == Plan({}, [], {}, [], [])
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -137,6 +139,14 @@ def test_no_more_streams_are_on_the_move_than_may_be() -> None:
     assert len(plan(claims, rooms(capacities), most_moves=3).move) == 2
     # Nine are to be had; those under way count where they will be, so no more are taken than are needed.
     assert len(plan(claims, rooms(capacities), most_moves=100).move) == 4
+    prepared = claims | {"cam0": replace(claims["cam0"], releasing=False, target="young")}
+    assert len(plan(prepared, rooms(capacities), most_moves=100).move) == 4
+
+
+def test_what_was_on_its_way_to_a_reader_that_is_gone_counts_with_whoever_has_room() -> None:
+    claims = {f"cam{n}": claimed(1.0, "old") for n in range(10)}
+    claims["cam0"] = replace(claims["cam0"], target="gone")
+    assert len(plan(claims, rooms({"old": 64.0, "young": 64.0}), most_moves=100).move) == 4
 
 
 def test_a_move_that_would_only_swap_the_roles_is_not_made() -> None:
@@ -167,7 +177,7 @@ def test_a_stream_that_is_switched_off_is_released_once_and_not_given_again() ->
     claims = {"cam": claimed(1.0, "one", on=False)}
     assert list(plan(claims, rooms({"one": 10.0})).release) == ["cam"]
     assert list(plan({"cam": replace(claims["cam"], releasing=True)}, rooms({"one": 10.0})).release) == []
-    assert plan({"cam": claimed(1.0, on=False)}, rooms({"one": 10.0})) == Plan({}, [], [], [], [])
+    assert plan({"cam": claimed(1.0, on=False)}, rooms({"one": 10.0})) == Plan({}, [], {}, [], [])
     gone = plan(claims, rooms({"two": 10.0}))
     assert (gone.assign, gone.orphaned) == ({}, ["cam"])
 
@@ -226,3 +236,22 @@ def test_a_reader_that_leaves_is_given_nothing_and_nothing_else_is_evened_out_me
     claims = {f"cam{n}": claimed(1.0, "one") for n in range(6)} | {"new": claimed(1.0)}
     made = plan(claims, readers)
     assert (made.assign, list(made.move)) == ({"new": "two"}, [])
+
+
+def test_all_that_a_leaving_reader_has_goes_to_others_a_few_at_a_time() -> None:
+    readers = {"one": Room(8.0), "two": Room(8.0), "going": Room(8.0, leaving=True)}
+    claims = {f"cam{n}": claimed(1.0, "going") for n in range(6)} | {"held": claimed(1.0, "one")}
+    first = plan(claims, readers, most_leaving=4)
+    assert list(first.move) == ["cam0", "cam1", "cam2", "cam3"]
+    assert sorted(first.move.values()) == ["one", "one", "two", "two"]
+    under_way = {name: replace(claim, target=first.move.get(name)) for name, claim in claims.items()}
+    assert list(plan(under_way, readers, most_leaving=4).move) == []
+    assert list(plan(carried_out(under_way, first), readers, most_leaving=4).move) == ["cam4", "cam5"]
+
+
+def test_with_nobody_to_take_them_a_leaving_readers_streams_stay_until_it_lets_go() -> None:
+    claims = {"cam": claimed(1.0, "going")}
+    made = plan(claims, {"going": Room(8.0, leaving=True)})
+    assert made == Plan({}, [], {}, [], [])
+    full = plan(claims | {"big": claimed(8.0, "full")}, {"going": Room(8.0, leaving=True), "full": Room(8.0)})
+    assert (full.move, full.assign) == ({}, {})

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from analytics.errors import StoreError, StoreUnavailable, UnknownStream
-from analytics.geometry import Geometry, Line
+from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control import assignments
-from serve.control.messages import Assignment, DesiredState, Greeting, Heartbeat, Reported, Work
+from serve.control.messages import Assignment, Heartbeat, Reported
 from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
 from serve.definitions.stream import StreamDefinition
@@ -25,20 +25,20 @@ from serve.settings import load
 from serve.streams.status import StreamStatus
 from tests.assigning import assign
 from tests.fakes import MemoryStore
-
-CAMERA = StreamDefinition.model_validate({"source": {"type": "rtsp", "url": "rtsp://admin:hunter2@10.0.0.1/live"}})
-DOOR = Geometry((Line("door", (0.5, 0.1), (0.5, 0.9)),))
-RUNNING, STOPPED = StreamStatus(StreamState.RUNNING, 0.0), StreamStatus(StreamState.STOPPED, 0.0)
-
-
-class Clock:
-    """Monotonic seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.serve.control.fake_readers import (
+    CAMERA,
+    DOOR,
+    RUNNING,
+    STOPPED,
+    Clock,
+    Reader,
+    begin,
+    owners,
+    run,
+    seconds,
+    two_readers_with_six_streams,
+    until,
+)
 
 
 @pytest.fixture
@@ -51,75 +51,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assignments, "TICK_S", 0.01)
     monkeypatch.setattr("serve.control.registry.TICK_S", 0.01)
     monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.05)
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        await asyncio.wait_for(test(), 20)
-
-    asyncio.run(bounded())
-
-
-def begin(store: MemoryStore, clock: Clock | None = None, **reader: float) -> Registry:
-    return Registry(load(None, reader=reader), store, clock or Clock())
-
-
-class Reader:
-    """A reader's end of a session: it follows what it is told."""
-
-    def __init__(
-        self, registry: Registry, name: str, held: dict[str, int] | None = None, capacity: float = 10.0
-    ) -> None:
-        self.registry = registry
-        self.name = name
-        self.messages = 0
-        self.streams: dict[str, Assignment] = {}
-        self.work: dict[str, Work] = {}
-        self._session: AsyncGenerator[DesiredState, None] = registry.session(
-            Greeting(name, held or {}, capacity=capacity)
-        )
-        self._task = asyncio.get_running_loop().create_task(self._follow())
-
-    async def _follow(self) -> None:
-        async for desired in self._session:
-            self.messages += 1
-            gone = self.streams.keys() - desired.work.keys() if desired.whole else set(desired.dropped)
-            anew = {name for name, work in desired.work.items() if name in self.work and self._differs(name, work)}
-            released = {name: self.streams.pop(name).epoch for name in gone | anew if name in self.streams}
-            self.streams |= {name: work.assignment for name, work in desired.work.items() if name not in anew}
-            self.work |= desired.work
-            if released:
-                await self.registry.handback(self.name, released)
-
-    def _differs(self, name: str, work: Work) -> bool:
-        return name in self.streams and self.work[name].definition.work_differs(work.definition)
-
-    async def beat(self) -> list[str] | None:
-        reported = {name: Reported(assigned.epoch, RUNNING) for name, assigned in self.streams.items()}
-        return await self.registry.heartbeat(Heartbeat(self.name, reported))
-
-    async def die(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._session.aclose()
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"waited in vain for {what}")
-
-
-async def seconds(registry: Registry, clock: Clock, count: int) -> None:
-    """Let time pass, second by second, so that the registry listens to all of it."""
-    for _ in range(count):
-        clock.now_s += 1.0
-        registry._assignments.listen()
-        await registry._assignments.plan_soon()
-        for _ in range(10):  # let everybody else run
-            await asyncio.sleep(0)
 
 
 def test_a_registered_stream_is_given_to_a_reader_with_all_it_needs(store: MemoryStore) -> None:
@@ -369,18 +300,6 @@ def test_a_registry_that_is_stopped_asks_its_database_nothing_more(store: Memory
 # -- who has lost sight of whom
 
 
-async def two_readers_with_six_streams(registry: Registry) -> tuple[Reader, Reader]:
-    readers = Reader(registry, "reader-1", capacity=10), Reader(registry, "reader-2", capacity=10)
-    for number in range(6):
-        await registry.put_stream(f"cam{number}", CAMERA, None)
-    await until(lambda: len(readers[0].streams) == len(readers[1].streams) == 3, "three streams each")
-    return readers
-
-
-def owners(store: MemoryStore) -> dict[str, tuple[str | None, int]]:
-    return {record.id: (record.owner, record.epoch) for record in store.list_streams()}
-
-
 def test_a_registry_that_stalls_blames_nobody_for_its_own_silence(store: MemoryStore) -> None:
     async def test() -> None:
         clock = Clock()
@@ -579,7 +498,7 @@ def test_a_reader_that_leaves_gets_nothing_back(store: MemoryStore) -> None:
         leaving, staying = await two_readers_with_six_streams(registry)
         await registry.leave("reader-1")
         for name, assigned in dict(leaving.streams).items():
-            del leaving.streams[name]
+            leaving.streams.pop(name, None)
             await registry.handback("reader-1", {name: assigned.epoch})
         await until(lambda: len(staying.streams) == 6, "all streams")
         assert leaving.streams == {}

@@ -71,9 +71,9 @@ class Network:
         self._check()
         return await self.registry.heartbeat(heartbeat)
 
-    async def leave(self, reader: str) -> None:
+    async def leave(self, reader: str) -> bool:
         self._check()
-        await self.registry.leave(reader)
+        return await self.registry.leave(reader)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
         self._check()
