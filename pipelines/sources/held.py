@@ -67,6 +67,10 @@ class HeldFrames:
         self._frames.clear()
         self._bytes = 0
 
+    def newest(self, count: int) -> list[SourceFrame]:
+        """The last ones that came."""
+        return list(self._frames)[-count:]
+
     def behind(self, mark: Mark) -> tuple[list[SourceFrame], float] | None:
         """The frames behind the marked one, and how far the mark's times are ahead of these; None if it is not here.
 

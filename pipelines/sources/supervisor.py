@@ -26,6 +26,8 @@ from pipelines.sources.held import HeldFrames, Mark
 from pipelines.types import FrameStamp, StreamInfo
 
 logger = logging.getLogger(__name__)
+MARK_WAIT_S = 1.0
+"""For the frame that was analysed last elsewhere to come here, too."""
 
 
 class StreamState(StrEnum):
@@ -198,6 +200,9 @@ class SourceSupervisor:
         self._unexpected = ""
         self._held = HeldFrames()
         self._cue: Callable[[], Part | None] | None = None
+        self._part: Part | None = None
+        self._cued_s = 0.0
+        self._since_cue = 0
         self._shift_s = 0.0
         self._raw_s: float | None = None
         self._status = SourceStatus(StreamState.STARTING, wall_clock())
@@ -286,6 +291,7 @@ class SourceSupervisor:
         source = self._make_source()
         frames = 0
         self._held.clear()
+        self._since_cue = 0
         self._shift_s, self._raw_s = 0.0, None
         if not self._gap or self._handed is None:
             self._hand(source, frames)
@@ -323,22 +329,28 @@ class SourceSupervisor:
             source.close()
 
     def _hold(self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event) -> None:
-        """Keep a frame until it is known what is to be done with it."""
+        """Keep a frame until it is known what is to be done with it, and whether it follows on the last one."""
         self._held.hold(frame)
-        part = self._cue() if self._cue is not None else None
+        if self._part is None:
+            self._part = self._cue() if self._cue is not None else None
+            self._cued_s = time.monotonic()
+        part = self._part
         if part is None:
             return
-        self._sink, self._timeline = part.sink, part.timeline
+        self._since_cue += 1
         following = self._held.behind(part.mark) if part.mark is not None else None
+        if part.mark is not None and following is None and time.monotonic() - self._cued_s < MARK_WAIT_S:
+            return  # this connection may be a little behind the other one
+        self._sink, self._timeline = part.sink, part.timeline
         if part.mark is None or following is None:
             self._gap = part.gap
-            self._pass_on(source, frames, frame, stop)
+            held = self._held.newest(self._since_cue)
         else:
             self._timeline.restore(part.mark.timeline)
             held, self._shift_s = following
             self._gap = False
-            for one in held:
-                self._pass_on(source, frames, one, stop, wait=True)
+        for one in held:
+            self._pass_on(source, frames, one, stop, wait=True)
         self._held.clear()
 
     def _pass_on(

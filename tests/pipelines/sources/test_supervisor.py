@@ -20,6 +20,7 @@ from pipelines.errors import (
     SourceUnsupported,
 )
 from pipelines.rates import RateMeter
+from pipelines.sources import supervisor as supervisor_module
 from pipelines.sources.base import Reached, SourceFrame
 from pipelines.sources.clock import Timeline
 from pipelines.sources.held import HeldFrames, Mark
@@ -539,13 +540,48 @@ def test_frames_are_held_until_somebody_wants_them_and_go_on_right_behind_the_ma
     assert len(running.supervisor._held) == 0
 
 
-def test_what_was_held_before_a_connection_broke_is_no_part_of_what_follows() -> None:
+def test_a_connection_that_is_behind_the_other_waits_for_the_frame_that_was_analysed_last() -> None:
+    gates = [threading.Event() for _ in range(3)]
+    first, second, third = (waiting(gate) for gate in gates)
+    source = ScriptedSource([100.0, first, 101.0, second, 102.0, third, 103.0, forever], first_fingerprint=7)
+    running = Rehearsed(source)
+    running.held(1)
+    running.play(mark_of(9, 102.0))
+    gates[0].set()
+    running.held(2)
+    assert running.sink.stamps == []
+    gates[1].set()
+    gates[2].set()
+    wait_until(lambda: running.sink.stamps, 5, "the frame behind the mark")
+    (stamp,) = running.end()
+    assert (stamp.time_s, stamp.gap) == (103.0, False)
+
+
+def test_where_the_frame_that_was_analysed_last_never_comes_nothing_else_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate, last = threading.Event(), threading.Event()
+    source = ScriptedSource([100.0, waiting(gate), 101.0, 102.0, waiting(last), 103.0, forever], first_fingerprint=7)
+    running = Rehearsed(source)
+    running.held(1)
+    running.play(mark_of(55, 100.0))
+    gate.set()
+    running.held(3)
+    monkeypatch.setattr(supervisor_module, "MARK_WAIT_S", 0.0)
+    last.set()
+    wait_until(lambda: len(running.sink.stamps) == 3, 5, "the frames")
+    stamps = running.end()
+    assert [(stamp.time_s, stamp.gap) for stamp in stamps] == [(101.0, True), (102.0, False), (103.0, False)]
+
+
+def test_what_was_held_before_a_connection_broke_is_no_part_of_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
     broken = ScriptedSource([100.0, 101.0, SourceDisconnected("cut")], first_fingerprint=1)
     again = ScriptedSource([105.0, waiting(gate), 106.0, forever], first_fingerprint=6)
     running = Rehearsed(broken, again)
     wait_until(lambda: again.connected, 5, "the second connection")
     running.held(1)
+    monkeypatch.setattr(supervisor_module, "MARK_WAIT_S", 0.0)
     running.play(mark_of(1, 100.0))
     gate.set()
     wait_until(lambda: running.sink.stamps, 5, "a frame")

@@ -5,141 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from analytics.geometry import Geometry, Line
-from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
+from pipelines.batching.batch_detector import BatchDetector
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.supervisor import StreamState
-from serve.control.messages import DesiredState, Greeting, Heartbeat
+from serve.control.messages import Heartbeat
 from serve.control.registry import Registry
 from serve.definitions.rtsp import RtspDefinition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments import reader as reader_module
 from serve.deployments.live import Live
-from serve.deployments.reader import StreamReader
-from serve.settings import Settings, load
-from serve.streams.live_frame import LiveFrame
 from serve.streams.worker import StreamWorker
 from tests.assigning import assign
-from tests.fakes import FakeDetector, MemoryStore, ScriptedSource, Step, brightness_as_box
-
-BEGIN_S = 1_800_000_000.0
-DOOR = Geometry((Line("door", (0.5, 0.1), (0.5, 0.9)),))
-
-
-def camera(name: str) -> StreamDefinition:
-    source = {"type": "rtsp", "url": f"rtsp://10.0.0.1/{name}"}
-    return StreamDefinition.model_validate({"source": source, "analysis_fps": None})
-
-
-class Network:
-    """`serve.control.link.RegistryLink` to a registry in this process; it can be cut.
-
-    Attributes:
-        cut: while set, every call fails, and open sessions break.
-        sessions: that were opened.
-        handed_back: streams, with their epochs.
-    """
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self.cut = False
-        self.sessions = 0
-        self.handed_back: dict[str, int] = {}
-        self.live: Live | None = None
-
-    async def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
-        self._check()
-        self.sessions += 1
-        registry = self.registry
-        session = registry.session(greeting)
-        try:
-            async for desired in session:
-                self._check()
-                if self.registry is not registry:
-                    raise ConnectionError("this registry is dead")
-                yield desired
-        finally:
-            await session.aclose()
-
-    async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
-        self._check()
-        return await self.registry.heartbeat(heartbeat)
-
-    async def leave(self, reader: str) -> bool:
-        self._check()
-        return await self.registry.leave(reader)
-
-    async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
-        self._check()
-        self.handed_back |= dict(streams)
-        await self.registry.handback(reader, streams)
-
-    async def publish(self, stream: str, frame: LiveFrame) -> bool:
-        self._check()
-        assert self.live is not None
-        return await self.live.publish(stream, frame)
-
-    async def watching(self, viewer: str, streams: Sequence[str]) -> list[str]:
-        self._check()
-        return await self.registry.watching(viewer, streams)
-
-    def _check(self) -> None:
-        if self.cut:
-            raise ConnectionError("the network is cut")
-
-
-class Bench:
-    """A registry, a network, and readers on it, all stopped at the end."""
-
-    def __init__(self, settings: Settings, store: MemoryStore) -> None:
-        self.settings, self.store = settings, store
-        self.registry = Registry(settings, store)
-        self.network = Network(self.registry)
-        self.readers: list[StreamReader] = []
-
-    def reader(self, name: str, connect: Callable[[], Awaitable[BatchDetector]] | None = None) -> StreamReader:
-        made = StreamReader(self.settings, name, self.network, connect or detector, self.store)
-        self.readers.append(made)
-        return made
-
-    async def status(self, stream: str) -> StreamState:
-        return (await self.registry.get_stream(stream)).status.state
-
-    async def close(self) -> None:
-        for reader in self.readers:
-            await reader.stop()
-        await self.registry.stop()
-
-
-async def detector() -> BatchDetector:
-    return ThreadedDetector(FakeDetector(brightness_as_box))
-
-
-async def until(condition: Callable[[], Awaitable[object] | object], what: str) -> None:
-    for _ in range(2000):
-        found = condition()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"waited in vain for {what}")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "HEARTBEAT_S", 0.02)
-    monkeypatch.setattr(reader_module, "RETRY_S", 0.02)
-    monkeypatch.setattr("serve.control.assignments.TICK_S", 0.02)
-    monkeypatch.setattr("serve.control.registry.TICK_S", 0.02)
-    monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.5)
-    monkeypatch.setattr("serve.deployments.live.TICK_S", 0.02)
+from tests.fakes import ScriptedSource, Step
+from tests.serve.deployments.bench import BEGIN_S, DOOR, Bench, Run, camera, detector, until
 
 
 @pytest.fixture
@@ -161,28 +44,6 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> dict[str, ScriptedSource]:
 
 def _pause(stop: threading.Event) -> None:
     stop.wait(0.01)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[Callable[[Bench], Awaitable[None]]], MemoryStore]:
-    def bounded(test: Callable[[Bench], Awaitable[None]]) -> MemoryStore:
-        settings = load(None, data_dir=str(tmp_path), reader={"checkpoint_s": 0.2, "heartbeat_timeout_s": 1})
-        store = MemoryStore()
-
-        async def whole() -> None:
-            bench = Bench(settings, store)
-            try:
-                await asyncio.wait_for(test(bench), 30)
-            finally:
-                await bench.close()
-
-        asyncio.run(whole())
-        return store
-
-    return bounded
-
-
-Run = Callable[[Callable[[Bench], Awaitable[None]]], MemoryStore]
 
 
 def test_it_takes_up_what_it_is_given_and_tells_how_it_is(run: Run, sources: dict[str, ScriptedSource]) -> None:

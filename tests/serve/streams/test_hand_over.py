@@ -134,7 +134,8 @@ def test_clocks_of_two_connections_may_differ(house: House, truth: Totals, off_s
     assert DT * 0.979 <= min(steps) <= max(steps) <= DT * 1.021
 
 
-def test_who_joined_too_late_marks_a_gap(house: House, truth: Totals) -> None:
+def test_who_joined_too_late_marks_a_gap(house: House, truth: Totals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.sources.supervisor.MARK_WAIT_S", 0.0)
     second = hand_over(house, joined=HANDED_OVER + 2)
     assert [frame.frame.stamp.gap for frame in second.frames].index(True) == 0
     counted = total(house.store)
