@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -59,6 +60,24 @@ def test_frames_arrive_in_order_with_their_capture_time(camera: CameraServer, tr
     assert seen[29].raw_time_s - seen[10].raw_time_s == pytest.approx(19 / 25, abs=0.1)
     assert not any(frame.corrupt for frame in seen)
     assert all(frame.position is None for frame in seen)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_frame_has_the_same_fingerprint_on_every_connection(camera: CameraServer, transport: Transport) -> None:
+    def seen(frames: Iterator[SourceFrame]) -> dict[int | None, int]:
+        return {frame.fingerprint: number_of(frame.video_frame) for frame in itertools.islice(frames, 40)}
+
+    with (
+        connected(camera.url("cam")) as one,
+        connected(camera.url("cam"), transport) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        first, second = pool.map(seen, (one, other))
+    assert len(first) == len(second) == 40
+    common = first.keys() & second.keys()
+    assert len(common) > 15
+    assert None not in common
+    assert {mark: first[mark] for mark in common} == {mark: second[mark] for mark in common}
 
 
 def test_what_a_camera_sends_is_known_after_connecting(camera: CameraServer) -> None:
