@@ -9,7 +9,9 @@ import math
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
+from benchmarks import handover
 from benchmarks.compare import machine
 from benchmarks.shops import Cameras, Moment, day, flaps, over_provisioned, plan_seconds
 
@@ -53,7 +55,7 @@ def planning() -> dict[str, float]:
     return {name: round(statistics.median(found[name] for found in rounds), 4) for name in rounds[0]}
 
 
-def page(days: list[dict[str, float]], plan_s: dict[str, float], shops: int) -> str:
+def page(days: list[dict[str, float]], plan_s: dict[str, float], moved: dict[str, Any], shops: int) -> str:
     names = {
         "cameras_least": "cameras that are on, least",
         "cameras_most": "cameras that are on, most",
@@ -81,8 +83,8 @@ def page(days: list[dict[str, float]], plan_s: dict[str, float], shops: int) -> 
             "",
             "Simulated are the cameras' weights (`benchmarks/shops.py`: opening hours in six time zones, fuller shops",
             "weigh more, measured weights are noisy) and that a reader takes 30 s to start. What decides is the",
-            "product's own code: the planner and the readers' policy, of which nothing was tuned on these days. A reader",
-            "takes 1 core.",
+            "product's own code: the planner and the readers' policy, of which nothing was tuned on these days. A",
+            "reader takes 1 core.",
             "",
             "![Cameras that are on, readers needed and readers, over a day](images/elastic-day.png)",
             "",
@@ -91,6 +93,19 @@ def page(days: list[dict[str, float]], plan_s: dict[str, float], shops: int) -> 
             *rows,
             "",
             "Readers needed are what all streams that are on weigh, over 0.8 of a reader's capacity, rounded up.",
+            "",
+            "## Moves",
+            "",
+            "The same four RTSP cameras (simulated, 12 frames a second, every frame analysed by the default model) are",
+            "counted twice: by readers of which each is replaced by another as soon as it runs, and by one that stays",
+            "(`benchmarks/handover.py`; one process, without Ray).",
+            "",
+            "| | replaced | stays |",
+            "| --- | ---: | ---: |",
+            f"| moves of a stream | {moved['moves']} | 0 |",
+            f"| most seconds between two analysed frames | {moved['handover_gap_s_max']} | {moved['gap_s_max_without']} |",
+            f"| frames counted, of {moved['minutes']} minutes | {moved['frames']} | {moved['frames_without']} |",
+            f"| crossings that differ, of {moved['crossings']} | {moved['handover_counts_wrong']} | |",
             "",
             "## The planner",
             "",
@@ -106,7 +121,8 @@ def main() -> None:
     parser.add_argument("--shops", type=int, default=200)
     parser.add_argument("--days", type=int, default=len(SEEDS))
     arguments = parser.parse_args()
-    plan_s = planning()
+    plan_s, moved = planning(), handover.measure()
+    print(f"moves: {moved}", file=sys.stderr, flush=True)
     days, curve = [], []
     for seed in SEEDS[: arguments.days]:
         moments = list(day(Cameras.of_shops(arguments.shops, seed), step_s=STEP_S, seed=seed))
@@ -119,11 +135,14 @@ def main() -> None:
         "flaps": max(one["flaps"] for one in days),
         "plan_s_5000": plan_s["first"],
         "plan_idle_s_5000": plan_s["idle"],
+        "handover_gap_s_max": moved["handover_gap_s_max"],
+        "handover_counts_wrong": moved["handover_counts_wrong"],
+        "moves": moved,
         "days": days,
         "curve": {"columns": ["hour", "cameras", "needed", "readers"], "rows": curve},
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    PAGE.write_text(page(days, plan_s, arguments.shops))
+    PAGE.write_text(page(days, plan_s, moved, arguments.shops))
     print(PAGE.read_text())
 
 
