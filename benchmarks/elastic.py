@@ -103,7 +103,7 @@ def page(days: list[dict[str, float]], plan_s: dict[str, float], moved: dict[str
             "| | replaced | stays |",
             "| --- | ---: | ---: |",
             f"| moves of a stream | {moved['moves']} | 0 |",
-            f"| most seconds between two analysed frames | {moved['handover_gap_s_max']} | {moved['gap_s_max_without']} |",
+            f"| most seconds between analysed frames | {moved['handover_gap_s_max']} | {moved['gap_s_max_without']} |",
             f"| frames counted, of {moved['minutes']} minutes | {moved['frames']} | {moved['frames_without']} |",
             f"| crossings that differ, of {moved['crossings']} | {moved['handover_counts_wrong']} | |",
             "",

@@ -1,7 +1,7 @@
-"""Planned moves under load: the same cameras counted twice, by readers that are replaced all the time, and by one that stays.
+"""Planned moves under load: cameras counted twice, by readers that are replaced all the time, and by one that stays.
 
-In one process, without Ray: what is measured is the hand-over itself, on real RTSP with the real detector. The registry,
-the readers, the database and what they tell one another are the product's own.
+In one process, without Ray: what is measured is the hand-over itself, on real RTSP with the real detector. The
+registry, the readers, the database and what they tell one another are the product's own.
 """
 
 from __future__ import annotations
