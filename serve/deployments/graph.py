@@ -21,7 +21,7 @@ from serve.deployments.api import Api
 from serve.deployments.detector import Detector
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.policies import DetectorPolicy, ReaderPolicy
-from serve.deployments.reader import StreamReader
+from serve.deployments.reader import HANDOVER_S, StreamReader
 from serve.deployments.reads import READS
 from serve.settings import Settings
 
@@ -183,7 +183,7 @@ def _reader(settings: Settings) -> Any:
         num_cpus=wanted.cpus,
         **replicas(wanted.replicas, wanted.max_replicas, ReaderPolicy, capacity=wanted.capacity),
         graceful_shutdown_wait_loop_s=0.1,
-        graceful_shutdown_timeout_s=20,
+        graceful_shutdown_timeout_s=HANDOVER_S + 30,
         max_ongoing_requests=16,
     )
 
