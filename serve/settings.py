@@ -20,6 +20,7 @@ from pipelines.sources.reach import LOCAL_NETWORKS, Reach, check_network
 from serve.errors import SettingsError
 
 Placement = Literal["auto", "inline", "replicas"]
+SEVERAL = "more than one node needs PostgreSQL (database_url)"
 DATABASE = "footfall.db"
 """In the data directory, unless a URL says otherwise."""
 _SECTION = ConfigDict(frozen=True, extra="forbid")
@@ -235,6 +236,11 @@ class Settings(BaseSettings):
         if self.api.token is None and not is_loopback(self.api.host):
             raise ValueError(f"api.host {self.api.host} is reachable from outside: set api.token (FOOTFALL_API__TOKEN)")
         return self
+
+    @property
+    def one_machine(self) -> bool:
+        """Whether the database is a file, which only processes of one machine can share."""
+        return self.store_url.startswith("sqlite")
 
     @property
     def store_url(self) -> str:

@@ -33,8 +33,8 @@ from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
 from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition, completed
-from serve.errors import DefinitionRefused, GeometryConflict
-from serve.settings import Settings
+from serve.errors import DefinitionRefused, GeometryConflict, SettingsError
+from serve.settings import SEVERAL, Settings
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
@@ -49,15 +49,22 @@ class Registry(Changing):
         settings: of the service.
         store: made from the settings, in time, if absent.
         clock: monotonic seconds.
+        node: where it runs.
     """
 
     def __init__(
-        self, settings: Settings, store: Store | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        store: Store | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        node: str = "",
     ) -> None:
         super().__init__()
         self._settings = settings
         self._store = store
         self._clock = clock
+        self._node = node
+        self._refused_nodes: set[str] = set()
         self._entries: dict[str, StreamEntry] = {}
         self._viewers = Viewers(clock)
         self._told_watched: frozenset[str] = frozenset()
@@ -181,12 +188,27 @@ class Registry(Changing):
     # -- what readers call
 
     async def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
-        """Stream what changes of a reader's desired state; the first message is the whole."""
+        """Stream what changes of a reader's desired state; the first message is the whole.
+
+        Raises:
+            SettingsError: it runs on another machine than the file that is the database.
+        """
         await self._ready()
+        self._check_place(greeting)
         # Closed with this one: the end of a session has to be seen at once.
         async with contextlib.aclosing(self._assignments.session(greeting)) as session:
             async for desired in session:
                 yield desired
+
+    def _check_place(self, greeting: Greeting) -> None:
+        elsewhere = self._node and greeting.node and greeting.node != self._node
+        if not (elsewhere and self._settings.one_machine):
+            return
+        refusal = f"a reader on node {greeting.node} cannot reach the database, a file on node {self._node}: {SEVERAL}"
+        if greeting.node not in self._refused_nodes:  # it will try again and again
+            self._refused_nodes.add(greeting.node)
+            logger.error("%s", refusal)
+        raise SettingsError(refusal)
 
     async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
         """Take a reader's sign of life.

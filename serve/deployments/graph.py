@@ -23,7 +23,8 @@ from serve.deployments.handles import HandleDetector, HandleRegistryClient, Hand
 from serve.deployments.policies import DetectorPolicy, ReaderPolicy
 from serve.deployments.reader import HANDOVER_S, StreamReader
 from serve.deployments.reads import READS
-from serve.settings import Settings
+from serve.errors import SettingsError
+from serve.settings import SEVERAL, Settings
 
 logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
@@ -45,9 +46,10 @@ def build_app(args: dict[str, Any]) -> Any:
     """Builder for `serve run` and for the ``import_path`` of a Serve config; ``args`` are the settings.
 
     Raises:
-        SettingsError: a field is unknown or out of bounds.
+        SettingsError: a field is unknown or out of bounds, or the database is a file and the nodes are several.
     """
     settings = with_capacity(Settings.of(dict(args)))
+    check_nodes(settings, sum(node["Alive"] for node in ray.nodes()) if ray.is_initialized() else 1)
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
     registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(
         settings.to_arguments(*READS["Registry"])
@@ -63,6 +65,12 @@ def build_app(args: dict[str, Any]) -> Any:
     return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(
         settings.to_arguments(*READS["Api"]), registry, live, reader
     )
+
+
+def check_nodes(settings: Settings, nodes: int) -> None:
+    """Raises SettingsError if the database is a file and the nodes are several."""
+    if nodes > 1 and settings.one_machine:
+        raise SettingsError(f"the cluster has {nodes} nodes, and the database is a file on one of them: {SEVERAL}")
 
 
 def with_capacity(settings: Settings) -> Settings:
@@ -85,7 +93,7 @@ def _configured(arguments: dict[str, Any]) -> Settings:
 
 class RegistryReplica(AnsweringRegistry):
     def __init__(self, arguments: dict[str, Any]) -> None:
-        super().__init__(_configured(arguments))
+        super().__init__(_configured(arguments), node=ray.get_runtime_context().get_node_id())
 
     async def __del__(self) -> None:
         """Serve's only shutdown hook, called after the drain."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -16,11 +17,11 @@ from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control import assignments
-from serve.control.messages import Assignment, Heartbeat, Reported
+from serve.control.messages import Assignment, Greeting, Heartbeat, Reported
 from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
 from serve.definitions.stream import StreamDefinition
-from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed
+from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, SettingsError
 from serve.settings import load
 from serve.streams.status import StreamStatus
 from tests.assigning import assign
@@ -646,3 +647,28 @@ def test_a_change_whose_caller_hangs_up_is_made_whole(store: MemoryStore) -> Non
         await registry.stop()
 
     run(test)
+
+
+# -- nodes
+
+
+def test_a_reader_on_a_machine_that_does_not_have_the_database_is_refused(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("serve"), "propagate", True)
+
+    async def test() -> None:
+        registry = Registry(load(), store, Clock(), node="one")
+        for _ in range(3):
+            with pytest.raises(SettingsError, match=r"node two.*PostgreSQL"):
+                await anext(registry.session(Greeting("reader-2", node="two")))
+        assert (await anext(registry.session(Greeting("reader-1", node="one")))).whole
+        several = Registry(load(None, database_url="postgresql://footfall@db/footfall"), store, Clock(), node="one")
+        assert (await anext(several.session(Greeting("reader-2", node="two")))).whole
+
+    with caplog.at_level(logging.ERROR, "serve.control.registry"):
+        run(test)
+    assert [record.message for record in caplog.records if "PostgreSQL" in record.message] == [
+        "a reader on node two cannot reach the database, a file on node one: "
+        "more than one node needs PostgreSQL (database_url)"
+    ]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import serve
-from serve.deployments.graph import replicas, with_capacity
+from serve.deployments.graph import check_nodes, replicas, with_capacity
 from serve.deployments.policies import ReaderPolicy
 from serve.deployments.reads import READS
+from serve.errors import SettingsError
 from serve.settings import Settings, load
 
 ROOT = Path(serve.__file__).parent
@@ -67,6 +68,14 @@ def test_readers_that_come_and_go_take_what_is_reserved_for_each() -> None:
     assert given.reader.capacity == 2
     part = with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3})).to_arguments(*READS["StreamReader"])
     assert Settings.of(part).reader.capacity == 3
+
+
+def test_several_nodes_need_a_database_that_all_of_them_reach() -> None:
+    check_nodes(load(), 1)
+    check_nodes(load(None, database_url="postgresql://footfall@db/footfall"), 3)
+    for url in (None, "sqlite:////shared/footfall.db"):
+        with pytest.raises(SettingsError, match=r"3 nodes.*PostgreSQL"):
+            check_nodes(load(None, database_url=url), 3)
 
 
 def test_a_number_of_replicas_is_either_given_or_decided_on() -> None:
