@@ -64,13 +64,14 @@ class StreamEntry:
 
     def claim(self) -> Claim:
         """As the planner sees it."""
-        running = self.status is not None and self.status.state is StreamState.RUNNING
+        # Until its reader has told how it is, too: who has just been given a stream would have to let go of it again.
+        unknown = self.status is None or (self.status.state is StreamState.RUNNING and self.meter.weight is None)
         return Claim(
             self.weight,
             self.record.owner,
             self.definition.enabled,
             releasing=self.release_asked_s is not None,
-            guessed=running and self.meter.weight is None,
+            guessed=self.record.owner is not None and unknown,
             target=self.target,
         )
 

@@ -23,7 +23,7 @@ class Claim:
         wanted: False if it is switched off.
         releasing: its owner was asked to let go, and has not answered yet.
         target: reader that is to have it, once that one is prepared and its owner has let go; None if it stays.
-        guessed: it runs, and was not measured so far: too early to move anything for its sake.
+        guessed: it was given to its owner, and was not measured so far: too early to move anything for its sake.
     """
 
     weight: Weight

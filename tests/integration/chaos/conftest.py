@@ -29,8 +29,6 @@ APP = "chaos"
 SECONDS = 30
 PACE_S = 0.08
 """Between two frames of a topic: the whole scene takes some 20 s, so that what is done to it happens in its middle."""
-MOVE_S = 6.0
-"""More than a planned move costs."""
 END_S = 4.0
 """More than passes between a camera's last frame and the end of what is counted."""
 
@@ -242,7 +240,7 @@ class Load:
 
         Args:
             outage_s: how long the streams that were hit were away, at most.
-            hit: streams that were away once; each further epoch of a stream is a planned move.
+            hit: streams that were away once; each further epoch of a stream is a planned move, which costs nothing.
         """
         for name in self.cameras:  # all at once: they have shown the same up to here
             self._server.freeze(name)
@@ -254,17 +252,20 @@ class Load:
             lines = self.api.counts(name, bucket="1h")["total"]["lines"]
             crossings = sum(sum(counts.values()) for counts in lines.values())
             moves = self.api.get_stream(name)["epoch"] - self._first[name]
-            away_s = END_S + MOVE_S * moves + (outage_s if name in (hit or ()) else 0.0)
-            shortest_s, longest_s = ended_s - self._running_s[name] - away_s, ended_s - self._begun_s + 0.5
+            away_s = outage_s if name in (hit or ()) else 0.0
+            shortest_s = ended_s - self._running_s[name] - away_s - END_S
+            longest_s = ended_s - self._begun_s + 0.5
             what = f"{name}: {covered_s} s of {shortest_s:.1f} to {longest_s:.1f}, {crossings} crossings, {moves} moves"
             assert shortest_s <= covered_s <= longest_s, what
-            least, most = self.crossings_within(covered_s, pieces=1 + moves)
+            least, most = self.crossings_within(covered_s, away_s)
             assert least - 1 <= crossings <= most + 1, f"{what}; the truth is {least} to {most}"
 
-    def crossings_within(self, covered_s: float, pieces: int) -> tuple[int, int]:
+    def crossings_within(self, covered_s: float, away_s: float) -> tuple[int, int]:
         """Fewest and most true crossings in so many seconds of the endless clip, wherever they begin.
 
-        Seen in pieces, what lies between is at most `MOVE_S` a piece: it may have held crossings, or none.
+        Args:
+            covered_s: seen, in one piece unless something was missed.
+            away_s: missed in between, at most: it may have held crossings, or none.
         """
         fps, length = self._truth["fps"], self._truth["frames"]
         crossed = [crossing["frame"] for crossing in self._truth["crossings"]]
@@ -272,7 +273,7 @@ class Load:
         def within(begin: int, frames: int) -> int:
             return sum((frames + begin - 1 - at) // length - (begin - 1 - at) // length for at in crossed)
 
-        seen, gaps = round(covered_s * fps), round((pieces - 1) * MOVE_S * fps)
+        seen, gaps = round(covered_s * fps), round(away_s * fps)
         found = [within(begin, seen) for begin in range(length)]
         between = max(within(begin, gaps) for begin in range(length)) if gaps else 0
         return max(0, min(found) - between), max(found) + between
