@@ -427,9 +427,12 @@ class Assignments:
         link = self._readers.get(reader)
         if link is None:
             return False
-        if not link.leaving:
-            link.leaving = True
+        link.leaving = True
+        if not self._any_moving(reader):  # so far, or since the last ones have arrived
             await self.plan_soon()
+        return self._any_moving(reader)
+
+    def _any_moving(self, reader: str) -> bool:
         return any(entry.record.owner == reader and entry.moving for entry in self._entries.values())
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:

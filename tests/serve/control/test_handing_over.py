@@ -155,6 +155,25 @@ def test_a_reader_that_leaves_works_on_until_others_have_its_streams(store: Memo
     run(test)
 
 
+def test_a_reader_with_many_streams_is_told_to_wait_until_the_last_of_them(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        old = await running(registry, 20)
+        young = Reader(registry, "reader-2", capacity=100)
+        await until(lambda: "reader-2" in registry._assignments.readers, "the session")
+        while await registry.leave("reader-1"):
+            await until(lambda: young.prepare, "streams to prepare")
+            assert len(young.prepare) <= 8
+            first = next(iter(young.prepare))
+            await young.beat(first)
+            await until(lambda first=first: first in young.streams, "the stream")
+        assert old.streams == {}
+        assert len(young.streams) == 20
+
+    run(test)
+
+
 def test_a_reader_that_leaves_alone_is_told_so(store: MemoryStore) -> None:
     async def test() -> None:
         registry = begin(store)
