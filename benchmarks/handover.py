@@ -37,6 +37,8 @@ from serve.streams.processor import StreamProcessor
 CAMERAS = 4
 MINUTE_S = 60
 READY_S = 60.0
+SETTLED = 60
+"""Frames of every camera that its reader has analysed before the next one comes."""
 
 
 class _Link(Registry):
@@ -81,9 +83,19 @@ async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
         await asyncio.sleep(0.05)
 
 
+async def _there(house: _House, reader: str) -> bool:
+    return reader in (await house.registry.overview()).readers
+
+
+async def _loaded(house: _House) -> bool:
+    return (await house.registry.overview()).loaded
+
+
 async def _running(house: _House, readers: set[str]) -> bool:
     views = await house.registry.list_streams()
-    return all(view.reader in readers and view.status.state == "running" and view.status.analysed > 5 for view in views)
+    return all(
+        view.reader in readers and view.status.state == "running" and view.status.analysed > SETTLED for view in views
+    )
 
 
 async def _measure(moves: int) -> dict[str, Any]:
@@ -93,10 +105,12 @@ async def _measure(moves: int) -> dict[str, Any]:
     _record(times)
     async with AsyncExitStack() as resources:
         server = resources.enter_context(CameraServer({f"cam{n}": video for n in range(CAMERAS)}))
-        houses = {name: _House(name) for name in ("moved", "steady")}
-        current = {name: house.reader() for name, house in houses.items()}
-        for name, house in houses.items():
+        houses, current = {}, {}
+        for name in ("moved", "steady"):
+            house = houses[name] = _House(name)
+            current[name] = house.reader()
             resources.push_async_callback(house.close)
+            await _until(lambda house=house: _loaded(house), "the database")  # type: ignore[misc]
             for number in range(CAMERAS):
                 source = {"type": "rtsp", "url": server.url(f"cam{number}")}
                 wanted = StreamDefinition.model_validate({"source": source, "analysis_fps": None})
@@ -106,9 +120,10 @@ async def _measure(moves: int) -> dict[str, Any]:
         taken = []
         for number in range(1, -(-moves // CAMERAS) + 1):
             leaving, current["moved"] = current["moved"], houses["moved"].reader()
+            name = f"moved-{number}"
+            await _until(lambda name=name: _there(houses["moved"], name), "a reader to move to")  # type: ignore[misc]
             asked_s = time.monotonic()
             await leaving.stop()
-            name = f"moved-{number}"
             await _until(lambda name=name: _running(houses["moved"], {name}), "the next reader")  # type: ignore[misc]
             taken.append(time.monotonic() - asked_s)
         ended_s = time.time()

@@ -26,6 +26,8 @@ from pipelines.sources.held import HeldFrames, Mark
 from pipelines.types import FrameStamp, StreamInfo
 
 logger = logging.getLogger(__name__)
+CATCH_UP_S = 2.0
+"""For all frames that were held, and those that come meanwhile, to be analysed; then the newest one wins again."""
 MARK_WAIT_S = 1.0
 """For the frame that was analysed last elsewhere to come here, too."""
 
@@ -203,6 +205,7 @@ class SourceSupervisor:
         self._part: Part | None = None
         self._cued_s = 0.0
         self._since_cue = 0
+        self._patient_until_s = 0.0
         self._shift_s = 0.0
         self._raw_s: float | None = None
         self._status = SourceStatus(StreamState.STARTING, wall_clock())
@@ -349,13 +352,12 @@ class SourceSupervisor:
             self._timeline.restore(part.mark.timeline)
             held, self._shift_s = following
             self._gap = False
+        self._patient_until_s = time.monotonic() + CATCH_UP_S
         for one in held:
-            self._pass_on(source, frames, one, stop, wait=True)
+            self._pass_on(source, frames, one, stop)
         self._held.clear()
 
-    def _pass_on(
-        self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event, *, wait: bool = False
-    ) -> None:
+    def _pass_on(self, source: Source, frames: int, frame: SourceFrame, stop: threading.Event) -> None:
         assert self._timeline is not None
         assert self._sink is not None
         raw_s = self._shifted(frame.raw_time_s)
@@ -377,7 +379,7 @@ class SourceSupervisor:
             elif frame.fingerprint is not None:
                 mark = Mark(frame.fingerprint, raw_s, timeline).state
         stamp = FrameStamp(admitted.index, admitted.time_s, self._gap, resume, mark)
-        self._sink.offer(frame.video_frame, stamp, stop, wait=wait)
+        self._sink.offer(frame.video_frame, stamp, stop, wait=time.monotonic() < self._patient_until_s)
         self._gap = False
 
     def _shifted(self, raw_s: float) -> float:
