@@ -13,7 +13,7 @@ NEWEST = 0.3
 WORTH_TELLING = 0.2
 """A weight stays as it was until it is off by this share of itself: plans must not follow every passer-by."""
 DECODE_S = {"h264": 0.0042, "hevc": 0.0028, "mjpeg": 0.0017}
-"""CPU seconds to decode and scale a million pixels; a first guess, of simulated halls with some noise on a core of 2024.
+"""CPU seconds to decode and scale a million pixels; a first guess, of simulated halls with some noise on an AMD EPYC.
 Others as H.264."""
 ANALYSE_S = 0.012
 """CPU seconds to find the people of a frame with the default model; a first guess, likewise."""
