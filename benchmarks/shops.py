@@ -163,7 +163,7 @@ def day(
 ) -> Iterator[Moment]:
     """A day, step by step, after an hour in which everything falls into place."""
     random = np.random.default_rng(seed)
-    house, policy = _House(capacity), Scaling(least, most)
+    house, policy = _House(capacity), Scaling()
     house.scale(least, -HOUR_S - START_S)
     told = np.zeros(len(cameras.names))
     was_on = np.zeros(len(cameras.names), bool)
@@ -181,7 +181,7 @@ def day(
         made = house.step(float(now_s))
         needed = readers_needed(float(told[on].sum()), capacity)
         there = sum(not reader.leaving for reader in house.readers.values())
-        house.scale(policy.wanted(there, needed, float(now_s)), float(now_s))
+        house.scale(policy.wanted(there, needed, float(now_s), least=least, most=most), float(now_s))
         if now_s >= 0:
             skipped = house.skipped()
             yield Moment(float(now_s), int(on.sum()), needed, there, len(made.waiting), house.moved - moved, skipped)

@@ -12,7 +12,7 @@ FULL = 0.8
 SLACK = 0.08
 """Replicas go once the others would do even if there were more to do by this share."""
 LOOK_BACK_S = 300.0
-"""Replicas go once they were not needed for so long."""
+"""As long as a new reader takes to be there many times over, and short beside what a shop is open."""
 UNKNOWN_S = 30.0
 """A longer time without any report tells nothing of what was needed meanwhile."""
 FRAME_AGE_S = 0.25
@@ -86,41 +86,42 @@ class Scaling:
     """Remembers what was needed lately.
 
     Args:
-        least: replicas that stay, whatever is needed.
-        most: replicas that there may be.
+        look_back_s: replicas go once they were not needed for so long.
     """
 
-    def __init__(self, least: int, most: int) -> None:
-        self._least, self._most = least, most
+    def __init__(self, look_back_s: float = LOOK_BACK_S) -> None:
+        self._look_back_s = look_back_s
         self._needs: deque[tuple[float, float]] = deque()
         self._known_since_s = 0.0
 
-    def wanted(self, replicas: int, needed: float | None, now_s: float) -> int:
+    def wanted(self, replicas: int, needed: float | None, now_s: float, *, least: int = 1, most: int) -> int:
         """How many there should be.
 
         Args:
             replicas: how many there are, or are on their way.
             needed: replicas and parts of them; None if nobody says.
             now_s: monotonic seconds.
+            least: replicas that stay, whatever is needed.
+            most: replicas that there may be.
         """
+        return max(least, min(most, self._wanted(replicas, needed, now_s)))
+
+    def _wanted(self, replicas: int, needed: float | None, now_s: float) -> int:
         if needed is None:
-            return self._within(replicas)
+            return replicas
         self._remember(needed, now_s)
         enough = math.ceil(needed - EXACT)
         if enough > replicas:
-            return self._within(enough)
-        if now_s - self._known_since_s < LOOK_BACK_S:
-            return self._within(replicas)
+            return enough
+        if now_s - self._known_since_s < self._look_back_s:
+            return replicas
         most_needed = self._needs[0][1]
-        return self._within(min(replicas, math.ceil(most_needed * (1 + SLACK) - EXACT)))
-
-    def _within(self, replicas: int) -> int:
-        return max(self._least, min(self._most, replicas))
+        return min(replicas, math.ceil(most_needed * (1 + SLACK) - EXACT))
 
     def _remember(self, needed: float, now_s: float) -> None:
         if not self._needs or now_s - self._needs[-1][0] > UNKNOWN_S:
             self._known_since_s = now_s
-        while self._needs and now_s - self._needs[0][0] > LOOK_BACK_S:
+        while self._needs and now_s - self._needs[0][0] > self._look_back_s:
             self._needs.popleft()
         # Whatever is smaller than the newest and older will never be the largest again.
         while self._needs and self._needs[-1][1] <= needed:

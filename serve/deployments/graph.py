@@ -8,7 +8,7 @@ from typing import Any, Literal
 import ray
 from ray import serve as rayserve
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
-from ray.serve.schema import LoggingConfig
+from ray.serve.schema import ApplicationStatus, LoggingConfig
 
 from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
@@ -24,12 +24,14 @@ from serve.deployments.policies import DetectorPolicy, ReaderPolicy
 from serve.deployments.reader import HANDOVER_S, StreamReader
 from serve.deployments.reads import READS
 from serve.errors import SettingsError
-from serve.settings import SEVERAL, Settings
+from serve.settings import SEVERAL, DetectorSettings, Settings
 
 logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
 MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
+NEW_FIRST = 100
+"""Percent of replicas that may start before those go that they replace: who goes hands over to somebody."""
 REPORT_S = 2.0
 """How often replicas say what autoscaling asks for."""
 _LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
@@ -142,6 +144,7 @@ class ReaderReplica(StreamReader):
             registry=HandleRegistryLink(registry, live),
             connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
             node=ray.get_runtime_context().get_node_id(),
+            service_ends=_service_ends,
         )
 
     async def __del__(self) -> None:
@@ -159,6 +162,16 @@ class ApiReplica(Api):
         super().__init__(settings, HandleRegistryClient(registry, live), store, DatabaseAccessStore(store))
 
 
+def _service_ends() -> bool:
+    """Whether the application of this replica is being deleted, with all that belongs to it."""
+    name = rayserve.get_replica_context().app_name
+    try:
+        application = rayserve.status().applications.get(name)
+    except Exception:  # Serve itself is gone
+        return True
+    return application is None or application.status in (ApplicationStatus.DELETING, ApplicationStatus.NOT_STARTED)
+
+
 def _deploy(kind: type, *, name: str, num_cpus: float, num_gpus: float = 0.0, **options: Any) -> Any:
     deployment = rayserve.deployment(
         name=name,
@@ -166,7 +179,7 @@ def _deploy(kind: type, *, name: str, num_cpus: float, num_gpus: float = 0.0, **
         logging_config=_LOGGING,
         health_check_period_s=2,
         health_check_timeout_s=5,
-        **options,
+        **{"max_surge_percent": NEW_FIRST, **options},
     )
     return deployment(kind)
 
@@ -177,10 +190,21 @@ def _detector(settings: Settings, gpus: float) -> Any:
         DetectorReplica,
         name="Detector",
         num_cpus=wanted.cpus,
-        num_gpus=wanted.gpus if wanted.gpus is not None else min(1.0, gpus),
+        num_gpus=gpus_of(wanted, gpus),
         **replicas(wanted.replicas, wanted.max_replicas, DetectorPolicy),
+        max_surge_percent=NEW_FIRST if has_room(wanted, gpus) else 0,
         max_ongoing_requests=64,  # above the merge's size, or the merge starves
     )
+
+
+def gpus_of(wanted: DetectorSettings, gpus: float) -> float:
+    """GPUs for each replica, of those that the cluster has."""
+    return wanted.gpus if wanted.gpus is not None else min(1.0, gpus)
+
+
+def has_room(wanted: DetectorSettings, gpus: float) -> bool:
+    """Whether new replicas can start beside all old ones; what waits for their GPU would wait for ever."""
+    return 2 * gpus_of(wanted, gpus) * (wanted.max_replicas or wanted.replicas) <= gpus
 
 
 def _reader(settings: Settings) -> Any:
@@ -189,14 +213,14 @@ def _reader(settings: Settings) -> Any:
         ReaderReplica,
         name="StreamReader",
         num_cpus=wanted.cpus,
-        **replicas(wanted.replicas, wanted.max_replicas, ReaderPolicy, capacity=wanted.capacity),
+        **replicas(wanted.replicas, wanted.max_replicas, ReaderPolicy),
         graceful_shutdown_wait_loop_s=0.1,
         graceful_shutdown_timeout_s=HANDOVER_S + 30,
         max_ongoing_requests=16,
     )
 
 
-def replicas(least: int, most: int | None, policy: type, **arguments: Any) -> dict[str, Any]:
+def replicas(least: int, most: int | None, policy: type) -> dict[str, Any]:
     """Options of a deployment: a number of replicas, or what decides on it."""
     if most is None:
         return {"num_replicas": least}
@@ -204,7 +228,7 @@ def replicas(least: int, most: int | None, policy: type, **arguments: Any) -> di
         "autoscaling_config": AutoscalingConfig(
             min_replicas=least,
             max_replicas=most,
-            policy=AutoscalingPolicy(policy_function=policy, policy_kwargs={"least": least, "most": most, **arguments}),
+            policy=AutoscalingPolicy(policy_function=policy),
             metrics_interval_s=REPORT_S,
             look_back_period_s=2 * REPORT_S,
             # The policy remembers for itself.

@@ -28,6 +28,7 @@ from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.definitions.stream import StreamDefinition
+from serve.deployments.policies import CAPACITY, WEIGHT
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.delivery import Leftovers
@@ -45,6 +46,8 @@ LAST_CALL_TIMEOUT_S = 1.0
 HANDOVER_S = 45.0
 """For others to get ready for all streams of a reader that leaves; what is left then is handed back with a gap."""
 HANDOVER_LOOK_S = 0.5
+SUCCESSOR_S = 10.0
+"""A successor, or a registry that is replaced at the same time, is there within so long."""
 LEFTOVERS_S = 30.0
 PARTING_S = 3.0
 DRAINS = 64
@@ -66,6 +69,7 @@ class StreamReader:
         connect_detector: reaches the detector's replicas, and is tried until it does; None runs the detector in here.
         store: made from the settings if absent.
         node: where it runs.
+        service_ends: whether this one goes because all do; blocks for a moment.
     """
 
     def __init__(
@@ -76,8 +80,10 @@ class StreamReader:
         connect_detector: ConnectDetector | None = None,
         store: Store | None = None,
         node: str = "",
+        service_ends: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
+        self._service_ends = service_ends
         self._name = name
         self._node = node
         self._registry = registry
@@ -99,7 +105,7 @@ class StreamReader:
             settings.spool_dir, self._store, lambda: self._workers.keys() | self._stopping.keys()
         )
         self._freed = FreedMemory()
-        self._total_weight = 0.0
+        self._total_weight: float | None = None  # until the registry has said it
         self._leaving = False
         self._closing = False
         self._in_session = False
@@ -394,8 +400,11 @@ class StreamReader:
     # -- whoever hosts the reader
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """CPU cores that all registered streams want: what readers scale on."""
-        return {"registered_weight": self._total_weight}
+        """What readers scale on: CPU cores that all streams want, and those that this one takes streams for."""
+        if self._total_weight is None:
+            return {}
+        capacity = self._settings.reader.capacity or usable_cores()
+        return {WEIGHT: self._total_weight, CAPACITY: capacity}
 
     async def check_health(self) -> None:
         """A reader one of whose loops has ended is replaced."""
@@ -433,15 +442,21 @@ class StreamReader:
     async def _hand_over(self) -> None:
         """Work on until others have all streams, as long as they are getting ready for them."""
         deadline = time.monotonic() + HANDOVER_S
+        heard_s = time.monotonic()
         while time.monotonic() < deadline:
-            try:
-                async with asyncio.timeout(LAST_CALL_TIMEOUT_S):
-                    if not await self._registry.leave(self._name):
-                        return
-            except Exception as error:
-                logger.debug("nobody takes over: %s", type(error).__name__)
+            if await self._others_take_over():
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > SUCCESSOR_S or await asyncio.to_thread(self._service_ends):
                 return
             await asyncio.sleep(HANDOVER_LOOK_S)
+
+    async def _others_take_over(self) -> bool:
+        try:
+            async with asyncio.timeout(LAST_CALL_TIMEOUT_S):
+                return await self._registry.leave(self._name)
+        except Exception as error:
+            logger.debug("nobody takes over: %s", type(error).__name__)
+            return False
 
     def _part(self) -> None:
         """Give cameras that still hang a moment, all at once."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,50 @@ from tests.waiting import wait_until
 BIN = Path(sys.executable).parent
 
 
+HEAD_NODE_ID = "f" * 51 + "0" * 5
+"""What Ray's provider of pretended machines calls the head."""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What Ray's own node autoscaler may add, with real nodes on this machine in the place of others.
+
+    Attributes:
+        cpus: that each has, as far as Ray plans with them.
+        most: at the same time.
+        idle_s: it goes after so long without work.
+    """
+
+    cpus: int
+    most: int
+    idle_s: float = 5.0
+
+
+class Node:
+    """A worker node: a raylet with its processes, in a process group of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Of its group."""
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """To all of its processes at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def stop(self) -> None:
+        """As an operator does; what does not go is killed."""
+        self.signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        self.signal(signal.SIGKILL)
+        self._process.wait(20)
+
+
 @dataclass(frozen=True)
 class RayHead:
     """A head node, in a process group of its own."""
@@ -28,29 +73,39 @@ class RayHead:
     dashboard: str
     environment: dict[str, str]
     pid: int
+    address: str
 
     @staticmethod
     @contextmanager
-    def started(folder: Path, **variables: str) -> Iterator[RayHead]:
-        """Until the end of the block; ``folder`` is for its log and its token, ``variables`` go to the environment."""
-        dashboard = free_port()
+    def started(folder: Path, cpus: int = 4, machines: Machines | None = None, **variables: str) -> Iterator[RayHead]:
+        """Until the end of the block.
+
+        Args:
+            folder: for its log and its token.
+            cpus: that Ray plans with.
+            machines: that it may add.
+            variables: of the environment.
+        """
+        dashboard, address = free_port(), f"127.0.0.1:{free_port()}"
         unset = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
         environment = {**unset, **cluster.environment(folder, unset), **variables}
         command = [
-            *(str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1"),
-            *(f"--port={free_port()}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
+            *("ray", "start", "--head", "--block", f"--num-cpus={cpus}", "--node-ip-address=127.0.0.1"),
+            *(f"--port={address.rpartition(':')[2]}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
             *(f"--ray-client-server-port={free_port()}", "--object-store-memory=200000000"),
-            *(
-                f"--dashboard-agent-listen-port={free_port()}",
-                f"--min-worker-port={20000}",
-                f"--max-worker-port={29999}",
-            ),
+            *(f"--dashboard-agent-listen-port={free_port()}", "--min-worker-port=20000", "--max-worker-port=29999"),
         ]
-        with (folder / "ray.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder, start_new_session=True
-            )
-        head = RayHead(f"http://127.0.0.1:{dashboard}", environment, process.pid)
+        if machines is not None:
+            command.append(f"--autoscaling-config={_autoscaling(folder, cpus, machines, address)}")
+            environment |= {
+                "RAY_FAKE_CLUSTER": "1",
+                "RAY_enable_autoscaler_v2": "1",
+                "RAY_CLOUD_INSTANCE_ID": HEAD_NODE_ID,
+                "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_NODE_ID,
+                "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+            }
+        process = _start(command, folder / "ray.log", environment)
+        head = RayHead(f"http://127.0.0.1:{dashboard}", environment, process.pid, address)
 
         def answers() -> bool:
             if process.poll() is not None:
@@ -65,11 +120,30 @@ class RayHead:
             wait_until(answers, 60, "the Ray dashboard")
             yield head
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            Node(process).stop()
+
+    @contextmanager
+    def joined(self, folder: Path, cpus: int, **variables: str) -> Iterator[Node]:
+        """Another node, until the end of the block; see `started`."""
+        known = len(self.nodes())
+        command = [
+            *("ray", "start", f"--address={self.address}", "--block", f"--num-cpus={cpus}"),
+            *("--node-ip-address=127.0.0.1", "--object-store-memory=200000000"),
+            *(f"--dashboard-agent-listen-port={free_port()}", "--min-worker-port=30000", "--max-worker-port=39999"),
+        ]
+        log = folder / f"node-{known}.log"
+        node = Node(_start(command, log, {**self.environment, **variables}))
+        try:
+            wait_until(lambda: len(self.nodes()) > known, 60, "the node to join")
+            yield node
+        finally:
+            node.stop()
+
+    def nodes(self) -> list[str]:
+        """Ids of those that are alive."""
+        answer = httpx.get(f"{self.dashboard}/nodes?view=summary", headers=self._headers, timeout=5)
+        found = answer.raise_for_status().json()["data"]["summary"]
+        return sorted(node["raylet"]["nodeId"] for node in found if node["raylet"].get("state") == "ALIVE")
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -87,3 +161,56 @@ class RayHead:
         """As `serve deploy` does: it restarts only what changed, and does not wait for it."""
         address = f"{self.dashboard}/api/serve/applications/"
         httpx.put(address, json=config, headers=self._headers, timeout=30).raise_for_status()
+
+
+def _start(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [str(BIN / command[0]), *command[1:]],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=log.parent,
+            start_new_session=True,
+        )
+
+
+def _autoscaling(folder: Path, cpus: int, machines: Machines, address: str) -> Path:
+    """The file of a cluster of one type of machines, which are started here."""
+    provider = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
+    commands = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    lists = (*(f"{name}_commands" for name in commands), "cluster_synced_files", "rsync_exclude", "rsync_filter")
+    document = {
+        "cluster_name": "footfall",
+        "max_workers": machines.most,
+        "idle_timeout_minutes": machines.idle_s / 60,
+        "upscaling_speed": 1.0,
+        "provider": {
+            "type": "external",
+            "module": provider,
+            "use_node_id_as_ip": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+            "launch_multiple": True,
+            "head_node_id": HEAD_NODE_ID,
+            "gcs_address": address,
+        },
+        "head_node_type": "ray.head.default",
+        "available_node_types": {
+            "ray.head.default": {"resources": {"CPU": cpus}, "node_config": {}, "max_workers": 0},
+            "worker": {
+                "resources": {"CPU": machines.cpus, "object_store_memory": 100_000_000},
+                "node_config": {},
+                "min_workers": 0,
+                "max_workers": machines.most,
+            },
+        },
+        "auth": {},
+        "docker": {},
+        "file_mounts": {},
+        "file_mounts_sync_continuously": False,
+        **{name: [] for name in lists},
+    }
+    path = folder / "machines.json"
+    path.write_text(json.dumps(document))
+    return path

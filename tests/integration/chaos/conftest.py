@@ -33,14 +33,18 @@ END_S = 4.0
 """More than passes between a camera's last frame and the end of what is counted."""
 
 
-class TwoReaders:
-    """The service with two readers, deployed to a Ray cluster, with more sections of settings laid over it.
+class Deployed:
+    """The service, deployed to a Ray cluster, with two readers and with more sections of settings laid over it.
 
     Args:
         head: of the cluster.
         folder: of the service's data.
         model: path of the detector's model.
         database_url: None for SQLite in the folder.
+
+    Attributes:
+        sections: of the settings.
+        options: of deployments, as a Serve config has them.
     """
 
     def __init__(self, head: RayHead, folder: Path, model: Path, database_url: str | None = None) -> None:
@@ -50,7 +54,7 @@ class TwoReaders:
             "reader": {"replicas": 2, "cpus": 0.5, "heartbeat_timeout_s": 3},
             "detector": {"timeout_s": 2},
         }
-        self._cpus: dict[str, float] = {}
+        self.options: dict[str, dict[str, Any]] = {}
 
     def deploy(self, **sections: dict[str, Any]) -> None:
         """Change some settings, as an operator does; does not wait for what is restarted."""
@@ -64,7 +68,9 @@ class TwoReaders:
         Serve takes changed arguments of an application for other code, and exchanges everything. What is changed for
         one deployment alone, such as the CPUs that it plans with, does not touch the others.
         """
-        self._cpus[deployment] = 0.2 if self._cpus.get(deployment) != 0.2 else 0.3
+        cpus = {"num_cpus": 0.2}, {"num_cpus": 0.3}
+        options = self.options.setdefault(deployment, {})
+        options["ray_actor_options"] = cpus[options.get("ray_actor_options") == cpus[0]]
         self._put()
 
     def _put(self) -> None:
@@ -83,9 +89,7 @@ class TwoReaders:
                             "api": {"port": self._port, "wrong_tokens_per_minute": 1_000_000},
                             "database_url": self._database_url,
                         },
-                        "deployments": [
-                            {"name": name, "ray_actor_options": {"num_cpus": cpus}} for name, cpus in self._cpus.items()
-                        ],
+                        "deployments": [{"name": name, **options} for name, options in self.options.items()],
                     }
                 ],
             }
@@ -100,16 +104,15 @@ class TwoReaders:
 
     def pids(self, deployment: str) -> dict[str, int]:
         """Processes of a deployment's running replicas, by the replica's name."""
-        found = self._head.applications().get(APP, {}).get("deployments", {}).get(deployment, {"replicas": []})
+        found = self.application().get("deployments", {}).get(deployment, {"replicas": []})
         return {one["replica_id"]: one["pid"] for one in found["replicas"] if one["state"] == "RUNNING"}
 
     def wait_replicas(self, deployment: str, fits: Callable[[dict[str, int]], bool], what: str) -> dict[str, int]:
         """Processes of the running replicas, once they fit and Serve calls the whole healthy."""
 
         def settled() -> dict[str, int] | None:
-            application = self._head.applications().get(APP, {"status": "none"})
             pids = self.pids(deployment)
-            return pids if application["status"] == "RUNNING" and fits(pids) else None
+            return pids if self.application()["status"] == "RUNNING" and fits(pids) else None
 
         return wait_until(settled, 90, what, every_s=0.3)  # type: ignore[return-value]
 
@@ -122,7 +125,13 @@ class TwoReaders:
                 return False
 
         wait_until(ready, 90, "the deployed service")
-        self.wait_replicas("StreamReader", lambda pids: len(pids) == 2, "two readers")
+        readers = self.sections["reader"]["replicas"]
+        self.wait_replicas("StreamReader", lambda pids: len(pids) == readers, f"{readers} readers")
+
+    def application(self) -> dict[str, Any]:
+        """What Serve says of it."""
+        found: dict[str, Any] = self._head.applications().get(APP, {"status": "none", "message": ""})
+        return found
 
 
 class Load:
@@ -280,9 +289,9 @@ class Load:
 
 
 @pytest.fixture(scope="package")
-def two_readers(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Iterator[TwoReaders]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Iterator[Deployed]:
     with RayHead.started(tmp_path_factory.mktemp("ray")) as head:
-        service = TwoReaders(head, tmp_path_factory.mktemp("chaos"), model_path)
+        service = Deployed(head, tmp_path_factory.mktemp("chaos"), model_path)
         service.deploy()
         service.wait_ready()
         yield service
@@ -305,12 +314,12 @@ def own_cameras(clip: Path) -> Iterator[CameraServer]:
 
 
 @pytest.fixture(scope="package")
-def truth(two_readers: TwoReaders, broker: Broker, scene: Scene) -> dict[str, Any]:
+def truth(deployed: Deployed, broker: Broker, scene: Scene) -> dict[str, Any]:
     """What an undisturbed run counts of the topic."""
     feed = KafkaFeed(broker.address, f"chaos-{os.urandom(4).hex()}", "camera-1")
     send(feed, scene)
     feed.close()
-    with two_readers.client() as api:
+    with deployed.client() as api:
         register(api, "undisturbed", broker, feed, scene)
         found = wait_all_counted(api, "undisturbed", scene.frames)
         api.delete_stream("undisturbed", purge=True)
@@ -320,21 +329,21 @@ def truth(two_readers: TwoReaders, broker: Broker, scene: Scene) -> dict[str, An
 
 @pytest.fixture
 def load(
-    two_readers: TwoReaders,
+    deployed: Deployed,
     own_cameras: CameraServer,
     clip: Path,
     broker: Broker,
     scene: Scene,
     truth: dict[str, Any],
 ) -> Iterator[Load]:
-    """Running, with both readers at work."""
-    two_readers.wait_ready()
+    """Running, with all readers at work."""
+    deployed.wait_ready()
     with ExitStack() as ends:
-        api = ends.enter_context(two_readers.client())
+        api = ends.enter_context(deployed.client())
         feed = KafkaFeed(broker.address, f"chaos-{os.urandom(4).hex()}", "camera-1")
         ends.callback(feed.close)
         made = Load(api, own_cameras, clip, feed, scene)
         ends.callback(made.end)
         made.begin(broker)
-        assert len({owner for owner, _ in made.places().values()}) == 2
+        assert len({owner for owner, _ in made.places().values()}) == deployed.sections["reader"]["replicas"]
         yield made

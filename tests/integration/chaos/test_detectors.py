@@ -9,29 +9,29 @@ from typing import Any
 
 import pytest
 
-from tests.integration.chaos.conftest import Load, TwoReaders
+from tests.integration.chaos.conftest import Deployed, Load
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def detectors(two_readers: TwoReaders, truth: dict[str, Any]) -> None:
+def detectors(deployed: Deployed, truth: dict[str, Any]) -> None:
     """Two replicas of their own, from here on; what they count is what detectors in the readers count."""
-    two_readers.deploy(detector={"placement": "replicas", "replicas": 2, "cpus": 1})
-    two_readers.wait_replicas("Detector", lambda pids: len(pids) == 2, "two detectors")
-    two_readers.wait_ready()
+    deployed.deploy(detector={"placement": "replicas", "replicas": 2, "cpus": 1})
+    deployed.wait_replicas("Detector", lambda pids: len(pids) == 2, "two detectors")
+    deployed.wait_ready()
 
 
 @pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
 def test_streams_go_on_with_the_other_detector_until_the_lost_one_is_replaced(
-    two_readers: TwoReaders, load: Load, truth: dict[str, Any], fate: signal.Signals
+    deployed: Deployed, load: Load, truth: dict[str, Any], fate: signal.Signals
 ) -> None:
-    before, detectors = load.places(), two_readers.pids("Detector")
+    before, detectors = load.places(), deployed.pids("Detector")
     name, pid = next(iter(detectors.items()))
     lost_s = time.monotonic()
     os.kill(pid, fate)
     load.wait_progress()
-    two_readers.wait_replicas("Detector", lambda pids: len(pids) == 2 and name not in pids, "another detector")
+    deployed.wait_replicas("Detector", lambda pids: len(pids) == 2 and name not in pids, "another detector")
     outage_s = time.monotonic() - lost_s  # until then, live frames may be dropped with the batches that are lost
     load.wait_progress()
     load.check_topics(truth)
@@ -39,12 +39,12 @@ def test_streams_go_on_with_the_other_detector_until_the_lost_one_is_replaced(
     load.check_cameras(outage_s, hit=set(load.cameras))
 
 
-def test_a_reader_that_freezes_holds_up_no_other(two_readers: TwoReaders, load: Load) -> None:
+def test_a_reader_that_freezes_holds_up_no_other(deployed: Deployed, load: Load) -> None:
     """The detectors that they share wait for nobody, whatever was under way; so it freezes more than once."""
     victim = load.places()["cam0"][0]
     assert victim is not None
     others = set(load.cameras) - load.owned_by(victim)
-    pid = two_readers.pids("StreamReader")[victim]
+    pid = deployed.pids("StreamReader")[victim]
     for _ in range(8):
         os.kill(pid, signal.SIGSTOP)
         try:

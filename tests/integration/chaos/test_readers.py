@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from tests.integration.chaos.conftest import Load, TwoReaders
+from tests.integration.chaos.conftest import Deployed, Load
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 def test_the_streams_of_a_killed_reader_go_on_with_the_other_whose_own_never_move(
-    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+    deployed: Deployed, load: Load, truth: dict[str, Any]
 ) -> None:
     before = load.places()
     victim = before["topic0"][0]
     assert victim is not None
     hit = load.owned_by(victim)
-    os.kill(two_readers.pids("StreamReader")[victim], signal.SIGKILL)
+    os.kill(deployed.pids("StreamReader")[victim], signal.SIGKILL)
     outage_s = load.wait_moved(hit, victim)
     after = load.places()
     assert {name: after[name] for name in before if name not in hit} == {
@@ -33,13 +33,13 @@ def test_the_streams_of_a_killed_reader_go_on_with_the_other_whose_own_never_mov
 
 
 def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up(
-    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+    deployed: Deployed, load: Load, truth: dict[str, Any]
 ) -> None:
     before = load.places()
     victim = before["topic0"][0]
     assert victim is not None
     hit = load.owned_by(victim)
-    pid = two_readers.pids("StreamReader")[victim]
+    pid = deployed.pids("StreamReader")[victim]
     os.kill(pid, signal.SIGSTOP)
     try:
         outage_s = load.wait_moved(hit, victim)
@@ -50,11 +50,7 @@ def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up
             os.kill(pid, signal.SIGCONT)
     assert not load.owned_by(victim)
 
-    def shared() -> bool:
-        owners = [owner for owner, _ in load.places().values()]
-        return {owners.count(owner) for owner in owners} == {len(load.names) // 2}
-
-    wait_until(shared, 60, "two readers to have their share")
+    wait_until(lambda: len({owner for owner, _ in load.places().values()}) == 2, 60, "two readers to have a share")
     load.wait_progress()
     load.check_topics(truth)
     load.check_cameras(outage_s, hit)
@@ -62,11 +58,11 @@ def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up
 
 @pytest.mark.slow
 def test_new_readers_take_over_in_at_most_three_moves_a_stream(
-    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+    deployed: Deployed, load: Load, truth: dict[str, Any]
 ) -> None:
-    before, old = load.places(), two_readers.pids("StreamReader")
-    two_readers.replace("StreamReader")
-    two_readers.wait_replicas(
+    before, old = load.places(), deployed.pids("StreamReader")
+    deployed.replace("StreamReader")
+    deployed.wait_replicas(
         "StreamReader", lambda pids: len(pids) == 2 and not pids.keys() & old.keys(), "two new readers"
     )
     load.wait_progress()

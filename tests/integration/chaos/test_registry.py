@@ -12,16 +12,16 @@ import pytest
 from analytics.counting.people import PEOPLE
 from analytics.storage.database import DatabaseStore
 from footfall import ApiProblem, Unreachable
-from tests.integration.chaos.conftest import Load, TwoReaders
+from tests.integration.chaos.conftest import Deployed, Load
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
-def test_a_killed_registry_moves_no_stream(two_readers: TwoReaders, load: Load, truth: dict[str, Any]) -> None:
-    before, killed = load.places(), two_readers.pids("Registry")
+def test_a_killed_registry_moves_no_stream(deployed: Deployed, load: Load, truth: dict[str, Any]) -> None:
+    before, killed = load.places(), deployed.pids("Registry")
     os.kill(*killed.values(), signal.SIGKILL)
-    two_readers.wait_replicas("Registry", lambda pids: len(pids) == 1 and pids != killed, "a new registry")
+    deployed.wait_replicas("Registry", lambda pids: len(pids) == 1 and pids != killed, "a new registry")
     wait_all_heard(load)
     load.wait_progress()
     load.check_topics(truth)
@@ -31,11 +31,11 @@ def test_a_killed_registry_moves_no_stream(two_readers: TwoReaders, load: Load, 
 
 @pytest.mark.slow
 def test_a_registry_that_was_frozen_takes_nobody_for_dead(
-    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
+    deployed: Deployed, load: Load, truth: dict[str, Any]
 ) -> None:
-    before, pids = load.places(), two_readers.pids("Registry")
-    longer_s = two_readers.sections["reader"]["heartbeat_timeout_s"] + 2
-    store = DatabaseStore(two_readers.store_url)
+    before, pids = load.places(), deployed.pids("Registry")
+    longer_s = deployed.sections["reader"]["heartbeat_timeout_s"] + 2
+    store = DatabaseStore(deployed.store_url)
 
     def covered_s() -> float:
         now_s = time.time()
@@ -54,22 +54,20 @@ def test_a_registry_that_was_frozen_takes_nobody_for_dead(
     load.wait_progress()
     load.check_topics(truth)
     assert load.places() == before
-    assert two_readers.pids("Registry") == pids
+    assert deployed.pids("Registry") == pids
     load.check_cameras()
 
 
 @pytest.mark.slow
-def test_a_new_registry_takes_over_and_readers_go_on(
-    two_readers: TwoReaders, load: Load, truth: dict[str, Any]
-) -> None:
-    before, readers, old = load.places(), two_readers.pids("StreamReader"), two_readers.pids("Registry")
-    two_readers.replace("Registry")
-    two_readers.wait_replicas("Registry", lambda pids: len(pids) == 1 and pids != old, "another registry")
+def test_a_new_registry_takes_over_and_readers_go_on(deployed: Deployed, load: Load, truth: dict[str, Any]) -> None:
+    before, readers, old = load.places(), deployed.pids("StreamReader"), deployed.pids("Registry")
+    deployed.replace("Registry")
+    deployed.wait_replicas("Registry", lambda pids: len(pids) == 1 and pids != old, "another registry")
     wait_all_heard(load)
     load.wait_progress()
     load.check_topics(truth)
     assert load.places() == before
-    assert two_readers.pids("StreamReader") == readers
+    assert deployed.pids("StreamReader") == readers
     load.check_cameras()
 
 

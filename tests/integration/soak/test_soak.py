@@ -24,7 +24,7 @@ from pipelines.simulator.scene.scene import Scene
 from tests.analytics.storage.conftest import Postgres
 from tests.conftest import ROOT
 from tests.integration.brokers import Broker
-from tests.integration.chaos.conftest import TwoReaders
+from tests.integration.chaos.conftest import Deployed
 from tests.integration.ray_head import RayHead
 from tests.integration.soak.churn import WORKERS, Churn
 from tests.integration.soak.processes import OURS, Held, held_by, least, slope
@@ -130,7 +130,7 @@ def test_a_thousand_camera_lives_leave_nothing_behind(
     with ExitStack() as ends:
         url = postgres.fresh_database()
         head = ends.enter_context(RayHead.started(tmp_path_factory.mktemp("ray")))
-        service = TwoReaders(head, tmp_path_factory.mktemp("soak"), model_path, database_url=url)
+        service = Deployed(head, tmp_path_factory.mktemp("soak"), model_path, database_url=url)
         service.deploy()
         service.wait_ready()
         topic = f"soak-{os.urandom(4).hex()}"

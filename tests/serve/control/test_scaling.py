@@ -27,9 +27,9 @@ Curve = Callable[[float], float]
 
 def run(curve: Curve, seconds: float, *, least: int = 1, most: int = 1000, replicas: int = 1) -> list[int]:
     """How many there are, tick by tick, if what is wanted is there at once."""
-    policy, found = Scaling(least, most), []
+    policy, found = Scaling(), []
     for number in range(int(seconds / TICK_S)):
-        replicas = policy.wanted(replicas, curve(number * TICK_S), number * TICK_S)
+        replicas = policy.wanted(replicas, curve(number * TICK_S), number * TICK_S, least=least, most=most)
         found.append(replicas)
     return found
 
@@ -70,22 +70,22 @@ def test_what_wavers_moves_nobody() -> None:
 def test_it_keeps_within_its_limits() -> None:
     assert set(run(lambda at_s: 50.0, 600, most=8)[1:]) == {8}
     assert set(run(lambda at_s: 0.0, 600, least=2, replicas=2)) == {2}
-    assert Scaling(2, 8).wanted(1, None, 0.0) == 2
-    assert Scaling(2, 8).wanted(9, None, 0.0) == 8
+    assert Scaling().wanted(1, None, 0.0, least=2, most=8) == 2
+    assert Scaling().wanted(9, None, 0.0, least=2, most=8) == 8
 
 
 def test_nobody_goes_while_nobody_says_what_is_needed() -> None:
-    policy = Scaling(1, 10)
+    policy = Scaling()
     for at_s in range(0, 1000, 2):
-        assert policy.wanted(6, None, float(at_s)) == 6
+        assert policy.wanted(6, None, float(at_s), most=10) == 6
     # What is said again after a long silence is no reason either: nobody knows what was needed meanwhile.
-    assert policy.wanted(6, 1.0, 1000.0) == 6
-    assert policy.wanted(6, 1.0, 1000.0 + LOOK_BACK_S - 1 + 100) == 6
+    assert policy.wanted(6, 1.0, 1000.0, most=10) == 6
+    assert policy.wanted(6, 1.0, 1000.0 + LOOK_BACK_S - 1 + 100, most=10) == 6
 
 
 def test_a_controller_that_starts_anew_takes_nobody_away() -> None:
     for at_s in range(0, int(LOOK_BACK_S), 2):
-        assert Scaling(1, 10).wanted(6, 1.0, float(at_s)) == 6
+        assert Scaling().wanted(6, 1.0, float(at_s), most=10) == 6
 
 
 def test_detectors_keep_up_with_what_comes() -> None:
@@ -105,9 +105,9 @@ def test_frames_that_wait_are_to_be_done_in_time() -> None:
 def test_a_frame_that_has_waited_for_too_long_asks_for_one_more_than_report() -> None:
     late = DetectorLoad(busy=0.2, queued_frames=1, oldest_age_s=2 * FRAME_AGE_S, frame_s=0.01)
     assert detectors_needed([late]) == 2
-    policy = Scaling(1, 10)
+    policy = Scaling()
     # While the second is on its way only one reports: it is not asked for again and again.
-    assert [policy.wanted(2, detectors_needed([late]), at_s) for at_s in (0.0, 2.0, 4.0)] == [2, 2, 2]
+    assert [policy.wanted(2, detectors_needed([late]), at_s, most=10) for at_s in (0.0, 2.0, 4.0)] == [2, 2, 2]
 
 
 def test_a_frozen_replica_has_no_say() -> None:

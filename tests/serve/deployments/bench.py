@@ -92,8 +92,15 @@ class Bench:
         self.network = Network(self.registry)
         self.readers: list[StreamReader] = []
 
-    def reader(self, name: str, connect: Callable[[], Awaitable[BatchDetector]] | None = None) -> StreamReader:
-        made = StreamReader(self.settings, name, self.network, connect or detector, self.store)
+    def reader(
+        self,
+        name: str,
+        connect: Callable[[], Awaitable[BatchDetector]] | None = None,
+        service_ends: Callable[[], bool] = lambda: True,
+    ) -> StreamReader:
+        made = StreamReader(
+            self.settings, name, self.network, connect or detector, self.store, service_ends=service_ends
+        )
         self.readers.append(made)
         return made
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import serve
-from serve.deployments.graph import check_nodes, replicas, with_capacity
+from serve.deployments.graph import check_nodes, has_room, replicas, with_capacity
 from serve.deployments.policies import ReaderPolicy
 from serve.deployments.reads import READS
 from serve.errors import SettingsError
-from serve.settings import Settings, load
+from serve.settings import DetectorSettings, Settings, load
 
 ROOT = Path(serve.__file__).parent
 PLACES = {
@@ -78,11 +78,24 @@ def test_several_nodes_need_a_database_that_all_of_them_reach() -> None:
             check_nodes(load(None, database_url=url), 3)
 
 
+def test_new_detectors_start_beside_the_old_ones_where_their_gpus_have_room_for_both() -> None:
+    def wanted(**section: object) -> DetectorSettings:
+        return DetectorSettings.model_validate(section)
+
+    assert has_room(wanted(), gpus=0)
+    assert not has_room(wanted(), gpus=1)
+    assert not has_room(wanted(gpus=1), gpus=0)
+    assert has_room(wanted(gpus=0.5), gpus=1)
+    assert has_room(wanted(), gpus=2)
+    assert not has_room(wanted(replicas=2), gpus=2)
+    assert not has_room(wanted(max_replicas=2), gpus=2)
+
+
 def test_a_number_of_replicas_is_either_given_or_decided_on() -> None:
     assert replicas(2, None, ReaderPolicy) == {"num_replicas": 2}
-    config = replicas(2, 9, ReaderPolicy, capacity=1.5)["autoscaling_config"]
+    config = replicas(2, 9, ReaderPolicy)["autoscaling_config"]
     assert (config.min_replicas, config.max_replicas) == (2, 9)
-    assert config.policy.policy_kwargs == {"least": 2, "most": 9, "capacity": 1.5}
+    assert config.policy.get_policy() is ReaderPolicy
 
 
 def test_settings_come_back_from_a_part_of_their_arguments() -> None:

@@ -188,12 +188,54 @@ def test_a_camera_that_lets_nobody_else_in_is_handed_over_with_a_gap(
     run(test)
 
 
-def test_a_reader_alone_hands_back_at_once(run: Run, broadcasts: dict[str, Broadcast]) -> None:
+def test_a_reader_alone_hands_back_at_once_if_the_service_ends(run: Run, broadcasts: dict[str, Broadcast]) -> None:
     async def test(bench: Bench) -> None:
         reader = bench.reader("reader-1")
         await bench.registry.put_stream("cam", camera("cam"), None)
         await until(lambda: counting(bench, "cam"), "frames")
         async with asyncio.timeout(5):
             await reader.stop()
+
+    run(test)
+
+
+def test_a_reader_alone_waits_for_who_is_to_replace_it(run: Run, broadcasts: dict[str, Broadcast]) -> None:
+    """And for the registry, which an upgrade replaces at the same time."""
+    workers: list[StreamWorker] = []
+
+    async def test(bench: Bench) -> None:
+        leaving = bench.reader("reader-1", service_ends=lambda: False)
+        await bench.registry.put_stream("cam", camera("cam"), None)
+        await until(lambda: counting(bench, "cam"), "frames")
+        workers.extend(leaving._workers.values())
+        bench.network.cut = True
+        stopping = asyncio.create_task(leaving.stop())
+        before = workers[0].status().analysed
+        await until(lambda: workers[0].status().analysed > before + 10, "frames while nobody is there")
+        bench.network.cut = False
+        successor = bench.reader("reader-2")
+        await stopping
+        assert set(successor._workers) == {"cam"}
+        workers.extend(successor._workers.values())
+        await until(lambda: counting(bench, "cam"), "frames at the other")
+
+    store = run(test)
+    first = broadcasts["cam"].first
+    assert first is not None
+    assert counted(store, "cam") + skipped(workers, "cam") == last_of(store, "cam") - first + 1
+
+
+def test_a_reader_whom_nobody_replaces_goes_after_a_while(
+    run: Run, broadcasts: dict[str, Broadcast], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "SUCCESSOR_S", 0.3)
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1", service_ends=lambda: False)
+        await bench.registry.put_stream("cam", camera("cam"), None)
+        await until(lambda: counting(bench, "cam"), "frames")
+        async with asyncio.timeout(8):
+            await reader.stop()
+        assert bench.network.handed_back == {"cam": 1}
 
     run(test)

@@ -391,10 +391,12 @@ def test_pictures_are_sent_no_more_once_those_who_show_them_are_gone(
 def test_its_health_is_that_of_its_loops(run: Run, sources: dict[str, ScriptedSource]) -> None:
     async def test(bench: Bench) -> None:
         reader = bench.reader("reader-1")
+        assert reader.record_autoscaling_stats() == {}  # a zero would stand for no stream at all
         await bench.registry.put_stream("cam", camera("a"), None)
         await until(lambda: _running(bench, "cam"), "the stream to run")
         await reader.check_health()
         await until(lambda: reader.record_autoscaling_stats()["registered_weight"] > 0, "the weight of all streams")
+        assert reader.record_autoscaling_stats()["capacity"] > 0
         reader._tasks[0].cancel()
         await asyncio.gather(reader._tasks[0], return_exceptions=True)
         with pytest.raises(RuntimeError, match="loop"):

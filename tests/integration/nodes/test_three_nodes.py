@@ -1,0 +1,49 @@
+"""Readers on three nodes, one of which dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.ray_head import Node, RayHead
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def test_several_nodes_with_a_file_for_a_database_are_refused(
+    head: RayHead, workers: list[Node], tmp_path: Path, model_path: Path
+) -> None:
+    service = Deployed(head, tmp_path, model_path)
+    service.deploy()
+    wait_until(lambda: service.application()["status"] == "DEPLOY_FAILED", 60, "the refusal", every_s=0.5)
+    message = service.application()["message"]
+    assert "the cluster has 3 nodes, and the database is a file on one of them" in message
+    assert "PostgreSQL" in message
+
+
+@pytest.mark.chaos
+def test_the_streams_of_a_node_that_dies_go_on_with_the_others(
+    deployed: Deployed, workers: list[Node], head: RayHead, load: Load, truth: dict[str, Any]
+) -> None:
+    readers = {reader["name"]: reader for reader in load.api.readers()}
+    assert {reader["node"] for reader in readers.values()} == set(head.nodes())
+    groups = {name: os.getpgid(pid) for name, pid in deployed.pids("StreamReader").items()}
+    victim = next(name for name, group in groups.items() if group == workers[0].pid)
+    hit = load.owned_by(victim)
+    before = load.places()
+    workers[0].signal(signal.SIGKILL)
+    outage_s = load.wait_moved(hit, victim)
+    after = load.places()
+    assert {name: after[name] for name in before if name not in hit} == {
+        name: before[name] for name in before if name not in hit
+    }
+    wait_until(lambda: len(head.nodes()) == 2, 60, "Ray to see that the node is gone")
+    assert {reader["node"] for reader in load.api.readers()} <= set(head.nodes())
+    load.check_topics(truth)
+    load.check_cameras(outage_s, hit)
