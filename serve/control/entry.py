@@ -156,6 +156,9 @@ class StreamEntry:
         if self.status is None and self.waiting:
             reason = "every reader is full" if readers else "no reader is running yet"
             return replace(status, error=reason, error_code="no-reader")
+        share = self.meter.skipped_share
+        if share and status.state is StreamState.RUNNING and status.error is None:
+            return replace(status, error=f"there is no time for {share:.0%} of its frames", error_code="overloaded")
         return status
 
 

@@ -12,6 +12,8 @@ NEWEST = 0.3
 """What a window counts for beside those before it."""
 WORTH_TELLING = 0.2
 """A weight stays as it was until it is off by this share of itself: plans must not follow every passer-by."""
+OVERLOADED, RELIEVED = 0.1, 0.05
+"""Share of a window's frames for which there was no time that is said, and from which on it is not said any more."""
 DECODE_S = {"h264": 0.0042, "hevc": 0.0028, "mjpeg": 0.0017}
 """CPU seconds to decode and scale a million pixels; a first guess, of simulated halls with some noise on an AMD EPYC.
 Others as H.264."""
@@ -58,7 +60,7 @@ class _Sample:
 
 
 class WeightMeter:
-    """Measures one stream by what its reader reports.
+    """Measures one stream by what its reader reports: what it weighs, and what there is no time for.
 
     Args:
         min_fps: frames a second below which running it would not be worth it.
@@ -69,6 +71,12 @@ class WeightMeter:
         self.min_fps = min_fps
         self._smooth = self._told = known
         self._begin: _Sample | None = None
+        self._skipped_share = 0.0
+
+    @property
+    def skipped_share(self) -> float:
+        """Of the frames that were to be analysed, those for which there was no time; 0 if it is not worth telling."""
+        return self._skipped_share
 
     @property
     def weight(self) -> Weight | None:
@@ -79,11 +87,13 @@ class WeightMeter:
         """Take what is reported at a time, monotonic seconds; returns whether there is another weight to plan with."""
         now, begin = _Sample(epoch, at_s, status), self._begin
         if begin is None or begin.epoch != epoch or begin.status.analysed > status.analysed:
-            self._begin = now
+            self._begin, self._skipped_share = now, 0.0
             return False
         if at_s - begin.at_s < WINDOW_S:
             return False
         self._begin = now
+        share = _skipped_share(begin.status, status)
+        self._skipped_share = share if share > (RELIEVED if self._skipped_share else OVERLOADED) else 0.0
         measured = _measured(begin, now, self.min_fps)
         if measured is None:
             return False
@@ -106,6 +116,11 @@ def _measured(begin: _Sample, end: _Sample, min_fps: float) -> Weight | None:
     # What was skipped for want of time is wanted all the same: a reader that is too busy must not look idle.
     wanted_fps = (analysed + after.skipped - before.skipped) / seconds
     return Weight(decoding + frame_s * wanted_fps, decoding + frame_s * min(min_fps, wanted_fps))
+
+
+def _skipped_share(before: StreamStatus, after: StreamStatus) -> float:
+    analysed, skipped = after.analysed - before.analysed, after.skipped - before.skipped
+    return skipped / (analysed + skipped) if analysed + skipped > 0 else 0.0
 
 
 def _seconds_of_video(begin: _Sample, end: _Sample) -> float:

@@ -20,6 +20,7 @@ from serve.control import assignments
 from serve.control.messages import Assignment, Greeting, Heartbeat, Reported
 from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
+from serve.control.weights import WINDOW_S
 from serve.definitions.stream import StreamDefinition
 from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, SettingsError
 from serve.settings import load
@@ -231,6 +232,31 @@ def test_streams_wait_for_a_reader_and_say_so(store: MemoryStore) -> None:
         await registry.put_stream("cam", CAMERA, None)
         view = await registry.get_stream("cam")
         assert (view.status.state, view.status.error_code) == (StreamState.STARTING, "no-reader")
+
+    run(test)
+
+
+def test_a_stream_whose_reader_has_no_time_for_it_says_so(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+
+        async def report(analysed: int, skipped: int, **more: Any) -> StreamStatus:
+            status = replace(RUNNING, analysed=analysed, skipped=skipped, **more)
+            await registry.heartbeat(Heartbeat("reader-1", {"cam": Reported(1, status)}))
+            clock.now_s += WINDOW_S
+            return (await registry.get_stream("cam")).status
+
+        assert (await report(0, 0)).error is None
+        busy = await report(60, 40)
+        assert (busy.state, busy.error_code) == (StreamState.RUNNING, "overloaded")
+        assert busy.error == "there is no time for 40% of its frames"
+        # What is worse is said first.
+        assert (await report(120, 80, error_code="store-unavailable", error="away")).error_code == "store-unavailable"
+        assert (await report(220, 80)).error is None
 
     run(test)
 

@@ -64,6 +64,19 @@ def test_what_was_skipped_for_want_of_time_is_wanted_all_the_same() -> None:
     assert busy.wanted == pytest.approx(idle.wanted)
 
 
+def test_frames_for_which_there_is_no_time_are_told_until_there_are_next_to_none() -> None:
+    meter, status, shares = WeightMeter(MIN_FPS), BEGIN, []
+    for number, skipped in enumerate((0, 8, 40, 8, 4, 8)):
+        status = later(status, WINDOW_S, skipped=skipped) if number else status
+        meter.hear(1, status, 100.0 + number * WINDOW_S)
+        shares.append(meter.skipped_share)
+    assert shares == [0.0, 0.0, 0.4, 0.08, 0.0, 0.0]
+    meter.hear(1, later(status, WINDOW_S, skipped=90), 200.0 + WINDOW_S)
+    assert meter.skipped_share == 0.9
+    meter.hear(2, BEGIN, 201.0 + WINDOW_S)  # a new epoch
+    assert meter.skipped_share == 0.0
+
+
 def test_a_topic_that_catches_up_weighs_what_it_costs_in_the_long_run() -> None:
     behind = replace(BEGIN, frame_age_s=600.0)
     # Ten times as fast as it was taken: ten seconds bring it forward by a hundred.
