@@ -27,6 +27,7 @@ class SourceFrame:
         corrupt: the decoder says that parts of the picture are missing.
         fingerprint: of the packet that it was decoded from, the same on every connection to the same camera; None if
             the source cannot tell.
+        shared_cpu_s: CPU seconds that a thread of several sources has spent on this one since the frame before.
     """
 
     video_frame: av.VideoFrame
@@ -34,6 +35,7 @@ class SourceFrame:
     position: Position | None = None
     corrupt: bool = False
     fingerprint: int | None = None
+    shared_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

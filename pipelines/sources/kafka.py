@@ -2,7 +2,7 @@
 
 Partitions are assigned, not subscribed: which reader owns a stream is the registry's decision, not the consumer
 group's, and the place to go on is part of the checkpoint. Offsets are committed to the group only so that the usual lag
-monitors see where we are.
+monitors see where we are. What is read from the broker is shared with all cameras of the process: `kafka_lane`.
 """
 
 from __future__ import annotations
@@ -10,44 +10,38 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
 import av.error
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import (
-    KafkaError,
-    KafkaTimeoutError,
-    UnsupportedCodecError,
-)
-from kafka.structs import OffsetAndMetadata
+from kafka.errors import KafkaError, KafkaTimeoutError, UnsupportedCodecError
 
 from pipelines.errors import (
     SourceDisconnected,
     SourceError,
-    SourceNotFound,
     SourceReordered,
     SourceUnauthorized,
     SourceUnreachable,
     SourceUnsupported,
 )
 from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
-from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin, host_of
-from pipelines.sources.kafka_frames import Passed, TopicDecoder
+from pipelines.sources.kafka_client import REFUSALS, KafkaLogin
+from pipelines.sources.kafka_frames import TopicDecoder
+from pipelines.sources.kafka_lane import LANES, Cluster, Lane, Lanes, Offsets, Subscription
 from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 from pipelines.types import StreamInfo
 
 logger = logging.getLogger(__name__)
-REFRESH_S = 30.0
-"""How often the broker is asked for partitions that were added."""
 MAX_DAMAGED = 1000
 """Undecodable messages in a row after which the topic is taken to hold something else than video."""
+IDLE_S, LOOK_S = 0.25, 1.0
+"""For so long a message is waited for before anything else is looked at; while there are many, it is so seldom."""
 
 
 class KafkaSource:
-    """One consumer of one camera's messages.
+    """One camera's messages.
 
     A message's number in positions and pictures is its offset. To resume inside a group of H.264 pictures, the consumer
     goes back to the message where decoding can begin and throws away what was counted already.
@@ -57,10 +51,10 @@ class KafkaSource:
         topic: read in all its partitions; order is kept within one, so a camera should stay in one (a producer that
             sets the key does this by itself).
         key: the camera's; None takes every message.
-        group: consumer group for lag monitors.
         start: where to begin without a position: with what comes, or with what is still there.
         login: user, password, TLS.
         limits: how long to wait.
+        lanes: that are shared with other cameras.
     """
 
     def __init__(
@@ -69,78 +63,45 @@ class KafkaSource:
         topic: str,
         key: str | None,
         *,
-        group: str,
         start: Literal["latest", "earliest"] = "latest",
         login: KafkaLogin | None = None,
         limits: SourceLimits | None = None,
+        lanes: Lanes = LANES,
     ) -> None:
-        self._brokers = [broker.strip() for broker in brokers.split(",") if broker.strip()]
+        addresses = (broker.strip() for broker in brokers.split(","))
+        self._cluster = Cluster(tuple(filter(None, addresses)), login or KafkaLogin(), limits or SourceLimits())
         self._topic = topic
         self._key = key.encode() if key is not None else None
-        self._group = group
         self._start = start
-        self._login = login or KafkaLogin()
-        self._limits = limits or SourceLimits()
-        self._client: KafkaClient | None = None
-        self._consumer: KafkaConsumer | None = None
+        self._lanes = lanes
+        self._lane: Lane | None = None
+        self._subscription: Subscription | None = None
         self._messages = TopicDecoder(topic)
         self._reached: Reached | None = None
-        self._rewinding: dict[int, tuple[int, int]] = {}
-        self._acknowledged: Position | None = None
-        self._waiting: deque[Passed] = deque()
-        self._looked = time.monotonic()
 
     def connect(self, resume: Position | None = None) -> StreamInfo:
         try:
-            for broker in self._brokers:
-                self._limits.reach.addresses(host_of(broker))
-            self._client = KafkaClient(
-                self._login,
-                self._limits.reach,
-                bootstrap_servers=self._brokers,
-                client_id="footfall",
-                group_id=self._group,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                allow_auto_create_topics=False,
-                bootstrap_timeout_ms=int(self._limits.open_s * 1000),
-                reconnect_backoff_max_ms=500,
-                request_timeout_ms=int(max(self._limits.read_s, 1.0) * 1000),
-                fetch_max_wait_ms=100,
-                max_poll_records=64,
-                metadata_max_age_ms=int(REFRESH_S * 1000),
-            )
-            self._consumer = self._client.open()
-            numbers = self._consumer.partitions_for_topic(self._topic)
-            if not numbers:
-                raise SourceNotFound(f"broker {self._where} has no topic {self._topic!r}")
-            self._assign(self._consumer, numbers, TopicPlace.of(resume), beginning=resume is not None)
+            self._lane = self._lanes.enter(self._cluster)
+            offsets = self._lane.offsets(self._topic)
+            self._place(offsets, TopicPlace.of(resume), beginning=resume is not None)
             self._reached = Reached(0, self._messages.place.position())
-            return self._first_decoded(self._consumer)
+            self._join(self._messages.place.partitions)
+            return self._first_decoded()
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=True) from error
 
-    def _assign(
-        self, consumer: KafkaConsumer, numbers: Collection[int], stored: TopicPlace, *, beginning: bool = False
-    ) -> None:
-        """Read more partitions, each from its stored place.
+    def _place(self, offsets: Offsets, stored: TopicPlace, *, beginning: bool) -> None:
+        """Where each partition is read.
 
         Args:
-            consumer: of this connection.
-            numbers: of the partitions that are not read yet.
+            offsets: of the partitions that there are.
             stored: where they go on.
             beginning: those without a place are new since it was stored, and read from their beginning.
         """
-        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        consumer.assign([*consumer.assignment(), *partitions])
-        wait_ms = int(self._limits.open_s * 1000)
-        first = consumer.beginning_offsets(partitions, timeout_ms=wait_ms)
-        end = consumer.end_offsets(partitions, timeout_ms=wait_ms)
-        fresh = first if beginning or self._start == "earliest" else end
-        for partition in partitions:
-            number = partition.partition
-            known = stored.partitions.get(number, PartitionPlace.at(fresh[partition]))
-            place = known.within(first[partition], end[partition])
+        fresh = offsets.first if beginning or self._start == "earliest" else offsets.end
+        for number in sorted(offsets.end):
+            known = stored.partitions.get(number, PartitionPlace.at(fresh[number]))
+            place = known.within(offsets.first[number], offsets.end[number])
             if place.next > known.next:
                 logger.warning(
                     "topic %s partition %d: %d messages were deleted by the broker before they were read",
@@ -149,16 +110,23 @@ class KafkaSource:
             elif place.next < known.next:
                 logger.warning("topic %s partition %d was cut or made anew; going on at its end", self._topic, number)
             self._messages.begin(number, place)
-            if place.own < place.next:
-                self._rewinding[number] = (place.own, place.next)
-            consumer.seek(partition, place.decode_from)
 
-    def _first_decoded(self, consumer: KafkaConsumer) -> StreamInfo:
+    def _join(self, places: Mapping[int, PartitionPlace]) -> None:
+        """Share a lane from there on."""
+        assert self._lane is not None
+        member = Subscription(self._topic, self._key, places)
+        lane, self._lane = self._lane, None
+        self._lane = self._lanes.join(self._cluster, lane, member)
+        self._subscription = member
+
+    def _first_decoded(self) -> StreamInfo:
         """Size and codec from the first message, if one comes soon; a silent topic is no error."""
-        deadline = time.monotonic() + min(self._limits.open_s, 2.0)
-        while time.monotonic() < deadline and not self._waiting:
-            self._poll(consumer, wait_s=0.1)
-        for passed in self._waiting:
+        assert self._subscription is not None
+        deadline = time.monotonic() + min(self._cluster.limits.open_s, 2.0)
+        waiting = self._subscription.wait(0.0)
+        while not waiting and time.monotonic() < deadline:
+            waiting = self._subscription.wait(IDLE_S)
+        for passed in waiting:
             # A damaged message tells nothing; whether all are, shows later.
             with suppress(av.error.FFmpegError, SourceUnsupported, KeyError, ValueError, TypeError):
                 size = self._messages.size_of(passed)
@@ -166,89 +134,69 @@ class KafkaSource:
                     return StreamInfo(*size)
         return StreamInfo("unknown", 0, 0)
 
-    def _poll(self, consumer: KafkaConsumer, wait_s: float) -> None:
-        """Fetch what has come: our camera's messages in the order of their offsets, and how far others' reach."""
-        batches = consumer.poll(timeout_ms=int(wait_s * 1000))
-        for partition in sorted(batches, key=lambda p: p.partition):
-            number, records = partition.partition, batches[partition]
-            end = records[-1].offset + 1
-            self._waiting.extend(
-                Passed(number, r.offset + 1, r) for r in records if self._key is None or r.key == self._key
-            )
-            own, beyond = self._rewinding.get(number, (0, 0))
-            if end < own:
-                continue
-            if beyond:  # decoding is where it was; what others wrote since has been passed already
-                del self._rewinding[number]
-                consumer.seek(partition, max(end, beyond))
-            self._waiting.append(Passed(number, end))
-
-    def _look_for_partitions(self, consumer: KafkaConsumer) -> None:
-        """Read partitions that were added, from their beginning; what the client knows is refreshed behind our back."""
-        if time.monotonic() - self._looked < REFRESH_S / 3 or self._client is None:
-            return
-        self._looked = time.monotonic()
-        added = self._client.partitions(self._topic) - self._messages.place.partitions.keys()
-        if added:
-            logger.info("topic %s has new partitions: %s", self._topic, sorted(added))
-            self._assign(consumer, added, TopicPlace(), beginning=True)
-
     def frames(self, stop: threading.Event) -> Iterator[SourceFrame]:
-        consumer = self._consumer
-        if consumer is None:
+        if self._subscription is None:
             raise RuntimeError("connect() comes first")
-        heard, damaged, handed = time.monotonic(), 0, 0
+        damaged, handed, looked_s = 0, 0, time.monotonic()
         try:
             while not stop.is_set():
-                if not self._waiting:
-                    self._look_for_partitions(consumer)
-                    self._poll(consumer, wait_s=0.2)
-                    self._commit(consumer)
-                if not self._waiting:
-                    # poll() says nothing when the broker is gone; a question to the broker does.
-                    if time.monotonic() - heard > self._limits.read_s:
-                        consumer.end_offsets(list(consumer.assignment()), timeout_ms=int(self._limits.read_s * 1000))
-                        heard = time.monotonic()
-                    continue
-                heard = time.monotonic()
-                passed = self._waiting.popleft()
-                try:
-                    for frame in self._messages.frames_of(passed):
-                        handed, damaged = handed + 1, 0
-                        yield frame
-                except SourceReordered:
-                    raise
-                except (av.error.FFmpegError, SourceUnsupported) as error:
-                    damaged += 1
-                    if damaged > MAX_DAMAGED:
-                        raise SourceUnsupported(
-                            f"topic {self._topic!r} holds no video that can be decoded: {error}"
-                        ) from error
-                self._messages.pass_by(passed)
+                passed = self._subscription.take(IDLE_S)
+                if passed is not None:
+                    self._know(passed.partition)
+                    try:
+                        for frame in self._messages.frames_of(passed):
+                            handed, damaged = handed + 1, 0
+                            yield replace(frame, shared_cpu_s=self._subscription.spent_s())
+                    except SourceReordered:
+                        raise
+                    except (av.error.FFmpegError, SourceUnsupported) as error:
+                        damaged += 1
+                        if damaged > MAX_DAMAGED:
+                            raise SourceUnsupported(
+                                f"topic {self._topic!r} holds no video that can be decoded: {error}"
+                            ) from error
+                    self._messages.pass_by(passed)
+                # What lies in other partitions moves on, too, while this camera is busy.
+                if passed is None or time.monotonic() - looked_s > LOOK_S:
+                    looked_s = time.monotonic()
+                    self._pass_by()
+                    self._share()
                 self._reached = Reached(handed, self._messages.place.position())
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=False) from error
+
+    def _know(self, number: int) -> None:
+        """Also of a partition that was added."""
+        assert self._subscription is not None
+        if number not in self._messages.place.partitions:
+            self._messages.begin(number, PartitionPlace.at(self._subscription.first(number)))
+
+    def _pass_by(self) -> None:
+        """What was read meanwhile was none of ours."""
+        assert self._subscription is not None
+        for passed in self._subscription.seen():
+            self._know(passed.partition)
+            self._messages.pass_by(passed)
+
+    def _share(self) -> None:
+        """Having caught up, go on in the lane of the others."""
+        assert self._lane is not None
+        assert self._subscription is not None
+        places = self._messages.place.partitions
+        needs = {number: place.next for number, place in places.items()}
+        if not self._lanes.better(self._cluster, self._lane, self._topic, needs):
+            return
+        self._lane.leave(self._subscription)
+        # The decoder is where it was: nothing is decoded twice.
+        self._join({number: PartitionPlace.at(place.next) for number, place in places.items()})
 
     def reached(self) -> Reached | None:
         return self._reached
 
     def acknowledge(self, position: Position) -> None:
-        self._acknowledged = position
-
-    def _commit(self, consumer: KafkaConsumer, wait_ms: int = 0) -> None:
-        """Tell the group how far the checkpoint is; for monitors only, so a failure is nobody's loss."""
-        position, self._acknowledged = self._acknowledged, None
-        if position is None:
-            return
-        offsets = {
-            TopicPartition(self._topic, int(partition)): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in position["next"].items()
-        }
-        with suppress(KafkaError):
-            if wait_ms:
-                consumer.commit(offsets, timeout_ms=wait_ms)
-            else:
-                consumer.commit_async(offsets)
+        subscription = self._subscription
+        if subscription is not None:
+            subscription.acknowledged = {int(number): offset for number, offset in position["next"].items()}
 
     def _translate(self, error: Exception, *, opening: bool) -> SourceError:
         if isinstance(error, REFUSALS):
@@ -263,14 +211,10 @@ class KafkaSource:
 
     @property
     def _where(self) -> str:
-        return ",".join(self._brokers)
+        return ",".join(self._cluster.brokers)
 
     def close(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        client, self._client = self._client, None
-        try:
-            if consumer is not None:
-                self._commit(consumer, wait_ms=1000)
-        finally:
-            if client is not None:
-                client.close()
+        lane, self._lane = self._lane, None
+        subscription, self._subscription = self._subscription, None
+        if lane is not None:
+            self._lanes.leave(self._cluster, lane, subscription)

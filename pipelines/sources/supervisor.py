@@ -54,7 +54,8 @@ class SourceStatus:
         frames: decoded since the start.
         corrupt: of these, with missing parts.
         reconnects: since the start.
-        cpu_s: CPU seconds of the source's thread, with everything that is done to a frame before it is passed on.
+        cpu_s: CPU seconds of the source's thread, with everything that is done to a frame before it is passed on, and
+            its part of a thread that it shares.
     """
 
     state: StreamState
@@ -200,6 +201,7 @@ class SourceSupervisor:
         self._index: int | None = None
         self._handed: _Handed | None = None
         self._unexpected = ""
+        self._shared_cpu_s = 0.0
         self._held = HeldFrames()
         self._cue: Callable[[], Part | None] | None = None
         self._part: Part | None = None
@@ -309,6 +311,7 @@ class SourceSupervisor:
                 if self._status.state is not StreamState.RUNNING:
                     self._enter(StreamState.RUNNING, None)
                 self._meter.tick(time.monotonic())
+                self._shared_cpu_s += frame.shared_cpu_s
                 # A topic's first message may come late, and a camera may be set to another resolution.
                 if (info.width, info.height) != (frame.video_frame.width, frame.video_frame.height):
                     info = replace(info, width=frame.video_frame.width, height=frame.video_frame.height)
@@ -317,7 +320,7 @@ class SourceSupervisor:
                     info=info,
                     frames=self._status.frames + 1,
                     corrupt=self._status.corrupt + frame.corrupt,
-                    cpu_s=time.thread_time(),
+                    cpu_s=time.thread_time() + self._shared_cpu_s,
                 )
                 frames += 1
                 if self._sink is not None:

@@ -77,12 +77,12 @@ class KafkaDefinition(SourceDefinition):
         return brokers
 
     def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
+        del stream
         login = KafkaLogin(self.username, self.password, self.mechanism, self.tls)
         return lambda: KafkaSource(
             self.brokers,
             self.topic,
             self.key,
-            group=f"footfall-{stream}",
             start=self.start,
             login=login,
             limits=limits,

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import ray
 
 from serve.launch import cluster
 from tests.integration.brokers import free_port
+from tests.integration.soak.processes import descendants
 from tests.waiting import wait_until
 
 BIN = Path(sys.executable).parent
@@ -42,27 +44,31 @@ class Machines:
 
 
 class Node:
-    """A worker node: a raylet with its processes, in a process group of its own."""
+    """A worker node: a raylet with its processes."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     @property
-    def pid(self) -> int:
-        """Of its group."""
-        return self._process.pid
+    def pids(self) -> list[int]:
+        """Of all of its processes."""
+        return [self._process.pid, *descendants(self._process.pid)]
 
     def signal(self, number: signal.Signals) -> None:
         """To all of its processes at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        for pid in self.pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def stop(self) -> None:
-        """As an operator does; what does not go is killed."""
+        """Ask all of them to go; who does not is killed."""
+        pids = self.pids
         self.signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
-        self.signal(signal.SIGKILL)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait(20)
 
 
@@ -77,20 +83,26 @@ class RayHead:
 
     @staticmethod
     @contextmanager
-    def started(folder: Path, cpus: int = 4, machines: Machines | None = None, **variables: str) -> Iterator[RayHead]:
+    def started(
+        folder: Path, cpus: int = 4, machines: Machines | None = None, *, alone: bool = True, **variables: str
+    ) -> Iterator[RayHead]:
         """Until the end of the block.
 
         Args:
             folder: for its log and its token.
             cpus: that Ray plans with.
             machines: that it may add.
+            alone: it keeps to loopback, and no other node may join.
             variables: of the environment.
         """
-        dashboard, address = free_port(), f"127.0.0.1:{free_port()}"
+        # What keeps a cluster of one node on loopback keeps other nodes out.
+        host, several = ("127.0.0.1", "0") if alone else (ray.util.get_node_ip_address(), "1")
+        dashboard, address = free_port(), f"{host}:{free_port()}"
         unset = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
         environment = {**unset, **cluster.environment(folder, unset), **variables}
+        environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = several
         command = [
-            *("ray", "start", "--head", "--block", f"--num-cpus={cpus}", "--node-ip-address=127.0.0.1"),
+            *("ray", "start", "--head", "--block", f"--num-cpus={cpus}", f"--node-ip-address={host}"),
             *(f"--port={address.rpartition(':')[2]}", "--include-dashboard=true", f"--dashboard-port={dashboard}"),
             *(f"--ray-client-server-port={free_port()}", "--object-store-memory=200000000"),
             *(f"--dashboard-agent-listen-port={free_port()}", "--min-worker-port=20000", "--max-worker-port=29999"),
@@ -128,13 +140,20 @@ class RayHead:
         known = len(self.nodes())
         command = [
             *("ray", "start", f"--address={self.address}", "--block", f"--num-cpus={cpus}"),
-            *("--node-ip-address=127.0.0.1", "--object-store-memory=200000000"),
-            *(f"--dashboard-agent-listen-port={free_port()}", "--min-worker-port=30000", "--max-worker-port=39999"),
+            *(f"--node-ip-address={self.address.partition(':')[0]}", "--object-store-memory=200000000"),
+            *(f"--dashboard-agent-listen-port={free_port()}", "--min-worker-port=12000", "--max-worker-port=19999"),
         ]
         log = folder / f"node-{known}.log"
-        node = Node(_start(command, log, {**self.environment, **variables}))
+        process = _start(command, log, {**self.environment, **variables})
+        node = Node(process)
+
+        def joined() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(log.read_text()[-3000:])
+            return len(self.nodes()) > known
+
         try:
-            wait_until(lambda: len(self.nodes()) > known, 60, "the node to join")
+            wait_until(joined, 60, "the node to join", every_s=0.3)
             yield node
         finally:
             node.stop()

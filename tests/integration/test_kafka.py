@@ -166,9 +166,7 @@ def test_the_group_offset_follows_the_checkpoint_for_lag_monitors(
     from kafka import KafkaConsumer, TopicPartition
 
     send(feed, scene, 0, 10)
-    source = KafkaSource(
-        broker.address, feed.topic, "camera-1", group="monitored", start="earliest", limits=SourceLimits(5, 2, 5)
-    )
+    source = KafkaSource(broker.address, feed.topic, "camera-1", start="earliest", limits=SourceLimits(5, 2, 5))
     stop = threading.Event()
     source.connect(None)
     frames = source.frames(stop)
@@ -233,4 +231,4 @@ def test_a_broker_that_dies_while_it_is_read_leaves_nothing_behind(
 
 def source_of(address: str, feed: KafkaFeed, login: KafkaLogin | None = None) -> KafkaSource:
     limits = SourceLimits(5, 1, 5)
-    return KafkaSource(address, feed.topic, None, group="tests", start="earliest", login=login, limits=limits)
+    return KafkaSource(address, feed.topic, None, start="earliest", login=login, limits=limits)

@@ -59,16 +59,16 @@ def test_an_unknown_stream_is_none_and_cannot_be_assigned_or_deleted(store: Stor
     assert store.load_checkpoint("ghost") is None
     assert store.minutes("ghost", 0, 2**40) == []
     assert store.delete_stream("ghost") is False
-    assert assign(store, {"ghost": "reader"}) == {}
+    assert store.assign({"ghost": "reader"}) == {}
 
 
 def test_many_streams_are_given_in_one_step(store: Store) -> None:
     for name in ("a", "b", "c"):
         register(store, name)
-    assert assign(store, {"a": "one", "b": "two", "ghost": "one"}) == {"a": 1, "b": 1}
-    assert assign(store, {"b": None, "a": "two", "c": "one"}) == {"a": 2, "b": 1, "c": 1}
+    assert store.assign({"a": "one", "b": "two", "ghost": "one"}) == {"a": 1, "b": 1}
+    assert store.assign({"b": None, "a": "two", "c": "one"}) == {"a": 2, "b": 1, "c": 1}
     assert [record.owner for record in store.list_streams()] == ["two", None, "one"]
-    assert assign(store, {}) == {}
+    assert store.assign({}) == {}
 
 
 def test_what_streams_weigh_is_kept_whatever_else_changes(store: Store) -> None:

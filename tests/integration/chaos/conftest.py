@@ -43,12 +43,14 @@ class Deployed:
         database_url: None for SQLite in the folder.
 
     Attributes:
+        database_url: as it is deployed next.
         sections: of the settings.
         options: of deployments, as a Serve config has them.
     """
 
     def __init__(self, head: RayHead, folder: Path, model: Path, database_url: str | None = None) -> None:
-        self._head, self._folder, self._model, self._database_url = head, folder, model, database_url
+        self._head, self._folder, self._model = head, folder, model
+        self.database_url = database_url
         self._port = free_port()
         self.sections: dict[str, dict[str, Any]] = {
             "reader": {"replicas": 2, "cpus": 0.5, "heartbeat_timeout_s": 3},
@@ -87,7 +89,7 @@ class Deployed:
                         "args": {
                             **settings.to_arguments(),
                             "api": {"port": self._port, "wrong_tokens_per_minute": 1_000_000},
-                            "database_url": self._database_url,
+                            "database_url": self.database_url,
                         },
                         "deployments": [{"name": name, **options} for name, options in self.options.items()],
                     }

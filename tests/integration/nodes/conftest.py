@@ -17,7 +17,7 @@ __all__ = ["load", "own_cameras", "postgres", "scene", "truth"]
 
 @pytest.fixture(scope="package")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    with RayHead.started(tmp_path_factory.mktemp("ray"), cpus=2) as made:
+    with RayHead.started(tmp_path_factory.mktemp("ray"), cpus=2, alone=False) as made:
         yield made
 
 
@@ -29,15 +29,19 @@ def workers(head: RayHead, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="package")
-def deployed(
-    head: RayHead,
-    workers: list[Node],
-    postgres: Postgres,
-    tmp_path_factory: pytest.TempPathFactory,
-    model_path: Path,
+def on_three_nodes(
+    head: RayHead, workers: list[Node], tmp_path_factory: pytest.TempPathFactory, model_path: Path
 ) -> Deployed:
-    """With a reader on each node."""
-    service = Deployed(head, tmp_path_factory.mktemp("nodes"), model_path, postgres.fresh_database())
-    service.deploy(reader={"replicas": 3, "cpus": 1, "capacity": 1})
-    service.wait_ready()
+    """With a reader for each node, and a file for a database; not deployed yet."""
+    service = Deployed(head, tmp_path_factory.mktemp("nodes"), model_path)
+    service.sections["reader"] |= {"replicas": 3, "cpus": 1, "capacity": 1}
     return service
+
+
+@pytest.fixture(scope="package")
+def deployed(on_three_nodes: Deployed, postgres: Postgres) -> Deployed:
+    """With a database that all nodes reach."""
+    on_three_nodes.database_url = postgres.fresh_database()
+    on_three_nodes.deploy()
+    on_three_nodes.wait_ready()
+    return on_three_nodes

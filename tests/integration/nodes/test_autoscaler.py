@@ -68,7 +68,8 @@ def test_a_node_comes_with_the_cameras_and_goes_with_them(
         for number in range(FEW, MANY):
             put(api, cameras, number)
         wait_until(lambda: len(api.readers()) > 1, 90, "another reader", every_s=0.5)
-        assert len(growing.nodes()) > 1
+        wait_until(lambda: len(growing.nodes()) > 1, 30, "the dashboard to show the new node", every_s=0.5)
+        assert len({reader["node"] for reader in api.readers()}) > 1
         for number in range(MANY):
             wait_state(api, f"many-{number}", "running", timeout_s=60)
         wait_until(lambda: all(reader["streams"] > 1 for reader in api.readers()), 60, "all to have their share")

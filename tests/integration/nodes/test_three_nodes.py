@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +14,10 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
-def test_several_nodes_with_a_file_for_a_database_are_refused(
-    head: RayHead, workers: list[Node], tmp_path: Path, model_path: Path
-) -> None:
-    service = Deployed(head, tmp_path, model_path)
-    service.deploy()
-    wait_until(lambda: service.application()["status"] == "DEPLOY_FAILED", 60, "the refusal", every_s=0.5)
-    message = service.application()["message"]
+def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: Deployed) -> None:
+    on_three_nodes.deploy()
+    wait_until(lambda: on_three_nodes.application()["status"] == "DEPLOY_FAILED", 60, "the refusal", every_s=0.5)
+    message = on_three_nodes.application()["message"]
     assert "the cluster has 3 nodes, and the database is a file on one of them" in message
     assert "PostgreSQL" in message
 
@@ -33,8 +28,7 @@ def test_the_streams_of_a_node_that_dies_go_on_with_the_others(
 ) -> None:
     readers = {reader["name"]: reader for reader in load.api.readers()}
     assert {reader["node"] for reader in readers.values()} == set(head.nodes())
-    groups = {name: os.getpgid(pid) for name, pid in deployed.pids("StreamReader").items()}
-    victim = next(name for name, group in groups.items() if group == workers[0].pid)
+    victim = next(name for name, pid in deployed.pids("StreamReader").items() if pid in workers[0].pids)
     hit = load.owned_by(victim)
     before = load.places()
     workers[0].signal(signal.SIGKILL)

@@ -46,7 +46,7 @@ class Held:
 def held_by(root: int) -> dict[int, Held]:
     """Of every process under ``root``, by process id; those that end meanwhile are left out."""
     found = {}
-    for pid in _descendants(root):
+    for pid in descendants(root):
         try:
             found[pid] = _held(pid)
         except (OSError, StopIteration):
@@ -78,7 +78,8 @@ def name_of(command_line: str) -> str:
     return next((name for mark, name in _RAYS.items() if mark in command_line), "other parts of Ray")
 
 
-def _descendants(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
+    """Processes that a process started, and those that they did."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

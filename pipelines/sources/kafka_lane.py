@@ -1,0 +1,607 @@
+"""One consumer for many cameras: a partition is read once, however many of them are in it.
+
+A lane is a consumer with a thread of its own. Cameras join one that is near the place where they go on; one that is far
+from all others has a lane of its own until it has caught up. What a camera does not take in time waits in a bounded
+buffer, and then its partition does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from pipelines.errors import SourceNotFound
+from pipelines.sources.base import SourceLimits
+from pipelines.sources.kafka_client import KafkaClient, KafkaLogin, host_of
+from pipelines.sources.kafka_frames import Passed
+from pipelines.sources.kafka_place import PartitionPlace
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+GROUP = "footfall"
+"""Consumer group, for lag monitors alone."""
+REFRESH_S = 30.0
+"""How often the broker is asked for partitions that were added."""
+POLL_S = 0.1
+COMMIT_S = 2.0
+NEAR = 5000
+"""Messages of a partition that are read again so that a camera can share a lane."""
+MOST_WAITING, FEW_WAITING = 32, 8
+"""Messages of a partition that wait for a camera when the partition begins to wait for it, and when it goes on."""
+OFFSETS_S = 1.0
+"""For so long it is believed what a broker said of a topic's offsets: many cameras begin at once."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Brokers, and how they are asked: cameras with the same share their lanes.
+
+    Attributes:
+        brokers: ``host:port`` each.
+        login: user, password, TLS.
+        limits: how long to wait, and what may be reached.
+    """
+
+    brokers: tuple[str, ...]
+    login: KafkaLogin
+    limits: SourceLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Of a topic's partitions: the first message that there is, and the one behind the last."""
+
+    first: Mapping[int, int]
+    end: Mapping[int, int]
+
+
+class Subscription:
+    """One camera's part in a lane.
+
+    Args:
+        topic: that it reads in all partitions.
+        key: of its messages; None for all.
+        places: where each partition begins for it.
+    """
+
+    def __init__(self, topic: str, key: bytes | None, places: Mapping[int, PartitionPlace]) -> None:
+        self.topic, self.key = topic, key
+        self._needs: dict[int, int] = {}
+        self._holes: dict[int, tuple[int, int]] = {}
+        self._behind: set[int] = set()
+        self._lane: Lane | None = None
+        self._changed = threading.Condition()
+        self._waiting: deque[Passed] = deque()
+        self._counts: Counter[int] = Counter()
+        self._error: Exception | None = None
+        self._first: dict[int, int] = {}
+        self._cpu_s = 0.0
+        self.acknowledged: Mapping[int, int] = {}
+        for number, place in places.items():
+            self.begin(number, place)
+
+    def take(self, timeout_s: float) -> Passed | None:
+        """The next message, or None if there was none in time.
+
+        Raises:
+            Exception: whatever ended the lane, once all that came before was taken.
+        """
+        with self._changed:
+            if not self._waiting and self._error is None:
+                self._changed.wait(timeout_s)
+            if self._waiting:
+                taken = self._waiting.popleft()
+                self._counts[taken.partition] -= 1
+                return taken
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def seen(self) -> list[Passed]:
+        """How far partitions were read, if nothing waits to be taken: up to there is nothing more of ours."""
+        # In this order: the lane gives us what is ours before it says how far it is.
+        read = dict(self._lane.read) if self._lane is not None else {}
+        with self._changed:
+            if self._waiting:
+                return []
+            return [Passed(number, self._seen(number, read)) for number in self._needs]
+
+    def _seen(self, number: int, read: Mapping[TopicPartition, int]) -> int:
+        needs = self._needs[number]
+        if number in self._behind:
+            return needs
+        return max(needs, read.get(TopicPartition(self.topic, number), 0))
+
+    def first(self, number: int) -> int:
+        """Offset where a partition began for it."""
+        return self._first[number]
+
+    def wait(self, timeout_s: float) -> list[Passed]:
+        """What waits to be taken, as soon as there is anything."""
+        with self._changed:
+            if not self._waiting and self._error is None:
+                self._changed.wait(timeout_s)
+            return list(self._waiting)
+
+    def spent_s(self) -> float:
+        """CPU seconds of the lane for this camera, since it was asked last."""
+        with self._changed:
+            spent_s, self._cpu_s = self._cpu_s, 0.0
+            return spent_s
+
+    # -- what the lane calls
+
+    @property
+    def partitions(self) -> list[int]:
+        return list(self._needs)
+
+    def begin(self, number: int, place: PartitionPlace) -> None:
+        """A partition, from the beginning on or because it was added."""
+        with self._changed:
+            self._first[number] = self._needs[number] = place.decode_from
+            self._behind.add(number)
+            if place.own < place.next:
+                self._holes[number] = place.own, place.next
+
+    def needs(self, number: int) -> int:
+        """The offset that is next for it."""
+        return self._needs[number]
+
+    def joined(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def behind(self, number: int, read: int) -> bool:
+        """Whether it needs what lies before what the others have ``read``; once it does not, it never will again."""
+        if number in self._behind and number not in self._holes and self._needs[number] >= read:
+            self._behind.discard(number)
+        return number in self._behind
+
+    def put(self, number: int, records: Collection[Any], end: int, message_s: float = 0.0) -> None:
+        """Messages that are ours, and how far the partition was read with them.
+
+        Args:
+            number: of the partition.
+            records: in it.
+            end: offset behind all that was read.
+            message_s: CPU seconds that each of them cost.
+        """
+        with self._changed:
+            self._cpu_s += message_s * len(records)
+            needs = self._needs[number]
+            mine = [Passed(number, one.offset + 1, one) for one in records if one.offset >= needs]
+            self._waiting.extend(mine)
+            self._counts[number] += len(mine)
+            needs = max(needs, end)
+            own, beyond = self._holes.get(number, (0, 0))
+            if beyond and needs >= own:  # decoding is where it was; what others wrote since has been passed already
+                del self._holes[number]
+                needs = max(needs, beyond)
+            self._needs[number] = needs
+            if mine:
+                self._changed.notify_all()
+
+    def waiting(self, number: int) -> int:
+        """Messages of a partition that it has not taken yet."""
+        return self._counts[number]
+
+    def fail(self, error: Exception) -> None:
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
+
+
+class Lane:
+    """A consumer of a broker cluster, and who shares it.
+
+    Args:
+        cluster: that it reads from.
+
+    Attributes:
+        read: offset up to which each partition was handed out to all who are not behind.
+
+    Raises:
+        KafkaError, OSError, ValueError: nobody answers, or refuses.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        limits = cluster.limits
+        for broker in cluster.brokers:
+            limits.reach.addresses(host_of(broker))
+        self._client = KafkaClient(
+            cluster.login,
+            limits.reach,
+            bootstrap_servers=list(cluster.brokers),
+            client_id="footfall",
+            group_id=GROUP,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=int(limits.open_s * 1000),
+            reconnect_backoff_max_ms=500,
+            request_timeout_ms=int(max(limits.read_s, 1.0) * 1000),
+            fetch_max_wait_ms=100,
+            max_poll_records=64,
+            metadata_max_age_ms=int(REFRESH_S * 1000),
+        )
+        self.read: dict[TopicPartition, int] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._late: dict[TopicPartition, list[Subscription]] = {}
+        self._heavy: dict[TopicPartition, set[Subscription]] = {}
+        self._paused: set[TopicPartition] = set()
+        self._members: dict[Subscription, None] = {}
+        self._by_key: dict[tuple[str, bytes | None], list[Subscription]] = {}
+        self._offsets: dict[str, tuple[float, Offsets]] = {}
+        self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._changing = threading.Lock()
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        try:
+            self._consumer: KafkaConsumer = self._client.open()
+        except BaseException:
+            self._client.close()
+            raise
+        self._spent_s = 0.0
+        self._heard_s = self._looked_s = self._committed_s = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="kafka-lane", daemon=True)
+        self._thread.start()
+
+    # -- from any thread
+
+    @property
+    def broken(self) -> bool:
+        """Whether it reads no more, and somebody has to open another."""
+        return self._error is not None
+
+    @property
+    def members(self) -> int:
+        return len(self._members)
+
+    def offsets(self, topic: str) -> Offsets:
+        """Of a topic's partitions, no older than `OFFSETS_S`.
+
+        Raises:
+            SourceNotFound: there is no such topic.
+            KafkaError: no answer.
+        """
+        return self._ask(lambda: self._offsets_of(topic))
+
+    def near(self, topic: str, needs: Mapping[int, int]) -> bool:
+        """Whether a camera that needs these offsets next keeps nobody waiting for long, and nobody it."""
+        known = {number: self.read.get(TopicPartition(topic, number)) for number in needs}
+        return all(at is None or abs(at - needs[number]) <= NEAR for number, at in known.items())
+
+    def join(self, member: Subscription) -> None:
+        """Hand out messages to a camera from now on."""
+        self._ask(lambda: self._join(member))
+
+    def leave(self, member: Subscription) -> None:
+        """Nothing more for this one."""
+        with self._changing:
+            if member in self._members:
+                del self._members[member]
+                self._index()
+
+    def close(self) -> None:
+        """Let go of everything, after a second or two; idempotent."""
+        self._stop.set()
+        self._thread.join(2.0)
+        self._client.close()
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Have something done by the thread that may use the consumer."""
+        answer: Future[T] = Future()
+        with self._changing:
+            if self._error is not None:
+                raise self._error
+            self._asked.append((question, answer))
+        limits = self._cluster.limits
+        return answer.result(3 * (limits.open_s + limits.read_s) + 5)
+
+    # -- in the lane's thread
+
+    def _run(self) -> None:
+        error: Exception = KafkaError("this lane was closed")
+        try:
+            while not self._stop.is_set():
+                self._answer()
+                self._look_for_partitions()
+                self._let_wait()
+                self._poll()
+                self._commit()
+            self._commit(last=True)
+        except Exception as failure:  # whatever it was, all who share it have to hear of it
+            error = failure
+        with self._changing:
+            self._error = error
+            asked, members = list(self._asked), list(self._members)
+        for _, answer in asked:
+            answer.set_exception(error)
+        for member in members:
+            member.fail(error)
+
+    def _answer(self) -> None:
+        while self._asked:
+            question, answer = self._asked.popleft()
+            try:
+                answer.set_result(question())
+            except Exception as error:
+                answer.set_exception(error)
+
+    def _offsets_of(self, topic: str) -> Offsets:
+        now_s = time.monotonic()
+        known = self._offsets.get(topic)
+        if known is not None and now_s - known[0] < OFFSETS_S:
+            return known[1]
+        numbers = self._consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise SourceNotFound(f"broker {','.join(self._cluster.brokers)} has no topic {topic!r}")
+        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        wait_ms = int(self._cluster.limits.open_s * 1000)
+        first = self._consumer.beginning_offsets(partitions, timeout_ms=wait_ms)
+        end = self._consumer.end_offsets(partitions, timeout_ms=wait_ms)
+        found = Offsets({p.partition: first[p] for p in partitions}, {p.partition: end[p] for p in partitions})
+        self._offsets[topic] = now_s, found
+        return found
+
+    def _join(self, member: Subscription) -> None:
+        for number in member.partitions:
+            self._read_for(member, number)
+        member.joined(self)
+        with self._changing:
+            self._members[member] = None
+            self._index()
+
+    def _index(self) -> None:
+        self._by_key = {}
+        for member in self._members:
+            self._by_key.setdefault((member.topic, member.key), []).append(member)
+
+    def _read_for(self, member: Subscription, number: int) -> None:
+        """Read a partition from where this one goes on, if that is before where the others are."""
+        partition = TopicPartition(member.topic, number)
+        if partition not in self._next:
+            self.read[partition] = self._next[partition] = member.needs(number)
+            self._assign()
+            self._seek(partition, member.needs(number))
+        if not member.behind(number, self.read[partition]):
+            return
+        self._late.setdefault(partition, []).append(member)
+        if member.needs(number) < self._next[partition]:
+            self._seek(partition, member.needs(number))
+
+    def _assign(self) -> None:
+        """Those that are read; each goes on where it was."""
+        self._consumer.assign([partition for partition in self._next if partition not in self._paused])
+
+    def _seek(self, partition: TopicPartition, offset: int) -> None:
+        self._next[partition] = offset
+        if partition not in self._paused:
+            self._consumer.seek(partition, offset)
+
+    def _poll(self) -> None:
+        """Hand out what has come."""
+        if not self._next.keys() - self._paused:
+            self._stop.wait(POLL_S / 10)
+            return
+        batches = self._consumer.poll(timeout_ms=int(POLL_S * 1000))
+        now_s = time.monotonic()
+        if batches or self._paused:
+            self._heard_s = now_s
+        elif now_s - self._heard_s > self._cluster.limits.read_s:
+            # poll() says nothing when the broker is gone; a question to the broker does.
+            self._consumer.end_offsets(list(self._next), timeout_ms=int(self._cluster.limits.read_s * 1000))
+            self._heard_s = now_s
+        count = sum(map(len, batches.values()))
+        message_s, self._spent_s = (time.thread_time() - self._spent_s) / max(1, count), time.thread_time()
+        for partition in sorted(batches):
+            self._hand_out(partition, batches[partition], message_s)
+
+    def _hand_out(self, partition: TopicPartition, records: list[Any], message_s: float) -> None:
+        topic, number = partition
+        end = records[-1].offset + 1
+        by_key: dict[bytes | None, list[Any]] = {}
+        for record in records:
+            by_key.setdefault(record.key, []).append(record)
+        with self._changing:
+            theirs = [(one, by_key[key]) for key in by_key if key is not None for one in self._of(topic, key)]
+            theirs += [(one, records) for one in self._of(topic, None)]
+        for member, its in theirs:
+            member.put(number, its, end, message_s)
+            if member.waiting(number) >= MOST_WAITING:
+                self._heavy.setdefault(partition, set()).add(member)
+        late = self._late.get(partition, [])
+        for member in late:
+            member.put(number, (), end)
+        self._next[partition] = end
+        self.read[partition] = max(self.read[partition], end)
+        if late:
+            self._catch_up(partition, late)
+
+    def _catch_up(self, partition: TopicPartition, late: list[Subscription]) -> None:
+        """Leave out what nobody needs: what others have read, and what lies behind a camera's last message."""
+        number, read = partition.partition, self.read[partition]
+        with self._changing:
+            members = [one for one in self._members if one.topic == partition.topic]
+        self._late[partition] = late = [one for one in late if one in self._members and one.behind(number, read)]
+        needs = (one.needs(number) if one in late else max(one.needs(number), read) for one in members)
+        needed = min(needs, default=read)
+        if needed > self._next[partition]:
+            self._seek(partition, needed)
+            self.read[partition] = max(read, needed)
+
+    def _of(self, topic: str, key: bytes | None) -> list[Subscription]:
+        return self._by_key.get((topic, key), [])
+
+    def _let_wait(self) -> None:
+        """Partitions wait for cameras that have too much of them to do."""
+        if not self._heavy and not self._paused:
+            return
+        for partition, members in list(self._heavy.items()):
+            heavy = {one for one in members if one.waiting(partition.partition) > FEW_WAITING and one in self._members}
+            self._heavy[partition] = heavy
+            if not heavy:
+                del self._heavy[partition]
+        over, before = set(self._heavy), self._paused
+        if over == before:
+            return
+        # Not pause() and resume(): what kafka-python 3.0 had fetched of a paused partition never comes back once another
+        # partition was empty meanwhile, and nothing behind it is fetched.
+        self._paused = over
+        self._assign()
+        for partition in before - over:
+            self._seek(partition, self._next[partition])
+
+    def _look_for_partitions(self) -> None:
+        """Read partitions that were added, from their beginning; what the client knows is refreshed behind our back."""
+        if time.monotonic() - self._looked_s < REFRESH_S / 3:
+            return
+        self._looked_s = time.monotonic()
+        with self._changing:
+            members = list(self._members)
+        for topic in {member.topic for member in members}:
+            known = {number for one in members if one.topic == topic for number in one.partitions}
+            added = self._client.partitions(topic) - known
+            if not added:
+                continue
+            logger.info("topic %s has new partitions: %s", topic, sorted(added))
+            self._offsets.pop(topic, None)
+            first = self._offsets_of(topic).first
+            for member in members:
+                if member.topic == topic:
+                    for number in added:
+                        member.begin(number, PartitionPlace.at(first[number]))
+                        self._read_for(member, number)
+
+    def _commit(self, *, last: bool = False) -> None:
+        """Tell the group how far checkpoints are; for monitors only, so a failure is nobody's loss."""
+        if not last and time.monotonic() - self._committed_s < COMMIT_S:
+            return
+        self._committed_s = time.monotonic()
+        with self._changing:
+            told = [(one.topic, one.acknowledged) for one in self._members if one.acknowledged]
+        offsets: dict[TopicPartition, int] = {}
+        for topic, acknowledged in told:
+            for number, offset in acknowledged.items():
+                partition = TopicPartition(topic, number)
+                offsets[partition] = min(offset, offsets.get(partition, offset))
+        if not offsets:
+            return
+        named = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        try:
+            if last:
+                self._consumer.commit(named, timeout_ms=1000)
+            else:
+                self._consumer.commit_async(named)
+        except KafkaError as error:
+            logger.debug("the group was not told: %s", error)
+
+
+class Lanes:
+    """The lanes of a process. Whoever has entered one leaves it in every case; the last one closes it."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Cluster, list[Lane]] = {}
+        self._users: Counter[Lane] = Counter()
+        self._opening: dict[Cluster, threading.Lock] = {}
+        self._refused: dict[Cluster, tuple[float, Exception]] = {}
+        self._changing = threading.Lock()
+
+    def enter(self, cluster: Cluster) -> Lane:
+        """Any lane of a cluster; opened if there is none.
+
+        Raises:
+            KafkaError, OSError, ValueError: nobody answers, or refuses; told to all who asked meanwhile.
+        """
+        came_s = time.monotonic()
+        with self._changing:
+            opening = self._opening.setdefault(cluster, threading.Lock())
+        with opening:
+            with self._changing:
+                open_lanes = [lane for lane in self._lanes.get(cluster, ()) if not lane.broken]
+                if open_lanes:
+                    self._users[open_lanes[0]] += 1
+                    return open_lanes[0]
+                refused_s, refusal = self._refused.get(cluster, (0.0, None))
+            if refusal is not None and refused_s > came_s:
+                raise refusal
+            return self._open(cluster)
+
+    def _open(self, cluster: Cluster) -> Lane:
+        try:
+            lane = Lane(cluster)
+        except Exception as error:
+            with self._changing:
+                self._refused[cluster] = time.monotonic(), error
+            raise
+        with self._changing:
+            self._refused.pop(cluster, None)
+            self._lanes.setdefault(cluster, []).append(lane)
+            self._users[lane] += 1
+        return lane
+
+    def join(self, cluster: Cluster, lane: Lane, member: Subscription) -> Lane:
+        """Hand out messages to a camera, from a lane near its place.
+
+        Args:
+            cluster: of the lane.
+            lane: that was entered, and is left if another is better.
+            member: the camera's part.
+
+        Returns:
+            The lane to leave in the end.
+        """
+        needs = {number: member.needs(number) for number in member.partitions}
+        chosen = self._nearest(cluster, member.topic, needs)
+        if chosen is None:
+            chosen = self._open(cluster)
+        self.leave(cluster, lane)  # what was entered anew stays
+        try:
+            chosen.join(member)
+        except BaseException:
+            self.leave(cluster, chosen)
+            raise
+        return chosen
+
+    def _nearest(self, cluster: Cluster, topic: str, needs: Mapping[int, int]) -> Lane | None:
+        """The one with the most cameras, of those that are near; entered."""
+        with self._changing:
+            lanes = [one for one in self._lanes.get(cluster, ()) if not one.broken and one.near(topic, needs)]
+            chosen = max(lanes, key=lambda one: one.members, default=None)
+            if chosen is not None:
+                self._users[chosen] += 1
+            return chosen
+
+    def better(self, cluster: Cluster, lane: Lane, topic: str, needs: Mapping[int, int]) -> bool:
+        """Whether a camera has come so near to others that it could share their lane, which is fuller than its own."""
+        with self._changing:
+            others = [one for one in self._lanes.get(cluster, ()) if one is not lane and not one.broken]
+        return any(one.members > lane.members and one.near(topic, needs) for one in others)
+
+    def leave(self, cluster: Cluster, lane: Lane, member: Subscription | None = None) -> None:
+        """Nothing more of this lane; closes it after the last one."""
+        if member is not None:
+            lane.leave(member)
+        with self._changing:
+            self._users[lane] -= 1
+            if self._users[lane] > 0:
+                return
+            del self._users[lane]
+            self._lanes[cluster] = [one for one in self._lanes.get(cluster, ()) if one is not lane]
+            if not self._lanes[cluster]:
+                del self._lanes[cluster]
+        lane.close()
+
+
+LANES = Lanes()
+"""Of this process."""

@@ -1,0 +1,291 @@
+"""Many cameras of one topic: read once, each gets its own, and none holds up the others for ever."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from pipelines.errors import SourceDisconnected, SourceError, SourceUnreachable
+from pipelines.sources import kafka_lane
+from pipelines.sources.base import Position, SourceLimits
+from pipelines.sources.kafka import KafkaSource
+from pipelines.sources.kafka_lane import MOST_WAITING, Lanes
+from tests.integration.brokers import Broker, free_port
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+LIMITS = SourceLimits(5.0, 2.0, 5.0)
+BEGIN_S = 1_790_000_000.0
+PICTURE = cv2.imencode(".jpg", np.full((36, 64, 3), 90, np.uint8))[1].tobytes()
+Send = Callable[..., None]
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    """With two partitions."""
+    name = f"many-{uuid.uuid4().hex[:8]}"
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.create_topics([NewTopic(name, 2, 1)])
+    admin.close()
+    return name
+
+
+@pytest.fixture
+def send(broker: Broker, topic: str) -> Iterator[Send]:
+    """Sends numbered pictures of a camera to a partition."""
+    producer = KafkaProducer(bootstrap_servers=broker.address, acks="all")
+
+    def sent(camera: str, *pictures: int, partition: int = 0) -> None:
+        for picture in pictures:
+            stamp_ms = round(BEGIN_S * 1000) + picture * 100
+            producer.send(topic, PICTURE, key=camera.encode(), partition=partition, timestamp_ms=stamp_ms)
+        producer.flush()
+
+    yield sent
+    producer.close()
+
+
+@pytest.fixture
+def lanes() -> Lanes:
+    return Lanes()
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many messages brokers sent, poll by poll."""
+    counts: list[int] = []
+    poll = KafkaConsumer.poll
+
+    def counted(consumer: KafkaConsumer, *args: Any, **options: Any) -> dict[Any, Any]:
+        batches: dict[Any, Any] = poll(consumer, *args, **options)
+        counts.append(sum(map(len, batches.values())))
+        return batches
+
+    monkeypatch.setattr(KafkaConsumer, "poll", counted)
+    return counts
+
+
+class Camera:
+    """A source in a thread of its own, as its supervisor has it."""
+
+    def __init__(self, broker: Broker, topic: str, key: str | None, lanes: Lanes, start: str = "earliest") -> None:
+        self.source = KafkaSource(broker.address, topic, key, start=start, limits=LIMITS, lanes=lanes)  # type: ignore
+        self.seen: list[int] = []
+        self.cpu_s = 0.0
+        self.error: Exception | None = None
+        self._resume: Position | None = None
+        self.going = threading.Event()
+        self.going.set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def begin(self, resume: Position | None = None) -> Camera:
+        self._resume = resume
+        self._thread.start()
+        wait_until(lambda: self.source._subscription or self.error, 10, "its part of a lane")
+        return self
+
+    def _run(self) -> None:
+        try:
+            self.source.connect(self._resume)
+            for frame in self.source.frames(self._stop):
+                self.seen.append(round((frame.raw_time_s - BEGIN_S) * 10))
+                self.cpu_s += frame.shared_cpu_s
+                self.going.wait()
+        except SourceError as error:
+            self.error = error
+
+    def sees(self, count: int) -> None:
+        wait_until(lambda: len(self.seen) >= count or self.error, 10, f"{count} frames")
+        assert self.error is None
+
+    def close(self) -> None:
+        self._stop.set()
+        self.going.set()
+        self._thread.join(10)
+        self.source.close()
+
+
+@pytest.fixture
+def camera(broker: Broker, topic: str, lanes: Lanes) -> Iterator[Callable[..., Camera]]:
+    with ExitStack() as ends:
+
+        def begun(key: str | None, resume: Position | None = None, **options: Any) -> Camera:
+            made = Camera(broker, topic, key, lanes, **options)
+            ends.callback(made.close)
+            return made.begin(resume)
+
+        yield begun
+
+
+def lane_threads() -> int:
+    return sum(thread.name == "kafka-lane" for thread in threading.enumerate())
+
+
+def test_a_partition_is_read_once_whoever_is_in_it(
+    camera: Callable[..., Camera], send: Send, fetched: list[int]
+) -> None:
+    cameras = [camera(f"cam{number}", start="latest") for number in range(12)]
+    every = camera(None, start="latest")
+    assert lane_threads() == 1
+    for picture in range(10):
+        for number in range(12):
+            send(f"cam{number}", picture, partition=number % 2)
+    for one in cameras:
+        one.sees(10)
+        assert one.seen == list(range(10))
+        assert one.cpu_s > 0
+    every.sees(120)
+    assert sum(fetched) == 120
+
+
+def test_who_joins_a_little_behind_has_all_of_its_own_and_nobody_has_anything_twice(
+    camera: Callable[..., Camera], send: Send
+) -> None:
+    first = camera("a")
+    send("a", *range(20))
+    send("b", *range(20))
+    first.sees(20)
+    second = camera("b")
+    second.sees(20)
+    send("a", *range(20, 30))
+    send("b", *range(20, 30))
+    first.sees(30)
+    second.sees(30)
+    assert first.seen == second.seen == list(range(30))
+    assert lane_threads() == 1
+
+
+def test_who_is_far_behind_has_a_lane_of_its_own_until_it_has_caught_up(
+    camera: Callable[..., Camera], send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_lane, "NEAR", 15)
+    send("b", *range(100))
+    others = [camera(name, start="latest") for name in ("a", "c")]
+    late = camera("b")
+    assert lane_threads() == 2
+    late.sees(100)
+    wait_until(lambda: lane_threads() == 1, 10, "one lane")
+    send("a", *range(5))
+    send("b", *range(100, 110))
+    others[0].sees(5)
+    late.sees(110)
+    assert late.seen == list(range(110))
+    assert others[0].seen == list(range(5))
+
+
+def test_a_camera_that_is_slow_holds_up_its_partition_only_once_its_room_is_full(
+    camera: Callable[..., Camera], send: Send
+) -> None:
+    slow, same, other = (camera(name, start="latest") for name in ("slow", "same", "other"))
+    slow.going.clear()
+    for picture in range(3):
+        send("slow", picture)
+        send("same", picture)
+    same.sees(3)
+    for picture in range(3, 200):
+        send("slow", picture)
+    send("same", 3)
+    for picture in range(20):
+        send("other", picture, partition=1)
+    other.sees(20)
+    assert same.seen == [0, 1, 2]
+    assert len(slow.seen) == 1
+    held = slow.source._subscription
+    assert held is not None
+    assert MOST_WAITING <= held.waiting(0) <= MOST_WAITING + 64  # one poll's more
+    slow.going.set()
+    slow.sees(200)
+    same.sees(4)
+    assert slow.seen == list(range(200))
+
+
+def test_all_hear_of_it_when_the_broker_goes(broker: Broker, camera: Callable[..., Camera], send: Send) -> None:
+    cameras = [camera(name, start="latest") for name in ("a", "b")]
+    send("a", 0)
+    cameras[0].sees(1)
+    broker.kill()
+    try:
+        for one in cameras:
+            wait_until(lambda one=one: one.error is not None, 20, "the error")
+            assert isinstance(one.error, SourceDisconnected)
+            one.close()
+        assert lane_threads() == 0
+    finally:
+        broker.start()
+
+
+def test_the_last_one_closes_the_lane(camera: Callable[..., Camera], send: Send) -> None:
+    first, second = camera("a"), camera("b")
+    first.close()
+    send("b", 0, 1)
+    second.sees(2)
+    second.close()
+    assert lane_threads() == 0
+    again = camera("b", second.source._messages.place.position())
+    send("b", 2)
+    again.sees(1)
+    assert again.seen == [2]
+
+
+def test_many_who_ask_a_dead_broker_at_once_are_told_at_once(lanes: Lanes) -> None:
+    """And not one after the other, each after its own wait."""
+    limits = SourceLimits(1.0, 1.0, 1.0)
+    address = f"127.0.0.1:{free_port()}"
+    errors: list[SourceError] = []
+
+    def ask(number: int) -> None:
+        with closing(KafkaSource(address, "frames", f"cam{number}", limits=limits, lanes=lanes)) as source:
+            try:
+                source.connect(None)
+            except SourceError as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(30)]
+    begun_s = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(errors) == 30
+    assert all(isinstance(error, SourceUnreachable) for error in errors)
+    assert time.monotonic() - begun_s < 15
+    assert lane_threads() == 0
+
+
+def test_where_a_busy_camera_goes_on_moves_in_partitions_that_hold_none_of_its_own(
+    camera: Callable[..., Camera], send: Send
+) -> None:
+    busy = camera("busy", start="latest")
+    stop = threading.Event()
+
+    def feed() -> None:
+        for picture in itertools.count():
+            send("busy", picture)
+            if stop.wait(0.05):
+                return
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    try:
+        send("other", *range(50), partition=1)
+
+        def passed() -> bool:
+            reached = busy.source.reached()
+            return reached is not None and reached.position["next"]["1"] == 50
+
+        wait_until(passed, 10, "a place behind others' messages")
+    finally:
+        stop.set()
+        feeding.join(10)
