@@ -1,6 +1,7 @@
-"""How readers follow a day of 200 shops, through the real planner and policy: docs/elastic.md and its figures.
+"""How readers follow their cameras: docs/elastic.md and its figures.
 
-Usage: elastic.py [--shops N] [--days N]. plot_elastic.py draws the results; ``make elastic`` runs both.
+Usage: elastic.py [PART ...], of day, moves, plan, ramp and kafka; all without. What is not measured stays as it was.
+plot_elastic.py draws the results; ``make elastic`` runs both.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import handover
+from benchmarks import handover, kafka_cameras, ramp
 from benchmarks.compare import machine
 from benchmarks.shops import Cameras, Moment, day, flaps, over_provisioned, plan_seconds
 
@@ -20,6 +21,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "elastic.json"
 PAGE = ROOT / "docs" / "elastic.md"
 SEEDS = (101, 102, 103, 104, 105)
 """None of them was looked at when the policy's constants were chosen."""
+SHOPS = 200
 STEP_S = 10.0
 SHOWN_S = 300.0
 ROUNDS = 7
@@ -49,13 +51,52 @@ def shown(moments: list[Moment]) -> list[tuple[float, int, float, int]]:
     return [(round(m.at_s / 3600, 3), m.cameras, round(m.needed, 2), m.readers) for m in moments[::every]]
 
 
-def planning() -> dict[str, float]:
+def measure_day() -> dict[str, Any]:
+    """Days of 200 shops."""
+    days, curve = [], []
+    for seed in SEEDS:
+        moments = list(day(Cameras.of_shops(SHOPS, seed), step_s=STEP_S, seed=seed))
+        days.append(figures(moments))
+        curve = curve or shown(moments)
+        print(f"day {seed}: {days[-1]}", file=sys.stderr, flush=True)
+    return {
+        "over_provisioned_share": max(one["over_provisioned_share"] for one in days),
+        "flaps": max(one["flaps"] for one in days),
+        "days": days,
+        "curve": {"columns": ["hour", "cameras", "needed", "readers"], "rows": curve},
+    }
+
+
+def measure_moves() -> dict[str, Any]:
+    """Planned moves under load."""
+    moved = handover.measure()
+    names = "handover_gap_s_max", "handover_counts_wrong"
+    return {**{name: moved[name] for name in names}, "moves": moved}
+
+
+def measure_plan() -> dict[str, Any]:
     """Medians of several rounds, seconds."""
     rounds = [plan_seconds() for _ in range(ROUNDS)]
-    return {name: round(statistics.median(found[name] for found in rounds), 4) for name in rounds[0]}
+    first, idle = (round(statistics.median(found[name] for found in rounds), 4) for name in ("first", "idle"))
+    return {"plan_s_5000": first, "plan_idle_s_5000": idle}
 
 
-def page(days: list[dict[str, float]], plan_s: dict[str, float], moved: dict[str, Any], shops: int) -> str:
+def measure_ramp() -> dict[str, Any]:
+    """Cameras that come and go on this machine."""
+    found = ramp.measure()
+    return {"frame_age_p95_s": found["frame_age_p95_s"], "ramp": found}
+
+
+def measure_kafka() -> dict[str, Any]:
+    """Many cameras of one topic."""
+    return {"kafka": kafka_cameras.measure()}
+
+
+PARTS = {"day": measure_day, "moves": measure_moves, "plan": measure_plan, "ramp": measure_ramp, "kafka": measure_kafka}
+
+
+def page(results: dict[str, Any]) -> str:
+    days, moved, kafka = results["days"], results["moves"], results["kafka"]
     names = {
         "cameras_least": "cameras that are on, least",
         "cameras_most": "cameras that are on, most",
@@ -79,7 +120,7 @@ def page(days: list[dict[str, float]], plan_s: dict[str, float], moved: dict[str
             "",
             "Written by `make elastic`; do not edit.",
             "",
-            f"## A day of {shops} shops",
+            f"## A day of {SHOPS} shops",
             "",
             "Simulated are the cameras' weights (`benchmarks/shops.py`: opening hours in six time zones, fuller shops",
             "weigh more, measured weights are noisy) and that a reader takes 30 s to start. What decides is the",
@@ -107,42 +148,76 @@ def page(days: list[dict[str, float]], plan_s: dict[str, float], moved: dict[str
             f"| frames counted, of {moved['minutes']} minutes | {moved['frames']} | {moved['frames_without']} |",
             f"| crossings that differ, of {moved['crossings']} | {moved['handover_counts_wrong']} | |",
             "",
+            "## Up and down, live",
+            "",
+            *_ramp_lines(results["ramp"]),
             "## The planner",
             "",
-            f"5,000 streams on 100 readers, {machine()}: {plan_s['first']:.2f} s to give all of them to readers,",
-            f"{plan_s['idle'] * 1e3:.1f} ms when nothing has changed (medians of {ROUNDS}).",
+            f"5,000 streams on 100 readers: {results['plan_s_5000']:.2f} s to give all of them to readers,",
+            f"{results['plan_idle_s_5000'] * 1e3:.1f} ms when nothing has changed (medians of {ROUNDS}).",
+            "",
+            "## Many cameras of one topic",
+            "",
+            f"{kafka['cameras']:,} cameras in one topic of {kafka['partitions']} partitions, against as many cameras",
+            "as partitions with a topic each and as many pictures together (JPEG, 320x180). Two processes have half of",
+            "the cameras each (`benchmarks/kafka_cameras.py`).",
+            "",
+            "| CPU ms a picture, medians of 5 rounds | one topic | a topic each | ratio |",
+            "| --- | ---: | ---: | ---: |",
+            *(
+                f"| {words} | {kafka[kind]['keyed_ms']} | {kafka[kind]['topic_each_ms']} | {kafka[kind]['ratio']} |"
+                for kind, words in (
+                    ("whole", "received, decoded, scaled, people found"),
+                    ("received", "received and decoded alone"),
+                )
+            ),
+            "",
+            f"All on {results['machine']}.",
             "",
         ]
     )
 
 
+def _ramp_lines(found: dict[str, Any]) -> list[str]:
+    samples = [dict(zip(found["columns"], row, strict=True)) for row in found["samples"]]
+    rows = []
+    for row in samples:
+        if not rows or row["cameras"] != rows[-1][0]["cameras"]:
+            rows.append([row])
+        rows[-1].append(row)
+    table = []
+    for stretch in rows:
+        ages = [row["frame_age_s"] for row in stretch if row["frame_age_s"] is not None]
+        seen = stretch[-1]["analysed"] - stretch[0]["analysed"]
+        missed = stretch[-1]["skipped"] - stretch[0]["skipped"]
+        p95 = statistics.quantiles(ages, n=20)[-1] if len(ages) > 1 else float("nan")
+        readers = f"{stretch[0]['readers']} to {stretch[-1]['readers']}"
+        share = missed / max(1, seen + missed)
+        seconds = stretch[-1]["at_s"] - stretch[0]["at_s"]
+        table.append(f"| {stretch[0]['cameras']} | {seconds:.0f} | {readers} | {p95:.2f} | {max(0.0, share):.3f} |")
+    return [
+        "A service whose readers come and go by themselves, and simulated RTSP cameras that are registered and deleted",
+        f"through the API, looked at once a second (`benchmarks/ramp.py`): {found['setting']}.",
+        "Frame age is that of the camera whose newest analysed frame is the oldest, as the API tells it: readers",
+        "report once a second, so up to a second of it is that of the report.",
+        "",
+        "![Cameras, readers, frame age and skipped frames, over the ramp](images/elastic-ramp.png)",
+        "",
+        "| cameras | for seconds | readers | frame age, s, 95 % below | share of frames skipped |",
+        "| ---: | ---: | --- | ---: | ---: |",
+        *table,
+        "",
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--shops", type=int, default=200)
-    parser.add_argument("--days", type=int, default=len(SEEDS))
-    arguments = parser.parse_args()
-    plan_s, moved = planning(), handover.measure()
-    print(f"moves: {moved}", file=sys.stderr, flush=True)
-    days, curve = [], []
-    for seed in SEEDS[: arguments.days]:
-        moments = list(day(Cameras.of_shops(arguments.shops, seed), step_s=STEP_S, seed=seed))
-        days.append(figures(moments))
-        curve = curve or shown(moments)
-        print(f"day {seed}: {days[-1]}", file=sys.stderr, flush=True)
-    results = {
-        "machine": machine(),
-        "over_provisioned_share": max(one["over_provisioned_share"] for one in days),
-        "flaps": max(one["flaps"] for one in days),
-        "plan_s_5000": plan_s["first"],
-        "plan_idle_s_5000": plan_s["idle"],
-        "handover_gap_s_max": moved["handover_gap_s_max"],
-        "handover_counts_wrong": moved["handover_counts_wrong"],
-        "moves": moved,
-        "days": days,
-        "curve": {"columns": ["hour", "cameras", "needed", "readers"], "rows": curve},
-    }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    PAGE.write_text(page(days, plan_s, moved, arguments.shops))
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in parser.parse_args().parts:
+        results |= {"machine": machine(), **PARTS[name]()}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    PAGE.write_text(page(results))
     print(PAGE.read_text())
 
 

@@ -117,10 +117,12 @@ def measure() -> dict[str, object]:
 
 def _figures(samples: list[Sample]) -> dict[str, object]:
     ages = [sample.frame_age_s for sample in samples if sample.frame_age_s is not None]
+    readers = f"1 to {MOST_READERS} readers of {CAPACITY} cores"
     most = max(samples, key=lambda sample: sample.readers)
     return {
         "frame_age_p95_s": round(statistics.quantiles(ages, n=20)[-1], 3),
         "readers_most": most.readers,
+        "setting": f"{readers}, {ANALYSIS_FPS:g} analysed frames a second and camera",
         "samples": [list(asdict(sample).values()) for sample in samples],
         "columns": list(asdict(samples[0])),
     }

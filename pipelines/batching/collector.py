@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 COMPLAINT_INTERVAL_S = 5.0
 """Between two log messages about single frames or batches."""
 LONGEST_RETRY_S = 5.0
+LEAST_ROOM = 2
+"""Frames that wait of a stream that may not skip: one that is taken, and one that is made meanwhile."""
 ATTEMPTS = 5
 """After so many, a frame that no detector takes while others go through is given up."""
 
@@ -129,10 +131,11 @@ class BatchCollector:
         self._detector.close()
 
     def add(self, name: str, consumer: FrameConsumer, *, live: bool, capacity: int | None = None) -> Mailbox:
-        """Give a stream a mailbox; live streams hold one frame by default, others a batch."""
-        frames = capacity if capacity is not None else 1 if live else self._max_batch
-        mailbox = Mailbox(self._detector.input_size, live=live, capacity=frames, arrived=self._changed)
+        """Give a stream a mailbox; live streams hold one frame by default, others their part of a batch."""
         with self._changed:
+            share = max(LEAST_ROOM, self._max_batch // (1 + len(self._streams)))
+            frames = capacity if capacity is not None else 1 if live else share
+            mailbox = Mailbox(self._detector.input_size, live=live, capacity=frames, arrived=self._changed)
             self._streams[name] = CollectedStream(mailbox, consumer)
         return mailbox
 

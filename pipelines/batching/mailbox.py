@@ -84,6 +84,11 @@ class Mailbox:
         with self._arrived:
             self._arrived.notify_all()
 
+    @property
+    def capacity(self) -> int:
+        """Frames that may wait."""
+        return self._capacity
+
     def offer(
         self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event, *, wait: bool = False
     ) -> None:

@@ -36,8 +36,10 @@ from pipelines.types import StreamInfo
 logger = logging.getLogger(__name__)
 MAX_DAMAGED = 1000
 """Undecodable messages in a row after which the topic is taken to hold something else than video."""
-IDLE_S, LOOK_S = 0.25, 1.0
-"""For so long a message is waited for before anything else is looked at; while there are many, it is so seldom."""
+IDLE_S = 0.5
+"""For so long a message is waited for before it is looked whether this is the end."""
+LOOK_S = 1.0
+"""So often it is looked how far partitions were read that hold nothing of ours: hundreds of cameras do."""
 
 
 class KafkaSource:
@@ -156,11 +158,14 @@ class KafkaSource:
                                 f"topic {self._topic!r} holds no video that can be decoded: {error}"
                             ) from error
                     self._messages.pass_by(passed)
-                # What lies in other partitions moves on, too, while this camera is busy.
-                if passed is None or time.monotonic() - looked_s > LOOK_S:
-                    looked_s = time.monotonic()
+                # What lies in other partitions moves on, whether this camera is busy or silent.
+                now_s = time.monotonic()
+                if now_s - looked_s > LOOK_S:
+                    looked_s = now_s
                     self._pass_by()
                     self._share()
+                elif passed is None:
+                    continue
                 self._reached = Reached(handed, self._messages.place.position())
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=False) from error

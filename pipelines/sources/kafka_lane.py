@@ -36,6 +36,8 @@ POLL_S = 0.1
 COMMIT_S = 2.0
 NEAR = 5000
 """Messages of a partition that are read again so that a camera can share a lane."""
+MOST_PARTITIONS = 32
+"""Of several topics in a lane: kafka-python looks at all of them with every poll, so a message costs more with each."""
 MOST_WAITING, FEW_WAITING = 32, 8
 """Messages of a partition that wait for a camera when the partition begins to wait for it, and when it goes on."""
 OFFSETS_S = 1.0
@@ -239,6 +241,8 @@ class Lane:
         self._late: dict[TopicPartition, list[Subscription]] = {}
         self._heavy: dict[TopicPartition, set[Subscription]] = {}
         self._paused: set[TopicPartition] = set()
+        self._claimed: frozenset[TopicPartition] = frozenset()
+        self._left = False
         self._members: dict[Subscription, None] = {}
         self._by_key: dict[tuple[str, bytes | None], list[Subscription]] = {}
         self._offsets: dict[str, tuple[float, Offsets]] = {}
@@ -279,7 +283,19 @@ class Lane:
     def near(self, topic: str, needs: Mapping[int, int]) -> bool:
         """Whether a camera that needs these offsets next keeps nobody waiting for long, and nobody it."""
         known = {number: self.read.get(TopicPartition(topic, number)) for number in needs}
+        claimed = self._claimed | {TopicPartition(topic, number) for number in needs}
+        if self._claimed and len(claimed) > max(MOST_PARTITIONS, len(self._claimed)):
+            return False
         return all(at is None or abs(at - needs[number]) <= NEAR for number, at in known.items())
+
+    def claim(self, topic: str, numbers: Collection[int]) -> None:
+        """These partitions will be read here: many cameras may look for a lane at once."""
+        with self._changing:
+            self._claimed |= {TopicPartition(topic, number) for number in numbers}
+
+    def reads(self, topic: str) -> bool:
+        """Whether others have it read the topic."""
+        return any(partition.topic == topic for partition in list(self.read))
 
     def join(self, member: Subscription) -> None:
         """Hand out messages to a camera from now on."""
@@ -291,6 +307,7 @@ class Lane:
             if member in self._members:
                 del self._members[member]
                 self._index()
+                self._left = True
 
     def close(self) -> None:
         """Let go of everything, after a second or two; idempotent."""
@@ -315,6 +332,7 @@ class Lane:
         try:
             while not self._stop.is_set():
                 self._answer()
+                self._leave_topics()
                 self._look_for_partitions()
                 self._let_wait()
                 self._poll()
@@ -443,6 +461,24 @@ class Lane:
     def _of(self, topic: str, key: bytes | None) -> list[Subscription]:
         return self._by_key.get((topic, key), [])
 
+    def _leave_topics(self) -> None:
+        """Read no more what nobody is left for."""
+        if not self._left:
+            return
+        with self._changing:
+            self._left = False
+            topics = {member.topic for member in self._members}
+        over = [partition for partition in self._next if partition.topic not in topics]
+        for partition in over:
+            del self._next[partition], self.read[partition]
+            self._late.pop(partition, None)
+            self._heavy.pop(partition, None)
+            self._paused.discard(partition)
+        if over:
+            with self._changing:
+                self._claimed -= set(over)
+            self._assign()
+
     def _let_wait(self) -> None:
         """Partitions wait for cameras that have too much of them to do."""
         if not self._heavy and not self._paused:
@@ -455,8 +491,8 @@ class Lane:
         over, before = set(self._heavy), self._paused
         if over == before:
             return
-        # Not pause() and resume(): what kafka-python 3.0 had fetched of a paused partition never comes back once another
-        # partition was empty meanwhile, and nothing behind it is fetched.
+        # Not pause() and resume(): what kafka-python 3.0 had fetched of a paused partition never comes back once
+        # another partition was empty meanwhile, and nothing behind it is fetched.
         self._paused = over
         self._assign()
         for partition in before - over:
@@ -565,6 +601,7 @@ class Lanes:
         chosen = self._nearest(cluster, member.topic, needs)
         if chosen is None:
             chosen = self._open(cluster)
+            chosen.claim(member.topic, needs)
         self.leave(cluster, lane)  # what was entered anew stays
         try:
             chosen.join(member)
@@ -577,16 +614,17 @@ class Lanes:
         """The one with the most cameras, of those that are near; entered."""
         with self._changing:
             lanes = [one for one in self._lanes.get(cluster, ()) if not one.broken and one.near(topic, needs)]
-            chosen = max(lanes, key=lambda one: one.members, default=None)
+            chosen = max(lanes, key=lambda one: (one.reads(topic), one.members), default=None)
             if chosen is not None:
                 self._users[chosen] += 1
+                chosen.claim(topic, needs)
             return chosen
 
     def better(self, cluster: Cluster, lane: Lane, topic: str, needs: Mapping[int, int]) -> bool:
         """Whether a camera has come so near to others that it could share their lane, which is fuller than its own."""
         with self._changing:
             others = [one for one in self._lanes.get(cluster, ()) if one is not lane and not one.broken]
-        return any(one.members > lane.members and one.near(topic, needs) for one in others)
+        return any(one.members > lane.members and one.reads(topic) and one.near(topic, needs) for one in others)
 
     def leave(self, cluster: Cluster, lane: Lane, member: Subscription | None = None) -> None:
         """Nothing more of this lane; closes it after the last one."""

@@ -211,6 +211,34 @@ def test_a_camera_that_is_slow_holds_up_its_partition_only_once_its_room_is_full
     assert slow.seen == list(range(200))
 
 
+def test_lanes_have_few_topics_and_leave_those_that_nobody_reads(
+    broker: Broker, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_lane, "MOST_PARTITIONS", 3)
+    producer = KafkaProducer(bootstrap_servers=broker.address)
+    topics = [f"few-{uuid.uuid4().hex[:8]}" for _ in range(4)]
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.create_topics([NewTopic(name, 2, 1) for name in topics])
+    admin.close()
+    with ExitStack() as ends:
+        ends.callback(producer.close)
+        cameras = [ends.enter_context(closing(Camera(broker, name, None, lanes, "latest").begin())) for name in topics]
+        assert lane_threads() == 4  # two partitions each
+        monkeypatch.setattr(kafka_lane, "MOST_PARTITIONS", 8)
+        more = [ends.enter_context(closing(Camera(broker, name, "a", lanes, "latest").begin())) for name in topics]
+        assert lane_threads() == 4
+        for name in topics:
+            producer.send(name, PICTURE, key=b"a", timestamp_ms=round(BEGIN_S * 1000)).get(10)
+        for one in (*cameras, *more):
+            one.sees(1)
+        shared = ends.enter_context(closing(Camera(broker, topics[0], "b", lanes, "latest").begin()))
+        lane = shared.source._lane
+        assert lane is not None
+        left = ends.enter_context(closing(Camera(broker, topics[0], None, lanes, "latest").begin()))
+        left.close()
+        assert {partition.topic for partition in lane.read} >= {topics[0]}
+
+
 def test_all_hear_of_it_when_the_broker_goes(broker: Broker, camera: Callable[..., Camera], send: Send) -> None:
     cameras = [camera(name, start="latest") for name in ("a", "b")]
     send("a", 0)

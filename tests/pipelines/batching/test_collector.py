@@ -132,6 +132,15 @@ def test_an_idle_detector_waits_for_a_fuller_batch_no_longer_than_told(make: Mak
     assert detector.sizes == [2, 4]
 
 
+def test_streams_that_may_not_skip_share_the_room_of_a_batch(make: Make) -> None:
+    """Hundreds of cameras of a topic would hold thousands of pictures."""
+    collector = make(max_batch=16)
+    rooms = [collector.add(f"topic{number}", Collected(), live=False).capacity for number in range(20)]
+    assert rooms[:4] == [16, 8, 5, 4]
+    assert set(rooms[8:]) == {2}
+    assert collector.add("camera", Collected(), live=True).capacity == 1
+
+
 def test_a_stream_with_much_waiting_does_not_starve_the_others(make: Make, detector: FakeDetector) -> None:
     collector = make(max_batch=4, begin=False)
     order: list[str] = []
