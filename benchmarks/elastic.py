@@ -96,7 +96,7 @@ PARTS = {"day": measure_day, "moves": measure_moves, "plan": measure_plan, "ramp
 
 
 def page(results: dict[str, Any]) -> str:
-    days, moved, kafka = results["days"], results["moves"], results["kafka"]
+    days, moved = results["days"], results["moves"]
     names = {
         "cameras_least": "cameras that are on, least",
         "cameras_most": "cameras that are on, most",
@@ -148,30 +148,13 @@ def page(results: dict[str, Any]) -> str:
             f"| frames counted, of {moved['minutes']} minutes | {moved['frames']} | {moved['frames_without']} |",
             f"| crossings that differ, of {moved['crossings']} | {moved['handover_counts_wrong']} | |",
             "",
-            "## Up and down, live",
-            "",
-            *_ramp_lines(results["ramp"]),
+            *(_ramp_lines(results["ramp"]) if "ramp" in results else ()),
             "## The planner",
             "",
             f"5,000 streams on 100 readers: {results['plan_s_5000']:.2f} s to give all of them to readers,",
             f"{results['plan_idle_s_5000'] * 1e3:.1f} ms when nothing has changed (medians of {ROUNDS}).",
             "",
-            "## Many cameras of one topic",
-            "",
-            f"{kafka['cameras']:,} cameras in one topic of {kafka['partitions']} partitions, against as many cameras",
-            "as partitions with a topic each and as many pictures together (JPEG, 320x180). Two processes have half of",
-            "the cameras each (`benchmarks/kafka_cameras.py`).",
-            "",
-            "| CPU ms a picture, medians of 5 rounds | one topic | a topic each | ratio |",
-            "| --- | ---: | ---: | ---: |",
-            *(
-                f"| {words} | {kafka[kind]['keyed_ms']} | {kafka[kind]['topic_each_ms']} | {kafka[kind]['ratio']} |"
-                for kind, words in (
-                    ("whole", "received, decoded, scaled, people found"),
-                    ("received", "received and decoded alone"),
-                )
-            ),
-            "",
+            *(_kafka_lines(results["kafka"]) if "kafka" in results else ()),
             f"All on {results['machine']}.",
             "",
         ]
@@ -196,6 +179,8 @@ def _ramp_lines(found: dict[str, Any]) -> list[str]:
         seconds = stretch[-1]["at_s"] - stretch[0]["at_s"]
         table.append(f"| {stretch[0]['cameras']} | {seconds:.0f} | {readers} | {p95:.2f} | {max(0.0, share):.3f} |")
     return [
+        "## Up and down, live",
+        "",
         "A service whose readers come and go by themselves, and simulated RTSP cameras that are registered and deleted",
         f"through the API, looked at once a second (`benchmarks/ramp.py`): {found['setting']}.",
         "Frame age is that of the camera whose newest analysed frame is the oldest, as the API tells it: readers",
@@ -206,6 +191,27 @@ def _ramp_lines(found: dict[str, Any]) -> list[str]:
         "| cameras | for seconds | readers | frame age, s, 95 % below | share of frames skipped |",
         "| ---: | ---: | --- | ---: | ---: |",
         *table,
+        "",
+    ]
+
+
+def _kafka_lines(kafka: dict[str, Any]) -> list[str]:
+    return [
+        "## Many cameras of one topic",
+        "",
+        f"{kafka['cameras']:,} cameras in one topic of {kafka['partitions']} partitions, against as many cameras",
+        "as partitions with a topic each and as many pictures together (JPEG, 320x180). Two processes have half of",
+        "the cameras each (`benchmarks/kafka_cameras.py`).",
+        "",
+        "| CPU ms a picture, medians of 5 rounds | one topic | a topic each | ratio |",
+        "| --- | ---: | ---: | ---: |",
+        *(
+            f"| {words} | {kafka[kind]['keyed_ms']} | {kafka[kind]['topic_each_ms']} | {kafka[kind]['ratio']} |"
+            for kind, words in (
+                ("whole", "received, decoded, scaled, people found"),
+                ("received", "received and decoded alone"),
+            )
+        ),
         "",
     ]
 

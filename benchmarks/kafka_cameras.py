@@ -40,6 +40,8 @@ from pipelines.types import Detections, FrameStamp
 
 CAMERAS, PARTITIONS, READERS = 1000, 16, 2
 FRAMES = {"whole": 4_000, "received": 16_000}
+WARM = 3
+"""Frames of each camera that come first and are not counted: decoders and scalers are made with the first one."""
 BEGIN_S = 1_790_000_000
 LIMITS = SourceLimits(60.0, 20.0, 60.0)
 TIMEOUT_S = 240.0
@@ -89,12 +91,15 @@ def _read(broker: str, places: list[Place], frames: int, whole: bool, link: Conn
     while any(one.place() is None or one.status.info is None for one in supervisors):
         time.sleep(0.2)
     link.send("ready")
-    link.recv()
-    begun_s = time.process_time()
-    deadline = time.monotonic() + TIMEOUT_S
-    while sum(counter.frames for counter in counters) < frames and time.monotonic() < deadline:
+    while any(counter.frames < WARM for counter in counters):
         time.sleep(0.1)
-    link.send((time.process_time() - begun_s, sum(counter.frames for counter in counters)))
+    link.send("warm")
+    link.recv()
+    begun_s, warm = time.process_time(), WARM * len(places)
+    deadline = time.monotonic() + TIMEOUT_S
+    while sum(counter.frames for counter in counters) < warm + frames and time.monotonic() < deadline:
+        time.sleep(0.1)
+    link.send((time.process_time() - begun_s, sum(counter.frames for counter in counters) - warm))
     stop.set()
     os._exit(0)
 
@@ -116,15 +121,21 @@ def _cost_s(broker: str, places: list[Place], pictures: list[bytes], partitions:
         links.append(ours)
         processes.append(process)
     assert [link.recv() for link in links] == ["ready"] * READERS
+    producer = KafkaProducer(bootstrap_servers=broker, linger_ms=20, batch_size=1 << 20)
+
+    def send(first: int, end: int) -> None:
+        for frame in range(first, end):
+            for topic, key in places:
+                stamp_ms = BEGIN_S * 1000 + frame * 200
+                named = key.encode() if key is not None else None
+                producer.send(topic, pictures[frame % len(pictures)], key=named, timestamp_ms=stamp_ms)
+        producer.flush()
+
+    send(0, WARM)
+    assert [link.recv() for link in links] == ["warm"] * READERS
     for link in links:
         link.send("go")
-    producer = KafkaProducer(bootstrap_servers=broker, linger_ms=20, batch_size=1 << 20)
-    for frame in range(each):
-        for topic, key in places:
-            stamp_ms = BEGIN_S * 1000 + frame * 200
-            named = key.encode() if key is not None else None
-            producer.send(topic, pictures[frame % len(pictures)], key=named, timestamp_ms=stamp_ms)
-    producer.flush()
+    send(WARM, WARM + each)
     told = [link.recv() for link in links]
     producer.close()
     for process in processes:

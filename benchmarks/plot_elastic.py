@@ -15,7 +15,8 @@ BLUE, ORANGE, GREY = "#2563a8", "#d97706", "#6b7280"
 def main() -> None:
     results = json.loads((ROOT / "benchmarks" / "results" / "elastic.json").read_text())
     plot_day(results["curve"])
-    plot_ramp(results["ramp"])
+    if "ramp" in results:
+        plot_ramp(results["ramp"])
 
 
 def plot_ramp(ramp: dict) -> None:

@@ -178,7 +178,13 @@ class BatchCollector:
                 self._submit(order, size)
 
     def _ready(self) -> int:
-        return sum(stream.ready for stream in self._streams.values())
+        """Frames that may be taken now, counted as far as a batch goes: this is asked for with every frame."""
+        ready = 0
+        for stream in self._streams.values():
+            ready += stream.ready
+            if ready >= self._max_batch:
+                break
+        return ready
 
     def _may_submit(self) -> bool:
         return len(self._flights) < self._detector.in_flight and (self._ready() > 0 or self._is_due())

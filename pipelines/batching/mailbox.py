@@ -12,6 +12,9 @@ import numpy as np
 from pipelines.batching.letterbox import Letterbox, SlotWriter
 from pipelines.types import FrameStamp, Image
 
+STOP_LOOK_S = 2.0
+"""So often a sender that waits for room looks whether it is to stop: hundreds of them may wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingFrame:
@@ -98,7 +101,7 @@ class Mailbox:
             while not self._closed and waits and len(self._waiting) >= self._capacity:
                 if stop.is_set():
                     return
-                self._changed.wait(0.1)
+                self._changed.wait(STOP_LOOK_S)  # room is told; this is for `stop` alone
             if self._closed:
                 return
             slot = self._free.pop()
