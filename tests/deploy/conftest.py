@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ Render = Callable[[Path], list[Document]]
 @pytest.fixture(scope="session")
 def render() -> Render:
     """The documents of a folder with a kustomization; without kubectl or kustomize skipped, but a failure in CI."""
-    if shutil.which("kustomize"):
-        command = ["kustomize", "build"]
+    ours = shutil.which("kustomize", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    if ours is not None:
+        command = [ours, "build"]
     elif shutil.which("kubectl"):
         command = ["kubectl", "kustomize"]
     else:
