@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow chaos soak lint format bench elastic docs wheel lock clean
+.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,9 +31,9 @@ test-slow: .venv/.dev $(WEB) ## Tests that take minutes each
 	scripts/install-test-tools
 	$(BIN)/pytest -m slow
 
-chaos: .venv/.dev $(WEB) ## Kill and freeze parts of a service with two readers, three times over
+chaos: .venv/.dev $(WEB) ## Kill and freeze parts of a service, and a node under it, three times over
 	scripts/install-test-tools
-	for round in 1 2 3; do $(BIN)/pytest -x -m chaos tests/integration/chaos || exit 1; done
+	for round in 1 2 3; do $(BIN)/pytest -x -m chaos tests/integration/chaos tests/integration/nodes || exit 1; done
 
 soak: .venv/.dev $(WEB) ## A thousand camera lives, and what they leave behind, to docs/soak.md; MINUTES=7
 	scripts/install-test-tools
@@ -54,8 +54,12 @@ format: .venv/.dev $(WEB_DEV) ## Bring the code into shape
 bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
 
-elastic: .venv/.run ## A day of 200 shops through the planner and the policies, to docs/elastic.md
-	benchmarks/run-elastic
+elastic: .venv/.dev ## How readers follow their cameras, to docs/elastic.md; PARTS='day moves plan ramp kafka'
+	scripts/install-test-tools
+	benchmarks/run-elastic $(PARTS)
+
+scale: .venv/.dev ## What breaks first when cameras become many, to docs/scale.md
+	PYTHONPATH=. $(BIN)/python -m benchmarks.scale
 
 docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI document, types of client and page
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md

@@ -1,0 +1,145 @@
+"""What a registry costs while nothing changes: 5,000 streams on 100 readers, in a replica of its own as it is deployed.
+
+The readers are pretended: each holds a session and sends a heartbeat a second with what its streams report, whose
+numbers grow as those of running cameras do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from analytics.storage.base import StreamRecord
+from analytics.storage.database import DatabaseStore
+from pipelines.sources.supervisor import StreamState
+from serve.control.link import RegistryLink
+from serve.control.messages import Assignment, Greeting, Heartbeat, Reported
+from serve.launch import cluster
+from serve.settings import Settings, load
+from serve.streams.status import StreamStatus
+
+STREAMS, READERS, NODES = 5000, 100, 25
+SETTLE_S, WINDOW_S, WINDOWS = 30.0, 10.0, 5
+FPS = 5.0
+
+
+class _Reader:
+    """Holds what it is given, and tells that all is well."""
+
+    def __init__(self, number: int, link: RegistryLink) -> None:
+        self._name, self._node, self._link = f"reader-{number}", f"node-{number % NODES}", link
+        self.streams: dict[str, Assignment] = {}
+        self._begun_s = time.monotonic()
+
+    async def follow(self) -> None:
+        greeting = Greeting(self._name, {}, self._node, 12.0, 12.0)
+        async for desired in self._link.session(greeting):
+            self.streams |= {name: work.assignment for name, work in desired.work.items()}
+            for name in desired.dropped:
+                self.streams.pop(name, None)
+
+    async def beat(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            elapsed_s = time.monotonic() - self._begun_s
+            frames = int(FPS * elapsed_s)
+            status = StreamStatus(
+                StreamState.RUNNING,
+                time.time(),
+                codec="h264",
+                width=1280,
+                height=720,
+                fps_in=15.0,
+                fps_processed=FPS,
+                frame_age_s=0.2,
+                frames=3 * frames,
+                analysed=frames,
+                source_cpu_s=0.03 * elapsed_s,
+                analysis_cpu_s=0.06 * elapsed_s,
+            )
+            told = {name: Reported(one.epoch, replace(status)) for name, one in self.streams.items()}
+            await self._link.heartbeat(Heartbeat(self._name, told))
+
+
+def _register(store: DatabaseStore) -> None:
+    geometry = {"lines": [{"id": "door", "a": [0.5, 0.1], "b": [0.5, 0.9]}], "zones": []}
+    for number in range(STREAMS):
+        source = {"type": "rtsp", "url": f"rtsp://10.0.{number // 250}.{number % 250 + 1}/stream"}
+        definition = {"name": f"Camera {number}", "source": source, "analysis_fps": FPS}
+        store.put_stream(StreamRecord(f"cam-{number:05d}", definition, geometry))
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _pid() -> int:
+    for command_line in Path("/proc").glob("[0-9]*/cmdline"):
+        if command_line.read_bytes().startswith(b"ray::ServeReplica:load:Registry"):
+            return int(command_line.parent.name)
+    raise RuntimeError("the registry's process is not found")
+
+
+async def _measure(link: RegistryLink) -> list[float]:
+    readers = [_Reader(number, link) for number in range(READERS)]
+    tasks = [asyncio.create_task(run()) for one in readers for run in (one.follow, one.beat)]
+    try:
+        deadline = time.monotonic() + 120
+        while sum(len(one.streams) for one in readers) < STREAMS:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{sum(len(one.streams) for one in readers)} of {STREAMS} streams were given")
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(SETTLE_S)  # weights are measured and stored, streams are evened out
+        pid, shares = _pid(), []
+        for _ in range(WINDOWS):
+            before_s, begun_s = _cpu_s(pid), time.monotonic()
+            await asyncio.sleep(WINDOW_S)
+            shares.append((_cpu_s(pid) - before_s) / (time.monotonic() - begun_s))
+        return shares
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def measure() -> dict[str, Any]:
+    """Share of a core that the registry's replica takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings: Settings = load(None, data_dir=folder, log_level="ERROR", reader={"capacity": 12})
+        store = DatabaseStore(settings.store_url)
+        store.migrate()
+        _register(store)
+        store.close()
+        with cluster.told(cluster.environment(Path(folder), os.environ)):
+            import ray
+            from ray import serve
+
+            from serve.deployments.graph import RegistryReplica, _deploy
+            from serve.deployments.handles import HandleRegistryLink
+
+            ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            try:
+                registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000)
+                handle = serve.run(registry.bind(settings.to_arguments()), name="load", route_prefix=None)
+                shares = asyncio.run(_measure(HandleRegistryLink(handle, handle)))
+            finally:
+                serve.shutdown()
+                ray.shutdown()
+    return {
+        "streams": STREAMS,
+        "readers": READERS,
+        "core_share": round(statistics.median(shares), 3),
+        "core_share_most": round(max(shares), 3),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))
