@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +23,7 @@ from pipelines.simulator.scene.scene import Scene
 from tests.integration.brokers import Broker, free_port
 from tests.integration.conftest import service_settings, wait_frames, wait_state
 from tests.integration.ray_head import RayHead
+from tests.integration.soak.processes import command_line, descendants
 from tests.integration.test_kafka import BEGUN_S, FPS, register, report, send, wait_all_counted
 from tests.waiting import wait_until
 
@@ -63,6 +65,10 @@ class Deployed:
         for name, section in sections.items():
             self.sections[name] = {**self.sections.get(name, {}), **section}
         self._put()
+
+    def pids_of(self, kind: str) -> list[int]:
+        """Processes of one of Serve's own parts, such as ``ServeController`` or ``ProxyActor``."""
+        return [pid for pid in descendants(self._head.pid) if command_line(pid).startswith(f"ray::{kind}")]
 
     def replace(self, deployment: str) -> None:
         """Have all replicas of one deployment exchanged, and none of another; does not wait for it.
@@ -241,18 +247,31 @@ class Load:
         for name in sorted(cameras):
             wait_until(lambda name=name: newest_s(name) > since_s, 6, f"{name} to be analysed")
 
+    def wait_away_s(self, seconds: float) -> None:
+        """Until cameras that show something all the time were analysed for so long."""
+        begun_s = time.time()
+        for name in self.cameras:
+
+            def analysed(name: str = name) -> bool:
+                age_s = self.api.get_stream(name)["frame_age_s"]
+                return age_s is not None and time.time() - age_s > begun_s + seconds
+
+            wait_until(analysed, seconds + 30, f"{seconds:.0f} s of {name}", every_s=1.0)
+
     def check_topics(self, truth: dict[str, Any]) -> None:
         """Every frame counts once, whatever happened."""
         for name in self.topics:
             assert wait_all_counted(self.api, name, self._scene.frames, timeout_s=90) == truth, name
 
-    def check_cameras(self, outage_s: float = 0.0, hit: set[str] | None = None) -> None:
+    def check_cameras(self, outage_s: float = 0.0, hit: set[str] | None = None, *, what: str | None = None) -> None:
         """What was counted fits what was seen, and what was not seen is accounted for.
 
         Args:
             outage_s: how long the streams that were hit were away, at most.
             hit: streams that were away once; each further epoch of a stream is a planned move, which costs nothing.
+            what: was done to them, for the table of docs/chaos.md.
         """
+        missing_s: dict[str, float] = {}
         for name in self.cameras:  # all at once: they have shown the same up to here
             self._server.freeze(name)
         ended_s = time.time()
@@ -266,10 +285,27 @@ class Load:
             away_s = outage_s if name in (hit or ()) else 0.0
             shortest_s = ended_s - self._running_s[name] - away_s - END_S
             longest_s = ended_s - self._begun_s + 0.5
-            what = f"{name}: {covered_s} s of {shortest_s:.1f} to {longest_s:.1f}, {crossings} crossings, {moves} moves"
-            assert shortest_s <= covered_s <= longest_s, what
+            found = (
+                f"{name}: {covered_s} s of {shortest_s:.1f} to {longest_s:.1f}, {crossings} crossings, {moves} moves"
+            )
+            assert shortest_s <= covered_s <= longest_s, found
             least, most = self.crossings_within(covered_s, away_s)
-            assert least - 1 <= crossings <= most + 1, f"{what}; the truth is {least} to {most}"
+            assert least - 1 <= crossings <= most + 1, f"{found}; the truth is {least} to {most}"
+            missing_s[name] = ended_s - self._running_s[name] - covered_s
+        if what is not None:
+            self._record(what, missing_s, hit or set())
+
+    def _record(self, what: str, missing_s: dict[str, float], hit: set[str]) -> None:
+        """The longest time that a camera missed beside those that nothing was done to; a line of a file."""
+        file = os.environ.get("FOOTFALL_CHAOS_RESULTS")
+        if file is None:
+            return
+        spared = [seconds for name, seconds in missing_s.items() if name not in hit]
+        usual_s = statistics.median(spared) if spared else min(missing_s.values())
+        struck = [missing_s[name] for name in missing_s if name in hit] or list(missing_s.values())
+        line = {"what": what, "gap_s": round(max(0.0, max(struck) - usual_s), 2)}
+        with Path(file).open("a") as out:
+            out.write(json.dumps(line) + "\n")
 
     def crossings_within(self, covered_s: float, away_s: float) -> tuple[int, int]:
         """Fewest and most true crossings in so many seconds of the endless clip, wherever they begin.

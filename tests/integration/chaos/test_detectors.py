@@ -14,6 +14,9 @@ from tests.integration.chaos.conftest import Deployed, Load
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
+FATES = {signal.SIGKILL: "is killed", signal.SIGSTOP: "freezes"}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def detectors(deployed: Deployed, truth: dict[str, Any]) -> None:
     """Two replicas of their own, from here on; what they count is what detectors in the readers count."""
@@ -36,7 +39,7 @@ def test_streams_go_on_with_the_other_detector_until_the_lost_one_is_replaced(
     load.wait_progress()
     load.check_topics(truth)
     assert load.places() == before
-    load.check_cameras(outage_s, hit=set(load.cameras))
+    load.check_cameras(outage_s, set(load.cameras), what=f"one of two detectors {FATES[fate]}")
 
 
 def test_a_reader_that_freezes_holds_up_no_other(deployed: Deployed, load: Load) -> None:

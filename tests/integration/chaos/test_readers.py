@@ -29,7 +29,7 @@ def test_the_streams_of_a_killed_reader_go_on_with_the_other_whose_own_never_mov
         name: before[name] for name in before if name not in hit
     }
     load.check_topics(truth)
-    load.check_cameras(outage_s, hit)
+    load.check_cameras(outage_s, hit, what="a reader is killed")
 
 
 def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up(
@@ -53,7 +53,7 @@ def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up
     wait_until(lambda: len({owner for owner, _ in load.places().values()}) == 2, 60, "two readers to have a share")
     load.wait_progress()
     load.check_topics(truth)
-    load.check_cameras(outage_s, hit)
+    load.check_cameras(outage_s, hit, what="a reader freezes")
 
 
 @pytest.mark.slow
@@ -71,4 +71,4 @@ def test_new_readers_take_over_in_at_most_three_moves_a_stream(
     moves = {name: after[name][1] - before[name][1] for name in before}
     # One reader after the other is exchanged: off the first, off the second, and evened out once both are new.
     assert all(1 <= count <= 3 for count in moves.values()), moves
-    load.check_cameras()
+    load.check_cameras(what="all readers are exchanged")

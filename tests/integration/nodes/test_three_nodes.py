@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.analytics.storage.conftest import Postgres
 from tests.integration.chaos.conftest import Deployed, Load
 from tests.integration.ray_head import Node, RayHead
 from tests.waiting import wait_until
@@ -20,6 +21,22 @@ def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: De
     message = on_three_nodes.application()["message"]
     assert "the cluster has 3 nodes, and the database is a file on one of them" in message
     assert "PostgreSQL" in message
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+def test_a_database_that_is_away_loses_nothing(
+    deployed: Deployed, load: Load, truth: dict[str, Any], postgres: Postgres
+) -> None:
+    before = load.places()
+    postgres.stop()
+    try:
+        load.wait_away_s(60.0)
+    finally:
+        postgres.start()
+    load.check_topics(truth)
+    assert load.places() == before
+    load.check_cameras(what="the database is away for a minute")
 
 
 @pytest.mark.chaos
@@ -40,4 +57,4 @@ def test_the_streams_of_a_node_that_dies_go_on_with_the_others(
     wait_until(lambda: len(head.nodes()) == 2, 60, "Ray to see that the node is gone")
     assert {reader["node"] for reader in load.api.readers()} <= set(head.nodes())
     load.check_topics(truth)
-    load.check_cameras(outage_s, hit)
+    load.check_cameras(outage_s, hit, what="a node is killed")

@@ -60,10 +60,22 @@ def _held(pid: int) -> Held:
     rollup = dict(line.split(":", 1) for line in (folder / "smaps_rollup").read_text().splitlines()[1:])
     private = sum(_mb(rollup[kind]) for kind in ("Private_Clean", "Private_Dirty"))
     fds = len(os.listdir(folder / "fd"))  # noqa: PTH208
-    line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     return Held(
-        name_of(line), int(status["Threads"]), fds, _mb(status["VmRSS"]), private, _mb(status.get("RssShmem", "0 kB"))
+        name_of(command_line(pid)),
+        int(status["Threads"]),
+        fds,
+        _mb(status["VmRSS"]),
+        private,
+        _mb(status.get("RssShmem", "0 kB")),
     )
+
+
+def command_line(pid: int) -> str:
+    """How a process calls itself; nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _mb(text: str) -> float:

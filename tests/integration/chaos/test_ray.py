@@ -1,0 +1,43 @@
+"""Parts of Ray that die under the service: nothing that is counted depends on them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from footfall import ApiProblem, Unreachable
+from tests.integration.chaos.conftest import Deployed, Load
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [("ServeController", "Serve's controller is killed"), ("ProxyActor", "Serve's proxy is killed")]
+)
+def test_a_killed_part_of_serve_comes_back_and_no_stream_moves(
+    deployed: Deployed, load: Load, truth: dict[str, Any], kind: str, what: str
+) -> None:
+    before, killed = load.places(), deployed.pids_of(kind)[0]
+    os.kill(killed, signal.SIGKILL)
+
+    def replaced() -> bool:
+        return deployed.pids_of(kind) not in ([], [killed])
+
+    wait_until(replaced, 60, f"another {kind}", every_s=0.3)
+
+    def answers() -> bool:
+        try:
+            with deployed.client() as api:
+                return api.readiness()["status"] == "ready"
+        except (ApiProblem, Unreachable):
+            return False
+
+    wait_until(answers, 60, "the API")
+    load.wait_progress()
+    load.check_topics(truth)
+    assert load.places() == before
+    load.check_cameras(what=what)
