@@ -12,7 +12,7 @@ from tests.integration.chaos.conftest import Deployed, Load
 from tests.integration.ray_head import Node, RayHead
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: Deployed) -> None:
@@ -24,7 +24,6 @@ def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: De
 
 
 @pytest.mark.chaos
-@pytest.mark.slow
 def test_a_database_that_is_away_loses_nothing(
     deployed: Deployed, load: Load, truth: dict[str, Any], postgres: Postgres
 ) -> None:
