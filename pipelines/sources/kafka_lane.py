@@ -243,6 +243,7 @@ class Lane:
         self._paused: set[TopicPartition] = set()
         self._claimed: frozenset[TopicPartition] = frozenset()
         self._left = False
+        self._last_told: list[tuple[str, Mapping[int, int]]] = []
         self._members: dict[Subscription, None] = {}
         self._by_key: dict[tuple[str, bytes | None], list[Subscription]] = {}
         self._offsets: dict[str, tuple[float, Offsets]] = {}
@@ -308,6 +309,7 @@ class Lane:
                 del self._members[member]
                 self._index()
                 self._left = True
+                self._last_told.append((member.topic, member.acknowledged))
 
     def close(self) -> None:
         """Let go of everything, after a second or two; idempotent."""
@@ -525,7 +527,8 @@ class Lane:
             return
         self._committed_s = time.monotonic()
         with self._changing:
-            told = [(one.topic, one.acknowledged) for one in self._members if one.acknowledged]
+            told = [*self._last_told, *((one.topic, one.acknowledged) for one in self._members)]
+            self._last_told = []
         offsets: dict[TopicPartition, int] = {}
         for topic, acknowledged in told:
             for number, offset in acknowledged.items():

@@ -175,7 +175,7 @@ def test_the_group_offset_follows_the_checkpoint_for_lag_monitors(
     assert position is not None
     source.acknowledge(position)
     source.close()
-    consumer = KafkaConsumer(bootstrap_servers=[broker.address], group_id="monitored")
+    consumer = KafkaConsumer(bootstrap_servers=[broker.address], group_id="footfall")
     committed = [
         consumer.committed(TopicPartition(feed.topic, number)) or 0
         for number in consumer.partitions_for_topic(feed.topic) or ()

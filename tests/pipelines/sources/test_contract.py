@@ -81,7 +81,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path, test_cache: Path, monke
         address = request.getfixturevalue("broker").address
 
         def kafka(topic: str) -> KafkaSource:
-            return KafkaSource(address, topic, "cam", group="tests", start="earliest", limits=LIMITS)
+            return KafkaSource(address, topic, "cam", start="earliest", limits=LIMITS)
 
         return Kind(lambda: kafka("frames"), lambda: kafka("none"), replayable=True)
     steps = [(number / 10, {"frame": number + 1}) for number in range(FRAMES)]

@@ -166,7 +166,7 @@ def test_a_camera_is_asked_at_the_address_that_was_looked_at() -> None:
 )
 def test_brokers_elsewhere_are_not_asked(brokers: str) -> None:
     with pytest.raises(SourceNotAllowed):
-        KafkaSource(brokers, "frames", None, group="g", limits=SourceLimits(reach=DEFAULT)).connect()
+        KafkaSource(brokers, "frames", None, limits=SourceLimits(reach=DEFAULT)).connect()
 
 
 def test_a_broker_that_another_one_names_is_looked_at_too() -> None:

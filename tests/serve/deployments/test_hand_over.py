@@ -202,17 +202,26 @@ def test_a_reader_alone_hands_back_at_once_if_the_service_ends(run: Run, broadca
 def test_a_reader_alone_waits_for_who_is_to_replace_it(run: Run, broadcasts: dict[str, Broadcast]) -> None:
     """And for the registry, which an upgrade replaces at the same time."""
     workers: list[StreamWorker] = []
+    away = True
 
     async def test(bench: Bench) -> None:
+        nonlocal away
         leaving = bench.reader("reader-1", service_ends=lambda: False)
         await bench.registry.put_stream("cam", camera("cam"), None)
         await until(lambda: counting(bench, "cam"), "frames")
         workers.extend(leaving._workers.values())
-        bench.network.cut = True
+        leave = bench.network.leave
+
+        async def answered(reader: str) -> bool:
+            if away:
+                raise ConnectionError("the registry is being replaced")
+            return await leave(reader)
+
+        bench.network.leave = answered  # type: ignore[method-assign]
         stopping = asyncio.create_task(leaving.stop())
         before = workers[0].status().analysed
         await until(lambda: workers[0].status().analysed > before + 10, "frames while nobody is there")
-        bench.network.cut = False
+        away = False
         successor = bench.reader("reader-2")
         await stopping
         assert set(successor._workers) == {"cam"}
