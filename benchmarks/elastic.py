@@ -5,6 +5,7 @@ plot_elastic.py draws the results; ``make elastic`` runs both.
 """
 
 import argparse
+import itertools
 import json
 import math
 import statistics
@@ -163,13 +164,9 @@ def page(results: dict[str, Any]) -> str:
 
 def _ramp_lines(found: dict[str, Any]) -> list[str]:
     samples = [dict(zip(found["columns"], row, strict=True)) for row in found["samples"]]
-    rows = []
-    for row in samples:
-        if not rows or row["cameras"] != rows[-1][0]["cameras"]:
-            rows.append([row])
-        rows[-1].append(row)
     table = []
-    for stretch in rows:
+    for _, together in itertools.groupby(samples, key=lambda row: row["cameras"]):
+        stretch = list(together)
         ages = [row["frame_age_s"] for row in stretch if row["frame_age_s"] is not None]
         seen = stretch[-1]["analysed"] - stretch[0]["analysed"]
         missed = stretch[-1]["skipped"] - stretch[0]["skipped"]
@@ -182,7 +179,8 @@ def _ramp_lines(found: dict[str, Any]) -> list[str]:
         "## Up and down, live",
         "",
         "A service whose readers come and go by themselves, and simulated RTSP cameras that are registered and deleted",
-        f"through the API, looked at once a second (`benchmarks/ramp.py`): {found['setting']}.",
+        "through the API, looked at once a second (`benchmarks/ramp.py`):",
+        f"{found['setting']}.",
         "Frame age is that of the camera whose newest analysed frame is the oldest, as the API tells it: readers",
         "report once a second, so up to a second of it is that of the report.",
         "",

@@ -30,12 +30,14 @@ def plot_ramp(ramp: dict) -> None:
     beside = top.twinx()
     beside.step(minutes, column["readers"], where="post", color=BLUE, linewidth=1.8, label="readers")
     beside.set_ylabel("readers", color=BLUE)
-    beside.set_ylim(0, max(column["readers"]) + 1)
-    top.legend(frameon=False, loc="upper left")
+    beside.set_ylim(0, 1.25 * max(column["readers"]))
+    beside.spines[["top"]].set_visible(False)
+    top.set_ylim(0, 1.25 * max(column["cameras"]))
+    top.legend(frameon=False, loc="upper right", ncols=2)
     ages = [float("nan") if age is None else age for age in column["frame_age_s"]]
     middle.plot(minutes, ages, color=ORANGE, linewidth=1.2)
     middle.set_ylabel("oldest frame age, s")
-    middle.set_ylim(0, max(5.0, max((age for age in ages if age == age), default=5.0)))
+    middle.set_ylim(0, 1.25 * max((age for age in ages if age == age), default=1.0))
     window, shares = 10, []
     for index in range(len(minutes)):
         begin = max(0, index - window)
@@ -44,7 +46,7 @@ def plot_ramp(ramp: dict) -> None:
         shares.append(missed / (seen + missed) if seen > 0 and missed >= 0 else float("nan"))
     bottom.plot(minutes, shares, color=BLUE, linewidth=1.2)
     bottom.set_ylabel("share skipped,\nlast 10 s")
-    bottom.set_ylim(0, 1)
+    bottom.set_ylim(-0.005, 1.25 * max(0.08, max((share for share in shares if share == share), default=0.0)))
     bottom.set_xlabel("minutes")
     bottom.set_xlim(0, minutes[-1])
     for axes in (top, middle, bottom):
