@@ -25,7 +25,7 @@ from serve.launch import cluster
 from serve.settings import Settings, load
 from serve.streams.status import StreamStatus
 
-STREAMS, READERS, NODES = 5000, 100, 25
+STREAMS, READERS = 5000, 100
 SETTLE_S, WINDOW_S, WINDOWS = 30.0, 10.0, 5
 FPS = 5.0
 
@@ -34,12 +34,12 @@ class _Reader:
     """Holds what it is given, and tells that all is well."""
 
     def __init__(self, number: int, link: RegistryLink) -> None:
-        self._name, self._node, self._link = f"reader-{number}", f"node-{number % NODES}", link
+        self._name, self._link = f"reader-{number}", link
         self.streams: dict[str, Assignment] = {}
         self._begun_s = time.monotonic()
 
     async def follow(self) -> None:
-        greeting = Greeting(self._name, {}, self._node, 12.0, 12.0)
+        greeting = Greeting(self._name, {}, cores=12.0, capacity=12.0)  # of no node: the database is a file
         async for desired in self._link.session(greeting):
             self.streams |= {name: work.assignment for name, work in desired.work.items()}
             for name in desired.dropped:
@@ -94,6 +94,9 @@ async def _measure(link: RegistryLink) -> list[float]:
     try:
         deadline = time.monotonic() + 120
         while sum(len(one.streams) for one in readers) < STREAMS:
+            for task in tasks:
+                if task.done():
+                    task.result()  # raises what ended it
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{sum(len(one.streams) for one in readers)} of {STREAMS} streams were given")
             await asyncio.sleep(0.5)
