@@ -27,10 +27,12 @@ from pipelines.errors import (
     SourceUnsupported,
 )
 from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
-from pipelines.sources.kafka_client import REFUSALS, KafkaLogin
+from pipelines.sources.kafka_client import REFUSALS, Cluster, KafkaLogin
 from pipelines.sources.kafka_frames import TopicDecoder
-from pipelines.sources.kafka_lane import LANES, Cluster, Lane, Lanes, Offsets, Subscription
+from pipelines.sources.kafka_lane import Lane, Offsets
+from pipelines.sources.kafka_lanes import LANES, Lanes
 from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
+from pipelines.sources.kafka_subscription import Subscription
 from pipelines.types import StreamInfo
 
 logger = logging.getLogger(__name__)

@@ -30,6 +30,7 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from pipelines.errors import SourceNotAllowed
+from pipelines.sources.base import SourceLimits
 from pipelines.sources.reach import ANYWHERE, Reach
 
 REFUSALS = (SaslAuthenticationFailedError, TopicAuthorizationFailedError, UnsupportedSaslMechanismError)
@@ -57,6 +58,21 @@ class KafkaLogin:
                 "sasl_plain_password": self.password or "",
             }
         return options
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Brokers, and how they are asked: cameras with the same share their lanes.
+
+    Attributes:
+        brokers: ``host:port`` each.
+        login: user, password, TLS.
+        limits: how long to wait, and what may be reached.
+    """
+
+    brokers: tuple[str, ...]
+    login: KafkaLogin
+    limits: SourceLimits
 
 
 def host_of(broker: str) -> str:

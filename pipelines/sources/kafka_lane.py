@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,10 +21,9 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from pipelines.errors import SourceNotFound
-from pipelines.sources.base import SourceLimits
-from pipelines.sources.kafka_client import KafkaClient, KafkaLogin, host_of
-from pipelines.sources.kafka_frames import Passed
+from pipelines.sources.kafka_client import Cluster, KafkaClient, host_of
 from pipelines.sources.kafka_place import PartitionPlace
+from pipelines.sources.kafka_subscription import Subscription
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,162 +43,12 @@ OFFSETS_S = 1.0
 """For so long it is believed what a broker said of a topic's offsets: many cameras begin at once."""
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """Brokers, and how they are asked: cameras with the same share their lanes.
-
-    Attributes:
-        brokers: ``host:port`` each.
-        login: user, password, TLS.
-        limits: how long to wait, and what may be reached.
-    """
-
-    brokers: tuple[str, ...]
-    login: KafkaLogin
-    limits: SourceLimits
-
-
 @dataclass(frozen=True, slots=True)
 class Offsets:
     """Of a topic's partitions: the first message that there is, and the one behind the last."""
 
     first: Mapping[int, int]
     end: Mapping[int, int]
-
-
-class Subscription:
-    """One camera's part in a lane.
-
-    Args:
-        topic: that it reads in all partitions.
-        key: of its messages; None for all.
-        places: where each partition begins for it.
-    """
-
-    def __init__(self, topic: str, key: bytes | None, places: Mapping[int, PartitionPlace]) -> None:
-        self.topic, self.key = topic, key
-        self._needs: dict[int, int] = {}
-        self._holes: dict[int, tuple[int, int]] = {}
-        self._behind: set[int] = set()
-        self._lane: Lane | None = None
-        self._changed = threading.Condition()
-        self._waiting: deque[Passed] = deque()
-        self._counts: Counter[int] = Counter()
-        self._error: Exception | None = None
-        self._first: dict[int, int] = {}
-        self._cpu_s = 0.0
-        self.acknowledged: Mapping[int, int] = {}
-        for number, place in places.items():
-            self.begin(number, place)
-
-    def take(self, timeout_s: float) -> Passed | None:
-        """The next message, or None if there was none in time.
-
-        Raises:
-            Exception: whatever ended the lane, once all that came before was taken.
-        """
-        with self._changed:
-            if not self._waiting and self._error is None:
-                self._changed.wait(timeout_s)
-            if self._waiting:
-                taken = self._waiting.popleft()
-                self._counts[taken.partition] -= 1
-                return taken
-            if self._error is not None:
-                raise self._error
-            return None
-
-    def seen(self) -> list[Passed]:
-        """How far partitions were read, if nothing waits to be taken: up to there is nothing more of ours."""
-        # In this order: the lane gives us what is ours before it says how far it is.
-        read = dict(self._lane.read) if self._lane is not None else {}
-        with self._changed:
-            if self._waiting:
-                return []
-            return [Passed(number, self._seen(number, read)) for number in self._needs]
-
-    def _seen(self, number: int, read: Mapping[TopicPartition, int]) -> int:
-        needs = self._needs[number]
-        if number in self._behind:
-            return needs
-        return max(needs, read.get(TopicPartition(self.topic, number), 0))
-
-    def first(self, number: int) -> int:
-        """Offset where a partition began for it."""
-        return self._first[number]
-
-    def wait(self, timeout_s: float) -> list[Passed]:
-        """What waits to be taken, as soon as there is anything."""
-        with self._changed:
-            if not self._waiting and self._error is None:
-                self._changed.wait(timeout_s)
-            return list(self._waiting)
-
-    def spent_s(self) -> float:
-        """CPU seconds of the lane for this camera, since it was asked last."""
-        with self._changed:
-            spent_s, self._cpu_s = self._cpu_s, 0.0
-            return spent_s
-
-    # -- what the lane calls
-
-    @property
-    def partitions(self) -> list[int]:
-        return list(self._needs)
-
-    def begin(self, number: int, place: PartitionPlace) -> None:
-        """A partition, from the beginning on or because it was added."""
-        with self._changed:
-            self._first[number] = self._needs[number] = place.decode_from
-            self._behind.add(number)
-            if place.own < place.next:
-                self._holes[number] = place.own, place.next
-
-    def needs(self, number: int) -> int:
-        """The offset that is next for it."""
-        return self._needs[number]
-
-    def joined(self, lane: Lane) -> None:
-        self._lane = lane
-
-    def behind(self, number: int, read: int) -> bool:
-        """Whether it needs what lies before what the others have ``read``; once it does not, it never will again."""
-        if number in self._behind and number not in self._holes and self._needs[number] >= read:
-            self._behind.discard(number)
-        return number in self._behind
-
-    def put(self, number: int, records: Collection[Any], end: int, message_s: float = 0.0) -> None:
-        """Messages that are ours, and how far the partition was read with them.
-
-        Args:
-            number: of the partition.
-            records: in it.
-            end: offset behind all that was read.
-            message_s: CPU seconds that each of them cost.
-        """
-        with self._changed:
-            self._cpu_s += message_s * len(records)
-            needs = self._needs[number]
-            mine = [Passed(number, one.offset + 1, one) for one in records if one.offset >= needs]
-            self._waiting.extend(mine)
-            self._counts[number] += len(mine)
-            needs = max(needs, end)
-            own, beyond = self._holes.get(number, (0, 0))
-            if beyond and needs >= own:  # decoding is where it was; what others wrote since has been passed already
-                del self._holes[number]
-                needs = max(needs, beyond)
-            self._needs[number] = needs
-            if mine:
-                self._changed.notify_all()
-
-    def waiting(self, number: int) -> int:
-        """Messages of a partition that it has not taken yet."""
-        return self._counts[number]
-
-    def fail(self, error: Exception) -> None:
-        with self._changed:
-            self._error = error
-            self._changed.notify_all()
 
 
 class Lane:
@@ -544,105 +393,3 @@ class Lane:
                 self._consumer.commit_async(named)
         except KafkaError as error:
             logger.debug("the group was not told: %s", error)
-
-
-class Lanes:
-    """The lanes of a process. Whoever has entered one leaves it in every case; the last one closes it."""
-
-    def __init__(self) -> None:
-        self._lanes: dict[Cluster, list[Lane]] = {}
-        self._users: Counter[Lane] = Counter()
-        self._opening: dict[Cluster, threading.Lock] = {}
-        self._refused: dict[Cluster, tuple[float, Exception]] = {}
-        self._changing = threading.Lock()
-
-    def enter(self, cluster: Cluster) -> Lane:
-        """Any lane of a cluster; opened if there is none.
-
-        Raises:
-            KafkaError, OSError, ValueError: nobody answers, or refuses; told to all who asked meanwhile.
-        """
-        came_s = time.monotonic()
-        with self._changing:
-            opening = self._opening.setdefault(cluster, threading.Lock())
-        with opening:
-            with self._changing:
-                open_lanes = [lane for lane in self._lanes.get(cluster, ()) if not lane.broken]
-                if open_lanes:
-                    self._users[open_lanes[0]] += 1
-                    return open_lanes[0]
-                refused_s, refusal = self._refused.get(cluster, (0.0, None))
-            if refusal is not None and refused_s > came_s:
-                raise refusal
-            return self._open(cluster)
-
-    def _open(self, cluster: Cluster) -> Lane:
-        try:
-            lane = Lane(cluster)
-        except Exception as error:
-            with self._changing:
-                self._refused[cluster] = time.monotonic(), error
-            raise
-        with self._changing:
-            self._refused.pop(cluster, None)
-            self._lanes.setdefault(cluster, []).append(lane)
-            self._users[lane] += 1
-        return lane
-
-    def join(self, cluster: Cluster, lane: Lane, member: Subscription) -> Lane:
-        """Hand out messages to a camera, from a lane near its place.
-
-        Args:
-            cluster: of the lane.
-            lane: that was entered, and is left if another is better.
-            member: the camera's part.
-
-        Returns:
-            The lane to leave in the end.
-        """
-        needs = {number: member.needs(number) for number in member.partitions}
-        chosen = self._nearest(cluster, member.topic, needs)
-        if chosen is None:
-            chosen = self._open(cluster)
-            chosen.claim(member.topic, needs)
-        self.leave(cluster, lane)  # what was entered anew stays
-        try:
-            chosen.join(member)
-        except BaseException:
-            self.leave(cluster, chosen)
-            raise
-        return chosen
-
-    def _nearest(self, cluster: Cluster, topic: str, needs: Mapping[int, int]) -> Lane | None:
-        """The one with the most cameras, of those that are near; entered."""
-        with self._changing:
-            lanes = [one for one in self._lanes.get(cluster, ()) if not one.broken and one.near(topic, needs)]
-            chosen = max(lanes, key=lambda one: (one.reads(topic), one.members), default=None)
-            if chosen is not None:
-                self._users[chosen] += 1
-                chosen.claim(topic, needs)
-            return chosen
-
-    def better(self, cluster: Cluster, lane: Lane, topic: str, needs: Mapping[int, int]) -> bool:
-        """Whether a camera has come so near to others that it could share their lane, which is fuller than its own."""
-        with self._changing:
-            others = [one for one in self._lanes.get(cluster, ()) if one is not lane and not one.broken]
-        return any(one.members > lane.members and one.reads(topic) and one.near(topic, needs) for one in others)
-
-    def leave(self, cluster: Cluster, lane: Lane, member: Subscription | None = None) -> None:
-        """Nothing more of this lane; closes it after the last one."""
-        if member is not None:
-            lane.leave(member)
-        with self._changing:
-            self._users[lane] -= 1
-            if self._users[lane] > 0:
-                return
-            del self._users[lane]
-            self._lanes[cluster] = [one for one in self._lanes.get(cluster, ()) if one is not lane]
-            if not self._lanes[cluster]:
-                del self._lanes[cluster]
-        lane.close()
-
-
-LANES = Lanes()
-"""Of this process."""

@@ -13,6 +13,10 @@ import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer
 
 from tests.waiting import wait_until
 
@@ -25,6 +29,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def count_fetched(patch: pytest.MonkeyPatch) -> list[int]:
+    """How many messages brokers sent from now on, poll by poll."""
+    counts: list[int] = []
+    poll = KafkaConsumer.poll
+
+    def counted(consumer: KafkaConsumer, *args: Any, **options: Any) -> dict[Any, Any]:
+        batches: dict[Any, Any] = poll(consumer, *args, **options)
+        counts.append(sum(map(len, batches.values())))
+        return batches
+
+    patch.setattr(KafkaConsumer, "poll", counted)
+    return counts
 
 
 class Broker(ABC):

@@ -13,15 +13,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError
 
 from pipelines.errors import SourceDisconnected, SourceError, SourceUnreachable
 from pipelines.sources import kafka_lane
 from pipelines.sources.base import Position, SourceLimits
 from pipelines.sources.kafka import KafkaSource
-from pipelines.sources.kafka_lane import MOST_WAITING, Lanes
-from tests.integration.brokers import Broker, free_port
+from pipelines.sources.kafka_lane import MOST_WAITING
+from pipelines.sources.kafka_lanes import Lanes
+from tests.integration.brokers import Broker, count_fetched, free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -64,16 +66,7 @@ def lanes() -> Lanes:
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages brokers sent, poll by poll."""
-    counts: list[int] = []
-    poll = KafkaConsumer.poll
-
-    def counted(consumer: KafkaConsumer, *args: Any, **options: Any) -> dict[Any, Any]:
-        batches: dict[Any, Any] = poll(consumer, *args, **options)
-        counts.append(sum(map(len, batches.values())))
-        return batches
-
-    monkeypatch.setattr(KafkaConsumer, "poll", counted)
-    return counts
+    return count_fetched(monkeypatch)
 
 
 class Camera:
@@ -225,18 +218,41 @@ def test_lanes_have_few_topics_and_leave_those_that_nobody_reads(
         cameras = [ends.enter_context(closing(Camera(broker, name, None, lanes, "latest").begin())) for name in topics]
         assert lane_threads() == 4  # two partitions each
         monkeypatch.setattr(kafka_lane, "MOST_PARTITIONS", 8)
-        more = [ends.enter_context(closing(Camera(broker, name, "a", lanes, "latest").begin())) for name in topics]
+        other = f"few-{uuid.uuid4().hex[:8]}"
+        admin = KafkaAdminClient(bootstrap_servers=broker.address)
+        admin.create_topics([NewTopic(other, 2, 1)])
+        admin.close()
+        guest = ends.enter_context(closing(Camera(broker, other, "a", lanes, "latest").begin()))
         assert lane_threads() == 4
+        lane = guest.source._lane
+        assert lane is not None
+        assert other in {partition.topic for partition in lane.read}
+        guest.close()
+        wait_until(lambda: other not in {partition.topic for partition in lane.read}, 5, "the topic to be left")
         for name in topics:
             producer.send(name, PICTURE, key=b"a", timestamp_ms=round(BEGIN_S * 1000)).get(10)
-        for one in (*cameras, *more):
+        for one in cameras:
             one.sees(1)
-        shared = ends.enter_context(closing(Camera(broker, topics[0], "b", lanes, "latest").begin()))
-        lane = shared.source._lane
-        assert lane is not None
-        left = ends.enter_context(closing(Camera(broker, topics[0], None, lanes, "latest").begin()))
-        left.close()
-        assert {partition.topic for partition in lane.read} >= {topics[0]}
+
+
+def test_a_lane_that_cannot_be_opened_leaves_none_behind(
+    broker: Broker, camera: Callable[..., Camera], lanes: Lanes, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    monkeypatch.setattr(kafka_lane, "MOST_PARTITIONS", 0)
+    first = camera("a", start="latest")
+    monkeypatch.setattr(kafka_lane.Lane, "near", lambda *_: False)  # everybody needs one of his own
+    for _ in range(3):
+        source = KafkaSource(broker.address, topic, "b", limits=LIMITS, lanes=lanes)
+        with monkeypatch.context() as patch:
+            patch.setattr(kafka_lane.KafkaClient, "open", _refuse)
+            with closing(source), pytest.raises(SourceUnreachable):
+                source.connect(None)
+    first.close()
+    assert lane_threads() == 0
+
+
+def _refuse(client: object) -> None:
+    raise KafkaError("no more connections")
 
 
 def test_all_hear_of_it_when_the_broker_goes(broker: Broker, camera: Callable[..., Camera], send: Send) -> None:

@@ -9,11 +9,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewPartitions
 
 from pipelines.errors import SourceNotFound, SourceUnreachable, SourceUnsupported
@@ -21,7 +21,7 @@ from pipelines.sources import kafka, kafka_lane
 from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.kafka_client import KafkaLogin
-from tests.integration.brokers import NoidaBroker, free_port
+from tests.integration.brokers import NoidaBroker, count_fetched, free_port
 from tests.pipelines.sources.remains import nothing_left_behind, open_and_close, without_collecting
 from tests.pipelines.sources.videos import access_units, in_parts, number_of, numbered
 from tests.waiting import wait_until
@@ -181,17 +181,8 @@ def reads_from(reached: Reached | None) -> int:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many messages the broker sent, poll by poll."""
-    counts: list[int] = []
-    poll = KafkaConsumer.poll
-
-    def counted(consumer: KafkaConsumer, *args: Any, **options: Any) -> dict[Any, Any]:
-        batches: dict[Any, Any] = poll(consumer, *args, **options)
-        counts.append(sum(map(len, batches.values())))
-        return batches
-
-    monkeypatch.setattr(KafkaConsumer, "poll", counted)
-    return counts
+    """How many messages brokers sent, poll by poll."""
+    return count_fetched(monkeypatch)
 
 
 def test_h264_behind_others_messages_is_decoded_from_its_key_frame_without_reading_these_again(
