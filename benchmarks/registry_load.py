@@ -1,7 +1,7 @@
 """What a registry costs while nothing changes: 5,000 streams on 100 readers, in a replica of its own as it is deployed.
 
-The readers are pretended: each holds a session and sends a heartbeat a second with what its streams report, whose
-numbers grow as those of running cameras do.
+The readers are pretended: each holds a session and sends a heartbeat a second, as the real ones do, with what its
+streams report, whose numbers grow as those of running cameras do.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from analytics.storage.database import DatabaseStore
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import Assignment, Greeting, Heartbeat, Reported
+from serve.deployments.reports import Reports
 from serve.launch import cluster
 from serve.settings import Settings, load
 from serve.streams.status import StreamStatus
@@ -36,6 +37,7 @@ class _Reader:
     def __init__(self, number: int, link: RegistryLink) -> None:
         self._name, self._link = f"reader-{number}", link
         self.streams: dict[str, Assignment] = {}
+        self._reports = Reports()
         self._begun_s = time.monotonic()
 
     async def follow(self) -> None:
@@ -46,13 +48,14 @@ class _Reader:
                 self.streams.pop(name, None)
 
     async def beat(self) -> None:
+        since_s = time.time()
         while True:
             await asyncio.sleep(1.0)
             elapsed_s = time.monotonic() - self._begun_s
             frames = int(FPS * elapsed_s)
             status = StreamStatus(
                 StreamState.RUNNING,
-                time.time(),
+                since_s,
                 codec="h264",
                 width=1280,
                 height=720,
@@ -64,8 +67,11 @@ class _Reader:
                 source_cpu_s=0.03 * elapsed_s,
                 analysis_cpu_s=0.06 * elapsed_s,
             )
-            told = {name: Reported(one.epoch, replace(status)) for name, one in self.streams.items()}
-            await self._link.heartbeat(Heartbeat(self._name, told))
+            streams = {name: Reported(one.epoch, status) for name, one in self.streams.items()}
+            told = {name: replace(one, status=replace(status)) for name, one in self._reports.choose(streams).items()}
+            others = {name: one.epoch for name, one in streams.items() if name not in told}
+            if await self._link.heartbeat(Heartbeat(self._name, told, others=others)) is not None:
+                self._reports.heard(told, streams)
 
 
 def _register(store: DatabaseStore) -> None:

@@ -396,30 +396,31 @@ class Assignments:
         for reader in self._readers.values():
             reader.silence_s += self._unheard_s
         link.silence_s = self._unheard_s = 0.0
+        now_s, epochs = self._clock(), heartbeat.epochs
         lost = []
-        for stream, reported in heartbeat.streams.items():
+        for stream, epoch in epochs.items():
             entry = self._entries.get(stream)
-            owner = (entry.record.owner, entry.record.epoch) if entry is not None else None
-            if entry is not None and owner == (heartbeat.reader, reported.epoch):
-                if entry.hear(reported.status, self._clock()):
-                    self._weighed.add(stream)
-            elif owner == (None, reported.epoch):
-                link.holding[stream] = reported.epoch
-            else:  # a reader that was given up and came back may name a stream that has moved on since
-                lost.append(stream)
+            if entry is None or entry.record.epoch != epoch or entry.record.owner not in (heartbeat.reader, None):
+                lost.append(stream)  # a reader that was given up and came back may name one that has moved on since
+                continue
+            entry.heard_s = now_s
+            if entry.record.owner is None:
+                link.holding[stream] = epoch
+            reported = heartbeat.streams.get(stream)
+            if reported is not None and entry.hear(reported.status, now_s):
+                self._weighed.add(stream)
         for stream in heartbeat.prepared:
             entry = self._entries.get(stream)
             if entry is not None and entry.target == heartbeat.reader and entry.release_asked_s is None:
                 self._ask_for_release(entry)
-        self._remind(heartbeat, link)
+        self._remind(link, heartbeat.reader, link.told.keys() - epochs.keys() - set(heartbeat.draining))
         return lost
 
-    def _remind(self, heartbeat: Heartbeat, link: _Reader) -> None:
+    def _remind(self, link: _Reader, name: str, missing: set[str]) -> None:
         """Tell a reader again of streams that it neither works on nor drains: it may not have been heard itself."""
-        missing = link.told.keys() - heartbeat.streams.keys() - set(heartbeat.draining)
         for stream in missing & link.missing:
             del link.told[stream]
-            self._tell(stream, heartbeat.reader)
+            self._tell(stream, name)
         link.missing = missing
 
     async def leave(self, reader: str) -> bool:

@@ -92,12 +92,19 @@ class Heartbeat:
         streams: that it works on, and how they are.
         draining: that it is handing back.
         prepared: that it does not have yet, and whose cameras it has open.
+        others: that it works on, too, with their epochs: they go on as was told before.
     """
 
     reader: str
     streams: Mapping[str, Reported] = field(default_factory=dict)
     draining: tuple[str, ...] = ()
     prepared: tuple[str, ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> dict[str, int]:
+        """Of all that it works on."""
+        return {name: one.epoch for name, one in self.streams.items()} | dict(self.others)
 
 
 @dataclass(frozen=True, slots=True)

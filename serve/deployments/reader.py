@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from analytics.errors import StoreError
@@ -29,6 +29,7 @@ from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.definitions.stream import StreamDefinition
 from serve.deployments.policies import CAPACITY, WEIGHT
+from serve.deployments.reports import Reports
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.delivery import Leftovers
@@ -104,6 +105,7 @@ class StreamReader:
         self._leftovers = Leftovers(
             settings.spool_dir, self._store, lambda: self._workers.keys() | self._stopping.keys()
         )
+        self._reports = Reports()
         self._freed = FreedMemory()
         self._total_weight: float | None = None  # until the registry has said it
         self._leaving = False
@@ -140,6 +142,8 @@ class StreamReader:
             # Closed in every case: a session that is only forgotten counts as one of ours for ever.
             async with contextlib.aclosing(session):
                 async for desired in session:
+                    if desired.whole:
+                        self._reports.forget()
                     self._in_session = True
                     self._take(desired)
                     self._reconcile()
@@ -339,11 +343,7 @@ class StreamReader:
             session = self._following
             try:
                 reported = {name: Reported(s.plan.epoch, s.status()) for name, s in self._workers.items()}
-                prepared = tuple(name for name, (rehearsal, _) in self._rehearsals.items() if rehearsal.ready)
-                told = Heartbeat(self._name, self._refused | reported, tuple(self._stopping), prepared)
-                # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
-                async with asyncio.timeout(CALL_TIMEOUT_S):
-                    lost = await self._registry.heartbeat(told)
+                lost = await self._tell(self._refused | reported)
             except Exception as error:
                 logger.debug("a heartbeat was not heard: %s", type(error).__name__)
                 continue
@@ -355,6 +355,18 @@ class StreamReader:
                 # While the answer was on its way, the stream may have been taken up again in the next epoch.
                 if reported[name].epoch == self._workers[name].plan.epoch:
                     self._let_go(name)
+
+    async def _tell(self, streams: Mapping[str, Reported]) -> list[str] | None:
+        """Send a heartbeat; returns what `serve.control.registry.Registry.heartbeat` does."""
+        told = self._reports.choose(streams)
+        others = {name: one.epoch for name, one in streams.items() if name not in told}
+        prepared = tuple(name for name, (rehearsal, _) in self._rehearsals.items() if rehearsal.ready)
+        # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            lost = await self._registry.heartbeat(Heartbeat(self._name, told, tuple(self._stopping), prepared, others))
+        if lost is not None:
+            self._reports.heard(told, streams)
+        return lost
 
     def _open_anew(self, session: asyncio.Task[None] | None) -> None:
         """The registry that answers is not the one that we have a session with: another has taken over.

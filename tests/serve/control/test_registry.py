@@ -236,6 +236,49 @@ def test_streams_wait_for_a_reader_and_say_so(store: MemoryStore) -> None:
     run(test)
 
 
+def test_a_stream_that_is_only_named_is_as_it_was_and_is_not_taken_for_missing(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        status = replace(RUNNING, frames=7, frame_age_s=0.2)
+        await registry.heartbeat(Heartbeat("reader-1", {"cam": Reported(1, status)}))
+        messages = reader.messages
+        for _ in range(5):
+            await seconds(registry, clock, 1)
+            assert await registry.heartbeat(Heartbeat("reader-1", others={"cam": 1, "ghost": 1})) == ["ghost"]
+        assert reader.messages == messages  # it is not told again of what it works on
+        assert (await registry.get_stream("cam")).status == status  # nor does its frame grow old
+        assert await registry.heartbeat(Heartbeat("reader-1", others={"cam": 0})) == ["cam"]
+
+    run(test)
+
+
+def test_what_is_told_of_a_stream_that_nobody_has_so_far_is_kept(store: MemoryStore) -> None:
+    """After that, a reader may only name it for a while."""
+
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        await reader.die()
+        store.assign({"cam": None})
+        heir = begin(store, clock)
+        again = Reader(heir, "reader-1", {"cam": 2})
+        await until(lambda: again.messages, "a session")
+        await heir.heartbeat(Heartbeat("reader-1", {"cam": Reported(2, replace(RUNNING, frames=7))}))
+        await heir.heartbeat(Heartbeat("reader-1", others={"cam": 2}))
+        await until(lambda: "cam" in again.streams, "the stream to be its own again")
+        view = await heir.get_stream("cam")
+        assert (view.heard, view.status.frames, view.epoch) == (True, 7, 2)
+
+    run(test)
+
+
 def test_a_stream_whose_reader_has_no_time_for_it_says_so(store: MemoryStore) -> None:
     async def test() -> None:
         clock = Clock()
