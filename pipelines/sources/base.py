@@ -45,10 +45,12 @@ class Reached:
     Attributes:
         frames: that it has handed over.
         position: behind these, and behind everything since that is no picture of this camera.
+        shard: names what a process reads once for all of its sources that say the same name; None if it shares nothing.
     """
 
     frames: int
     position: Position
+    shard: str | None = None
 
 
 class Source(Protocol):

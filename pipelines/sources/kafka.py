@@ -29,8 +29,10 @@ from pipelines.errors import (
 from pipelines.sources.base import Position, Reached, SourceFrame, SourceLimits
 from pipelines.sources.kafka_client import REFUSALS, Cluster, KafkaLogin
 from pipelines.sources.kafka_frames import TopicDecoder
-from pipelines.sources.kafka_lane import Lane, Offsets
+from pipelines.sources.kafka_home import Home
+from pipelines.sources.kafka_lane import Lane
 from pipelines.sources.kafka_lanes import LANES, Lanes
+from pipelines.sources.kafka_offsets import Offsets
 from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 from pipelines.sources.kafka_subscription import Subscription
 from pipelines.types import StreamInfo
@@ -52,8 +54,8 @@ class KafkaSource:
 
     Args:
         brokers: ``host:port``, comma-separated.
-        topic: read in all its partitions; order is kept within one, so a camera should stay in one (a producer that
-            sets the key does this by itself).
+        topic: read in all its partitions, until it is known which one has this camera; order is kept within one, so a
+            camera should stay in one (a producer that sets the key does this by itself).
         key: the camera's; None takes every message.
         start: where to begin without a position: with what comes, or with what is still there.
         login: user, password, TLS.
@@ -81,6 +83,7 @@ class KafkaSource:
         self._lane: Lane | None = None
         self._subscription: Subscription | None = None
         self._messages = TopicDecoder(topic)
+        self._home = Home(self._key)
         self._reached: Reached | None = None
 
     def connect(self, resume: Position | None = None) -> StreamInfo:
@@ -88,7 +91,7 @@ class KafkaSource:
             self._lane = self._lanes.enter(self._cluster)
             offsets = self._lane.offsets(self._topic)
             self._place(offsets, TopicPlace.of(resume), beginning=resume is not None)
-            self._reached = Reached(0, self._messages.place.position())
+            self._reached = self._reached_now(0)
             self._join(self._messages.place.partitions)
             return self._first_decoded()
         except (KafkaError, OSError, ValueError) as error:
@@ -103,10 +106,15 @@ class KafkaSource:
             beginning: those without a place are new since it was stored, and read from their beginning.
         """
         fresh = offsets.first if beginning or self._start == "earliest" else offsets.end
+        # With other partitions than there were, it may live in another.
+        home = self._messages.place.home = stored.home if stored.partitions.keys() == offsets.end.keys() else None
+        self._home.look(offsets.end, time.monotonic())
         for number in sorted(offsets.end):
             known = stored.partitions.get(number, PartitionPlace.at(fresh[number]))
             place = known.within(offsets.first[number], offsets.end[number])
-            if place.next > known.next:
+            if home not in (None, number):
+                pass  # whatever became of it, it held nothing of ours
+            elif place.next > known.next:
                 logger.warning(
                     "topic %s partition %d: %d messages were deleted by the broker before they were read",
                     *(self._topic, number, place.next - known.next),
@@ -118,7 +126,10 @@ class KafkaSource:
     def _join(self, places: Mapping[int, PartitionPlace]) -> None:
         """Share a lane from there on."""
         assert self._lane is not None
-        member = Subscription(self._topic, self._key, places)
+        home = self._messages.place.home
+        needed = {number: place for number, place in places.items() if home in (None, number)}
+        aside = {number: place.next for number, place in places.items() if number not in needed}
+        member = Subscription(self._topic, self._key, needed, home, aside)
         lane, self._lane = self._lane, None
         self._lane = self._lanes.join(self._cluster, lane, member)
         self._subscription = member
@@ -145,8 +156,12 @@ class KafkaSource:
         try:
             while not stop.is_set():
                 passed = self._subscription.take(IDLE_S)
+                if self._subscription.astray:  # what was taken comes again
+                    self._widen()
+                    continue
                 if passed is not None:
                     self._know(passed.partition)
+                    self._home.saw(passed.partition, time.monotonic())
                     try:
                         for frame in self._messages.frames_of(passed):
                             handed, damaged = handed + 1, 0
@@ -165,10 +180,11 @@ class KafkaSource:
                 if now_s - looked_s > LOOK_S:
                     looked_s = now_s
                     self._pass_by()
+                    self._settle(now_s)
                     self._share()
                 elif passed is None:
                     continue
-                self._reached = Reached(handed, self._messages.place.position())
+                self._reached = self._reached_now(handed)
         except (KafkaError, OSError, ValueError) as error:
             raise self._translate(error, opening=False) from error
 
@@ -185,12 +201,42 @@ class KafkaSource:
             self._know(passed.partition)
             self._messages.pass_by(passed)
 
+    def _settle(self, now_s: float) -> None:
+        """Read one partition alone from now on, if all that is ours is in there."""
+        assert self._lane is not None
+        assert self._subscription is not None
+        place = self._messages.place
+        home = self._home.known(place.partitions, now_s) if place.home is None else None
+        if home is not None and self._subscription.settle(home):
+            place.home = home
+            self._lane.narrowed()
+
+    def _widen(self) -> None:
+        """Read all partitions again, each from where it is certain that nothing before it is ours."""
+        assert self._lane is not None
+        assert self._subscription is not None
+        self._pass_by()
+        self._lane.leave(self._subscription)
+        places = self._messages.place.partitions
+        self._messages.place.home = None
+        offsets = self._lane.offsets(self._topic)
+        for number in offsets.end.keys() - places.keys():
+            self._messages.begin(number, PartitionPlace.at(offsets.first[number]))
+        self._home.look(offsets.end, time.monotonic())
+        logger.info("topic %s: key %r is looked for in all partitions", self._topic, self._key)
+        self._join({number: PartitionPlace.at(place.next) for number, place in places.items()})
+
+    def _reached_now(self, handed: int) -> Reached:
+        place = self._messages.place
+        shard = f"{self._where}/{self._topic}/{place.home}" if place.home is not None else None
+        return Reached(handed, place.position(), shard)
+
     def _share(self) -> None:
         """Having caught up, go on in the lane of the others."""
         assert self._lane is not None
         assert self._subscription is not None
         places = self._messages.place.partitions
-        needs = {number: place.next for number, place in places.items()}
+        needs = {number: place.next for number, place in places.items() if self._subscription.reads(number)}
         if not self._lanes.better(self._cluster, self._lane, self._topic, needs):
             return
         self._lane.leave(self._subscription)
@@ -203,7 +249,10 @@ class KafkaSource:
     def acknowledge(self, position: Position) -> None:
         subscription = self._subscription
         if subscription is not None:
-            subscription.acknowledged = {int(number): offset for number, offset in position["next"].items()}
+            home = position.get("home")
+            subscription.acknowledged = {
+                int(number): offset for number, offset in position["next"].items() if home in (None, int(number))
+            }
 
     def _translate(self, error: Exception, *, opening: bool) -> SourceError:
         if isinstance(error, REFUSALS):

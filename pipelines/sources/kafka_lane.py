@@ -13,15 +13,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from pipelines.errors import SourceNotFound
 from pipelines.sources.kafka_client import Cluster, KafkaClient, host_of
+from pipelines.sources.kafka_home import Confirmed
+from pipelines.sources.kafka_offsets import Offsets, TopicOffsets
 from pipelines.sources.kafka_place import PartitionPlace
 from pipelines.sources.kafka_subscription import Subscription
 
@@ -39,16 +39,6 @@ MOST_PARTITIONS = 32
 """Of several topics in a lane: kafka-python looks at all of them with every poll, so a message costs more with each."""
 MOST_WAITING, FEW_WAITING = 32, 8
 """Messages of a partition that wait for a camera when the partition begins to wait for it, and when it goes on."""
-OFFSETS_S = 1.0
-"""For so long it is believed what a broker said of a topic's offsets: many cameras begin at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offsets:
-    """Of a topic's partitions: the first message that there is, and the one behind the last."""
-
-    first: Mapping[int, int]
-    end: Mapping[int, int]
 
 
 class Lane:
@@ -95,7 +85,7 @@ class Lane:
         self._last_told: list[tuple[str, Mapping[int, int]]] = []
         self._members: dict[Subscription, None] = {}
         self._by_key: dict[tuple[str, bytes | None], list[Subscription]] = {}
-        self._offsets: dict[str, tuple[float, Offsets]] = {}
+        self._confirmed: dict[str, Confirmed] = {}
         self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._changing = threading.Lock()
         self._stop = threading.Event()
@@ -105,6 +95,7 @@ class Lane:
         except BaseException:
             self._client.close()
             raise
+        self._offsets = TopicOffsets(self._consumer, cluster)
         self._spent_s = 0.0
         self._heard_s = self._looked_s = self._committed_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="kafka-lane", daemon=True)
@@ -122,13 +113,13 @@ class Lane:
         return len(self._members)
 
     def offsets(self, topic: str) -> Offsets:
-        """Of a topic's partitions, no older than `OFFSETS_S`.
+        """Of a topic's partitions, no older than a second.
 
         Raises:
             SourceNotFound: there is no such topic.
             KafkaError: no answer.
         """
-        return self._ask(lambda: self._offsets_of(topic))
+        return self._ask(lambda: self._offsets.of(topic))
 
     def near(self, topic: str, needs: Mapping[int, int]) -> bool:
         """Whether a camera that needs these offsets next keeps nobody waiting for long, and nobody it."""
@@ -150,6 +141,10 @@ class Lane:
     def join(self, member: Subscription) -> None:
         """Hand out messages to a camera from now on."""
         self._ask(lambda: self._join(member))
+
+    def narrowed(self) -> None:
+        """Some camera needs fewer partitions than it did."""
+        self._left = True
 
     def leave(self, member: Subscription) -> None:
         """Nothing more for this one."""
@@ -183,7 +178,7 @@ class Lane:
         try:
             while not self._stop.is_set():
                 self._answer()
-                self._leave_topics()
+                self._leave_partitions()
                 self._look_for_partitions()
                 self._let_wait()
                 self._poll()
@@ -206,22 +201,6 @@ class Lane:
                 answer.set_result(question())
             except Exception as error:
                 answer.set_exception(error)
-
-    def _offsets_of(self, topic: str) -> Offsets:
-        now_s = time.monotonic()
-        known = self._offsets.get(topic)
-        if known is not None and now_s - known[0] < OFFSETS_S:
-            return known[1]
-        numbers = self._consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise SourceNotFound(f"broker {','.join(self._cluster.brokers)} has no topic {topic!r}")
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-        wait_ms = int(self._cluster.limits.open_s * 1000)
-        first = self._consumer.beginning_offsets(partitions, timeout_ms=wait_ms)
-        end = self._consumer.end_offsets(partitions, timeout_ms=wait_ms)
-        found = Offsets({p.partition: first[p] for p in partitions}, {p.partition: end[p] for p in partitions})
-        self._offsets[topic] = now_s, found
-        return found
 
     def _join(self, member: Subscription) -> None:
         for number in member.partitions:
@@ -301,7 +280,7 @@ class Lane:
         """Leave out what nobody needs: what others have read, and what lies behind a camera's last message."""
         number, read = partition.partition, self.read[partition]
         with self._changing:
-            members = [one for one in self._members if one.topic == partition.topic]
+            members = [one for one in self._members if one.topic == partition.topic and one.reads(number)]
         self._late[partition] = late = [one for one in late if one in self._members and one.behind(number, read)]
         needs = (one.needs(number) if one in late else max(one.needs(number), read) for one in members)
         needed = min(needs, default=read)
@@ -312,14 +291,14 @@ class Lane:
     def _of(self, topic: str, key: bytes | None) -> list[Subscription]:
         return self._by_key.get((topic, key), [])
 
-    def _leave_topics(self) -> None:
+    def _leave_partitions(self) -> None:
         """Read no more what nobody is left for."""
         if not self._left:
             return
         with self._changing:
             self._left = False
-            topics = {member.topic for member in self._members}
-        over = [partition for partition in self._next if partition.topic not in topics]
+            needed = {TopicPartition(one.topic, number) for one in self._members for number in one.partitions}
+        over = self._next.keys() - needed
         for partition in over:
             del self._next[partition], self.read[partition]
             self._late.pop(partition, None)
@@ -327,7 +306,7 @@ class Lane:
             self._paused.discard(partition)
         if over:
             with self._changing:
-                self._claimed -= set(over)
+                self._claimed -= over
             self._assign()
 
     def _let_wait(self) -> None:
@@ -351,24 +330,32 @@ class Lane:
 
     def _look_for_partitions(self) -> None:
         """Read partitions that were added, from their beginning; what the client knows is refreshed behind our back."""
-        if time.monotonic() - self._looked_s < REFRESH_S / 3:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < REFRESH_S / 3:
             return
-        self._looked_s = time.monotonic()
+        self._looked_s = now_s
         with self._changing:
             members = list(self._members)
         for topic in {member.topic for member in members}:
-            known = {number for one in members if one.topic == topic for number in one.partitions}
-            added = self._client.partitions(topic) - known
-            if not added:
+            theirs = [one for one in members if one.topic == topic]
+            added = self._client.partitions(topic) - set().union(*(one.known for one in theirs))
+            if added:
+                logger.info("topic %s has new partitions: %s", topic, sorted(added))
+                self._offsets.forget(topic)
+                self._begin(added, theirs, self._offsets.of(topic).first)
+            elif any(one.home is not None for one in theirs):
+                confirmed = self._confirmed.setdefault(topic, Confirmed()).see(self._offsets.of(topic).end, now_s)
+                for member in theirs:
+                    member.pass_aside(confirmed)
+
+    def _begin(self, added: Collection[int], members: Collection[Subscription], first: Mapping[int, int]) -> None:
+        for member in members:
+            if member.home is not None:  # with more partitions it may be another
+                member.widen()
                 continue
-            logger.info("topic %s has new partitions: %s", topic, sorted(added))
-            self._offsets.pop(topic, None)
-            first = self._offsets_of(topic).first
-            for member in members:
-                if member.topic == topic:
-                    for number in added:
-                        member.begin(number, PartitionPlace.at(first[number]))
-                        self._read_for(member, number)
+            for number in added:
+                member.begin(number, PartitionPlace.at(first[number]))
+                self._read_for(member, number)
 
     def _commit(self, *, last: bool = False) -> None:
         """Tell the group how far checkpoints are; for monitors only, so a failure is nobody's loss."""

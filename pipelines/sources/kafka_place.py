@@ -64,9 +64,14 @@ class PartitionPlace:
 
 @dataclass(slots=True)
 class TopicPlace:
-    """All partitions of a topic."""
+    """All partitions of a topic.
+
+    Attributes:
+        home: the only one that holds anything of ours; None if that is not known.
+    """
 
     partitions: dict[int, PartitionPlace] = field(default_factory=dict)
+    home: int | None = None
 
     def position(self) -> Position:
         sets = {str(p): base64.b64encode(place.sets).decode() for p, place in self.partitions.items() if place.sets}
@@ -75,6 +80,7 @@ class TopicPlace:
             "own": {str(p): place.own for p, place in self.partitions.items()},
             "decode_from": {str(p): place.decode_from for p, place in self.partitions.items()},
             **({"sets": sets} if sets else {}),
+            **({"home": self.home} if self.home is not None else {}),
         }
 
     @staticmethod
@@ -82,7 +88,8 @@ class TopicPlace:
         """The place of a stored position, also of one that an earlier version wrote."""
         if position is None:
             return TopicPlace()
-        return TopicPlace({int(name): _partition(position, name, int(n)) for name, n in position["next"].items()})
+        partitions = {int(name): _partition(position, name, int(n)) for name, n in position["next"].items()}
+        return TopicPlace(partitions, position.get("home"))
 
 
 def _partition(position: Position, name: str, end: int) -> PartitionPlace:

@@ -30,10 +30,25 @@ class Subscription:
         topic: that it reads in all partitions.
         key: of its messages; None for all.
         places: where each partition begins for it.
+        home: the only partition that holds anything of its own; None if that is not known.
+        aside: the other partitions then, and up to where that is certain.
+
+    Attributes:
+        astray: all partitions have to be read again: there are more, or a message came from one that was left aside.
     """
 
-    def __init__(self, topic: str, key: bytes | None, places: Mapping[int, PartitionPlace]) -> None:
+    def __init__(
+        self,
+        topic: str,
+        key: bytes | None,
+        places: Mapping[int, PartitionPlace],
+        home: int | None = None,
+        aside: Mapping[int, int] | None = None,
+    ) -> None:
         self.topic, self.key = topic, key
+        self.home = home
+        self.astray = False
+        self._aside = dict(aside or {})
         self._needs: dict[int, int] = {}
         self._holes: dict[int, tuple[int, int]] = {}
         self._behind: set[int] = set()
@@ -55,7 +70,7 @@ class Subscription:
             Exception: whatever ended the lane, once all that came before was taken.
         """
         with self._changed:
-            if not self._waiting and self._error is None:
+            if not self._waiting and self._error is None and not self.astray:
                 self._changed.wait(timeout_s)
             if self._waiting:
                 taken = self._waiting.popleft()
@@ -72,7 +87,8 @@ class Subscription:
         with self._changed:
             if self._waiting:
                 return []
-            return [Passed(number, self._seen(number, read)) for number in self._needs]
+            aside = [Passed(number, end) for number, end in self._aside.items()]
+            return aside + [Passed(number, self._seen(number, read)) for number in self._needs]
 
     def _seen(self, number: int, read: Mapping[TopicPartition, int]) -> int:
         needs = self._needs[number]
@@ -97,11 +113,45 @@ class Subscription:
             spent_s, self._cpu_s = self._cpu_s, 0.0
             return spent_s
 
+    def settle(self, home: int) -> bool:
+        """Nothing of ours is in any other partition; returns False if something of another waits."""
+        with self._changed:
+            if any(passed.partition != home for passed in self._waiting):
+                return False
+            self.home = home
+            self._aside = {number: needs for number, needs in self._needs.items() if number != home}
+            self._needs = {home: self._needs[home]}
+            self._behind &= {home}
+            self._holes = {number: hole for number, hole in self._holes.items() if number == home}
+            return True
+
     # -- what the lane calls
 
     @property
     def partitions(self) -> list[int]:
+        """That it needs."""
         return list(self._needs)
+
+    @property
+    def known(self) -> set[int]:
+        """Partitions of the topic, as far as it knows."""
+        with self._changed:
+            return self._needs.keys() | self._aside.keys()
+
+    def reads(self, number: int) -> bool:
+        """Whether it needs a partition."""
+        return number in self._needs
+
+    def pass_aside(self, ends: Mapping[int, int]) -> None:
+        """Partitions hold nothing of ours up to these offsets."""
+        with self._changed:
+            self._aside = {number: max(end, ends.get(number, end)) for number, end in self._aside.items()}
+
+    def widen(self) -> None:
+        """Have it read all partitions again."""
+        with self._changed:
+            self.astray = True
+            self._changed.notify_all()
 
     def begin(self, number: int, place: PartitionPlace) -> None:
         """A partition, from the beginning on or because it was added."""
@@ -135,6 +185,10 @@ class Subscription:
         """
         with self._changed:
             self._cpu_s += message_s * len(records)
+            if number not in self._needs:
+                self.astray = self.astray or bool(records)
+                self._changed.notify_all()
+                return
             needs = self._needs[number]
             mine = [Passed(number, one.offset + 1, one) for one in records if one.offset >= needs]
             self._waiting.extend(mine)

@@ -14,13 +14,14 @@ import cv2
 import numpy as np
 import pytest
 from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import KafkaError
 
 from pipelines.errors import SourceDisconnected, SourceError, SourceUnreachable
-from pipelines.sources import kafka_lane
+from pipelines.sources import kafka, kafka_home, kafka_lane
 from pipelines.sources.base import Position, SourceLimits
 from pipelines.sources.kafka import KafkaSource
+from pipelines.sources.kafka_home import homes
 from pipelines.sources.kafka_lane import MOST_WAITING
 from pipelines.sources.kafka_lanes import Lanes
 from tests.integration.brokers import Broker, count_fetched, free_port
@@ -202,6 +203,124 @@ def test_a_camera_that_is_slow_holds_up_its_partition_only_once_its_room_is_full
     slow.sees(200)
     same.sees(4)
     assert slow.seen == list(range(200))
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cameras settle soon, and new partitions are looked for often."""
+    monkeypatch.setattr(kafka_home, "SETTLED_S", 0.5)
+    monkeypatch.setattr(kafka, "LOOK_S", 0.1)
+    monkeypatch.setattr(kafka_lane, "REFRESH_S", 0.6)
+
+
+def key_of(home: int, later: int | None = None) -> str:
+    """A key that all producers put into this of two partitions, and of three into that."""
+    keys = (f"cam{number}" for number in range(1000))
+    fits = (key for key in keys if homes(key.encode(), 2) == {home})
+    return next(key for key in fits if later is None or homes(key.encode(), 3) == {later})
+
+
+def wait_settled(*cameras: Camera) -> None:
+    for one in cameras:
+        wait_until(lambda one=one: one.source.reached().shard is not None, 10, "its home to be known")
+
+
+@pytest.mark.usefixtures("soon")
+def test_once_its_home_is_known_a_camera_reads_no_other_partition(
+    camera: Callable[..., Camera], send: Send, topic: str, fetched: list[int]
+) -> None:
+    first, second = key_of(0), key_of(1)
+    one, two = camera(first, start="latest"), camera(second, start="latest")
+    send(first, 0, partition=0)
+    send(second, 0, partition=1)
+    wait_settled(one, two)
+    shards = [source.reached().shard for source in (one.source, two.source)]  # type: ignore[union-attr]
+    assert [shard.rpartition("/")[2] for shard in shards if shard] == ["0", "1"]
+    lane = two.source._lane
+    assert lane is not None
+    two.close()
+    wait_until(lambda: set(lane.read) == {(topic, 0)}, 5, "the other's partition to be left")
+    before = sum(fetched)
+    send(second, *range(1, 50), partition=1)
+    send(first, *range(1, 10), partition=0)
+    one.sees(10)
+    assert sum(fetched) - before == 9
+    # What it had not read yet is there for the other, whenever it comes back.
+    again = camera(second, two.source._messages.place.position())
+    again.sees(49)
+    assert again.seen == list(range(1, 50))
+    assert again.source.reached().shard == shards[1]  # it knows from the beginning
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_key_that_producers_put_elsewhere_is_read_in_all_partitions(
+    camera: Callable[..., Camera], send: Send
+) -> None:
+    key = key_of(0)
+    one = camera(key, start="latest")
+    begun_s = time.monotonic()
+    for number in itertools.count(1):
+        send(key, number, partition=1)
+        one.sees(number)
+        if time.monotonic() - begun_s > 4 * kafka_home.SETTLED_S:
+            break
+    assert one.source.reached().shard is None  # type: ignore[union-attr]
+    send(key, 0, partition=0)
+    one.sees(number + 1)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_message_that_came_elsewhere_all_the_same_is_not_lost(camera: Callable[..., Camera], send: Send) -> None:
+    first, second = key_of(0), key_of(1)
+    one, other = camera(first, start="latest"), camera(second, start="latest")
+    send(first, 0, partition=0)
+    send(second, 0, partition=1)
+    wait_settled(one, other)
+    send(first, 1, partition=1)
+    one.sees(2)
+    send(first, 2, partition=0)
+    one.sees(3)
+    assert one.seen == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("soon")
+def test_with_more_partitions_a_camera_is_looked_for_anew(
+    broker: Broker, camera: Callable[..., Camera], send: Send, topic: str
+) -> None:
+    key = key_of(0, later=2)
+    one = camera(key, start="latest")
+    send(key, 0, partition=0)
+    wait_settled(one)
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.create_partitions({topic: NewPartitions(3)})
+    admin.close()
+    send(key, 1, partition=0)  # by a producer that has not heard of it yet
+    one.sees(2)
+    anew = KafkaProducer(bootstrap_servers=broker.address)
+    with closing(anew):
+        anew.send(topic, PICTURE, key=key.encode(), partition=2, timestamp_ms=round(BEGIN_S * 1000) + 200).get(10)
+    one.sees(3)
+    assert one.seen == [0, 1, 2]
+    wait_until(lambda: (one.source.reached().shard or "").endswith("/2"), 10, "its new home")
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_camera_that_was_away_while_partitions_were_added_looks_in_all(
+    broker: Broker, camera: Callable[..., Camera], send: Send, topic: str
+) -> None:
+    key = key_of(0, later=2)
+    one = camera(key, start="latest")
+    send(key, 0, partition=0)
+    wait_settled(one)
+    one.close()
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.create_partitions({topic: NewPartitions(3)})
+    admin.close()
+    with closing(KafkaProducer(bootstrap_servers=broker.address)) as producer:
+        producer.send(topic, PICTURE, key=key.encode(), partition=2, timestamp_ms=round(BEGIN_S * 1000) + 100).get(10)
+    again = camera(key, one.source._messages.place.position())
+    again.sees(1)
+    assert again.seen == [1]
 
 
 def test_lanes_have_few_topics_and_leave_those_that_nobody_reads(
