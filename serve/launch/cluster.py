@@ -24,6 +24,9 @@ COMMON: Mapping[str, str] = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
     "RAY_DEDUP_LOGS": "0",
+    # A replica that does not answer would be given the time that a reader has to hand over; frozen inside of SQLite's
+    # lock, it would hold up all others for as long.
+    "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
 }
 OURS: Mapping[str, str] = {
     "RAY_AUTH_MODE": "token",

