@@ -1,8 +1,8 @@
 """What a frame costs a reader: a thousand cameras in 16 partitions of one topic, against 16 cameras with a topic each.
 
-Both send the same number of frames, and are read by two processes with half of the cameras each, which do what readers
-do with every frame up to counting: receive, decode, scale, find people. In other rounds nobody looks for people: what
-is left is what differs.
+Both send the same number of frames, and are read by two processes with half of the partitions or topics each, which do
+what readers do with every frame up to counting: receive, decode, scale, find people. In other rounds nobody looks for
+people: what is left is what differs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import av
 import cv2
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.partitioner import murmur2
 
 from pipelines.batching.batch_detector import ThreadedDetector
 from pipelines.batching.collector import BatchCollector
@@ -93,6 +94,9 @@ def _read(broker: str, places: list[Place], frames: int, whole: bool, link: Conn
     link.send("ready")
     while any(counter.frames < WARM for counter in counters):
         time.sleep(0.1)
+    keyed = [one for one, (_, key) in zip(supervisors, places, strict=True) if key is not None]
+    while any(one.status.shard is None for one in keyed):
+        time.sleep(0.1)
     link.send("warm")
     link.recv()
     begun_s, warm = time.process_time(), WARM * len(places)
@@ -102,6 +106,14 @@ def _read(broker: str, places: list[Place], frames: int, whole: bool, link: Conn
     link.send((time.process_time() - begun_s, sum(counter.frames for counter in counters) - warm))
     stop.set()
     os._exit(0)
+
+
+def _reader_of(place: Place, partitions: int, topics: list[str]) -> int:
+    """Which reader has it: one for each partition, as the registry has it."""
+    topic, key = place
+    if key is None:
+        return topics.index(topic) % READERS
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions % READERS
 
 
 def _cost_s(broker: str, places: list[Place], pictures: list[bytes], partitions: int, kind: str) -> float:
@@ -115,7 +127,7 @@ def _cost_s(broker: str, places: list[Place], pictures: list[bytes], partitions:
     links, processes = [], []
     for number in range(READERS):
         ours, theirs = context.Pipe()
-        mine = places[number::READERS]
+        mine = [place for place in places if _reader_of(place, partitions, topics) == number]
         process = context.Process(target=_read, args=(broker, mine, len(mine) * each, kind == "whole", theirs))
         process.start()
         links.append(ours)

@@ -18,7 +18,7 @@ from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConfl
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
-from analytics.storage.lateness import Standing, Verdict, verdict
+from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
@@ -43,6 +43,7 @@ class MemoryStore:
         self._minutes: dict[tuple[str, int, int], MinuteRow] = {}
         self._begun: dict[str, dict[int, float]] = {}
         self._purged: dict[str, int] = {}
+        self._forgotten: dict[str, int] = {}
         self._cuts: dict[tuple[str, int], int] = {}
         self._weights: dict[str, tuple[float, float]] = {}
         self._leases = [0, 0]
@@ -159,7 +160,12 @@ class MemoryStore:
             return self._checkpoints.get(stream)
 
     def _begin(self, stream: str, epoch: int) -> None:
-        self._begun.setdefault(stream, {}).setdefault(epoch, self._wall_clock())
+        begun = self._begun.setdefault(stream, {})
+        begun.setdefault(epoch, self._wall_clock())
+        kept = max((e for e, begun_s in begun.items() if begun_s < self._wall_clock() - KEPT_S), default=0)
+        for over in [e for e in begun if e < kept]:
+            del begun[over]
+            self._forgotten[stream] = kept - 1
 
     def _hold(self, stream: str, epoch: int) -> None:
         if stream not in self._streams or self._epochs[stream][0] != epoch:
@@ -175,10 +181,10 @@ class MemoryStore:
         with self._ask():
             epoch = self._epochs.get(late.stream, (0, None))[0]
             later = [s for e, s in sorted(self._begun.get(late.stream, {}).items()) if e > late.epoch]
-            purged = self._purged.get(late.stream, 0)
+            over = max(self._purged.get(late.stream, 0), self._forgotten.get(late.stream, 0))
             if 0 < late.cut <= self._cuts.get((late.stream, late.epoch), 0):
                 return
-            wanted = verdict(late, Standing(epoch, late.stream in self._streams, purged, next(iter(later), None)))
+            wanted = verdict(late, Standing(epoch, late.stream in self._streams, over, next(iter(later), None)))
             if wanted is Verdict.NOTHING:
                 raise StaleEpoch(f"what epoch {late.epoch} of stream {late.stream!r} left behind comes too late")
             self._write(late, wanted)

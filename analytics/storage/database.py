@@ -24,7 +24,7 @@ from analytics.storage import rows as row_format
 from analytics.storage import selects, tables
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.engine import BEGIN, driver_url, keep_to_ourselves, open_engine, reason_of
-from analytics.storage.lateness import Standing, Verdict, verdict
+from analytics.storage.lateness import KEPT_S, Verdict, verdict
 from analytics.storage.packing import pack
 
 logger = logging.getLogger(__name__)
@@ -247,13 +247,15 @@ class DatabaseStore:
         with self._transaction() as connection:
             self._hold(connection, stream, epoch)
             self._begin(connection, stream, epoch)
-            if self._cut(connection, stream, epoch):
+            if selects.cut_of(connection, stream, epoch):
                 raise StaleEpoch(f"in epoch {epoch} of stream {stream!r} somebody else has counted")
             return selects.checkpoint_of(connection, stream)
 
     def _begin(self, connection: sa.Connection, stream: str, epoch: int) -> None:
-        begun = {"stream": stream, "epoch": epoch, "begun_s": self._wall_clock()}
+        now_s = self._wall_clock()
+        begun = {"stream": stream, "epoch": epoch, "begun_s": now_s}
         connection.execute(self._insert(tables.epochs).values(begun).on_conflict_do_nothing())
+        selects.forget_epochs(connection, stream, now_s - KEPT_S)
 
     @staticmethod
     def _hold(connection: sa.Connection, stream: str, epoch: int) -> None:
@@ -270,15 +272,15 @@ class DatabaseStore:
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         with self._transaction() as connection:
             self._hold(connection, checkpoint.stream, checkpoint.epoch)
-            if 0 < checkpoint.cut <= self._cut(connection, checkpoint.stream, checkpoint.epoch):
+            if 0 < checkpoint.cut <= selects.cut_of(connection, checkpoint.stream, checkpoint.epoch):
                 return
             self._write_rows(connection, checkpoint)
             self._write_state(connection, checkpoint)
 
     def deliver(self, late: Checkpoint) -> None:
         with self._transaction() as connection:
-            standing = self._standing(connection, late)
-            if 0 < late.cut <= self._cut(connection, late.stream, late.epoch):
+            standing = selects.standing_of(connection, late)
+            if 0 < late.cut <= selects.cut_of(connection, late.stream, late.epoch):
                 return
             wanted = verdict(late, standing)
             if wanted is Verdict.NOTHING:
@@ -286,30 +288,6 @@ class DatabaseStore:
             self._write_rows(connection, late)
             if wanted is Verdict.WHOLE:
                 self._write_state(connection, late)
-
-    @staticmethod
-    def _standing(connection: sa.Connection, late: Checkpoint) -> Standing:
-        """How things stand with its stream; they stay so until the end of the transaction."""
-        table = tables.assignments
-        found = connection.execute(
-            sa.update(table)
-            .where(table.c.stream == late.stream)
-            .values(active=table.c.active)  # changes nothing, but locks the row
-            .returning(table.c.epoch, table.c.active, table.c.purged_epoch)
-        ).first()
-        if found is None:
-            return Standing(0, False, 0, None)
-        epochs = tables.epochs
-        later = sa.select(epochs.c.begun_s).where(epochs.c.stream == late.stream, epochs.c.epoch > late.epoch)
-        begun_s = connection.execute(later.order_by(epochs.c.epoch).limit(1)).scalar()
-        return Standing(found.epoch, found.active, found.purged_epoch, begun_s)
-
-    @staticmethod
-    def _cut(connection: sa.Connection, stream: str, epoch: int) -> int:
-        """Number of the newest checkpoint of an epoch that is written."""
-        table = tables.epochs
-        mine = sa.select(table.c.cut).where(table.c.stream == stream, table.c.epoch == epoch)
-        return int(connection.execute(mine).scalar() or 0)
 
     def _write_rows(self, connection: sa.Connection, checkpoint: Checkpoint) -> None:
         for row in checkpoint.rows:

@@ -16,6 +16,10 @@ class Verdict(Enum):
     NOTHING = "nothing"
 
 
+KEPT_S = 90 * 86400.0
+"""What an epoch left behind is taken for so long after its end; then the epoch is forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand with a stream, seen from one epoch.
@@ -23,13 +27,13 @@ class Standing:
     Attributes:
         newest: epoch of the newest assignment.
         active: whether the stream is registered.
-        purged: everything of this epoch and those before it was purged.
+        over: everything of this epoch and those before it was purged, or ended so long ago that nothing is known of it.
         next_begun_s: when the first later epoch began, seconds since the epoch; None if none has.
     """
 
     newest: int
     active: bool
-    purged: int
+    over: int
     next_begun_s: float | None
 
 
@@ -40,7 +44,7 @@ def verdict(late: Checkpoint, standing: Standing) -> Verdict:
     an older place, so what can be replayed is counted again by it; of a live camera, the frames before that beginning
     are known to this checkpoint alone.
     """
-    if not standing.purged < late.epoch <= standing.newest:
+    if not standing.over < late.epoch <= standing.newest:
         return Verdict.NOTHING
     if standing.next_begun_s is None:
         return Verdict.WHOLE if standing.active else Verdict.NOTHING

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from analytics.counting.base import Column
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, StreamRecord
+from analytics.storage.lateness import Standing
 from analytics.storage.packing import unpack
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,42 @@ def checkpoint_of(connection: sa.Connection, stream: str) -> Checkpoint | None:
         return None
     resume = None if row["resume"] is None else json.loads(row["resume"])
     return Checkpoint(stream, row["epoch"], (), unpack(row["state"]), resume, row["time_s"])
+
+
+def cut_of(connection: sa.Connection, stream: str, epoch: int) -> int:
+    """Number of the newest checkpoint of an epoch that is written."""
+    table = tables.epochs
+    mine = sa.select(table.c.cut).where(table.c.stream == stream, table.c.epoch == epoch)
+    return int(connection.execute(mine).scalar() or 0)
+
+
+def standing_of(connection: sa.Connection, late: Checkpoint) -> Standing:
+    """How things stand with its stream; they stay so until the end of the transaction."""
+    table = tables.assignments
+    found = connection.execute(
+        sa.update(table)
+        .where(table.c.stream == late.stream)
+        .values(active=table.c.active)  # changes nothing, but locks the row
+        .returning(table.c.epoch, table.c.active, table.c.purged_epoch, table.c.forgotten_epoch)
+    ).first()
+    if found is None:
+        return Standing(0, False, 0, None)
+    epochs = tables.epochs
+    later = sa.select(epochs.c.begun_s).where(epochs.c.stream == late.stream, epochs.c.epoch > late.epoch)
+    begun_s = connection.execute(later.order_by(epochs.c.epoch).limit(1)).scalar()
+    return Standing(found.epoch, found.active, max(found.purged_epoch, found.forgotten_epoch), begun_s)
+
+
+def forget_epochs(connection: sa.Connection, stream: str, ended_s: float) -> None:
+    """Remove the epochs of a stream that had ended at a time, seconds since 1970."""
+    table, given = tables.epochs, tables.assignments
+    begun = sa.select(sa.func.max(table.c.epoch)).where(table.c.stream == stream, table.c.begun_s < ended_s)
+    kept = connection.execute(begun).scalar()
+    if (
+        kept is not None
+        and connection.execute(sa.delete(table).where(table.c.stream == stream, table.c.epoch < kept)).rowcount
+    ):
+        connection.execute(sa.update(given).where(given.c.stream == stream).values(forgotten_epoch=kept - 1))
 
 
 def streams() -> sa.Select[Any]:

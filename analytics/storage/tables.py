@@ -38,6 +38,7 @@ assignments = sa.Table(
     sa.Column("purging", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("weight", sa.Double, nullable=True),
     sa.Column("least_weight", sa.Double, nullable=True),
+    sa.Column("forgotten_epoch", sa.Integer, nullable=False, server_default="0"),
 )
 
 epochs = sa.Table(

@@ -56,6 +56,7 @@ class SourceStatus:
         reconnects: since the start.
         cpu_s: CPU seconds of the source's thread, with everything that is done to a frame before it is passed on, and
             its part of a thread that it shares.
+        shard: see `pipelines.sources.base.Reached`.
     """
 
     state: StreamState
@@ -68,6 +69,7 @@ class SourceStatus:
     corrupt: int = 0
     reconnects: int = 0
     cpu_s: float = 0.0
+    shard: str | None = None
 
 
 class FrameSink(Protocol):
@@ -215,7 +217,10 @@ class SourceSupervisor:
     @property
     def status(self) -> SourceStatus:
         """A snapshot; may be read from any thread."""
-        return replace(self._status, fps_in=self._meter.rate(time.monotonic()))
+        source = self._source
+        reached = source.reached() if source is not None else None
+        shard = reached.shard if reached is not None else None
+        return replace(self._status, fps_in=self._meter.rate(time.monotonic()), shard=shard)
 
     @property
     def ready(self) -> bool:

@@ -194,17 +194,17 @@ class Assignments:
         """Streams that may be on the move now."""
         while self._moved_s and self._clock() - self._moved_s[0] > 60.0:
             self._moved_s.popleft()
-        under_way = sum(entry.moving for entry in self._entries.values())
-        return min(MOVES_AT_ONCE, under_way + MOVES_A_MINUTE - len(self._moved_s))
+        under_way = {entry.shard or name for name, entry in self._entries.items() if entry.moving}
+        return min(MOVES_AT_ONCE, len(under_way) + MOVES_A_MINUTE - len(self._moved_s))
 
     async def _carry_out(self, made: Plan) -> None:
         await self._assign(dict.fromkeys(made.orphaned) | dict(made.assign))
         for stream in made.release:
             self._ask_for_release(self._entries[stream])
+        evened_out = {stream for stream in made.move if not self._leaves(self._entries[stream].record.owner)}
+        self._moved_s.extend(self._clock() for _ in {self._entries[stream].shard or stream for stream in evened_out})
         for stream, target in made.move.items():
             entry = self._entries[stream]
-            if not self._leaves(entry.record.owner):
-                self._moved_s.append(self._clock())
             entry.target, entry.target_since_s = target, self._clock()
             if entry.may_rehearse:
                 self._tell(stream, target)

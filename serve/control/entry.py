@@ -34,6 +34,7 @@ class StreamEntry:
         target_since_s: when that was decided, monotonic seconds.
         meter: measures what it weighs.
         waiting: no reader has room for it.
+        shard: what it reads, if that is shared with other streams; as last heard.
         free: set while nobody has it.
     """
 
@@ -47,6 +48,7 @@ class StreamEntry:
     target: str | None = None
     target_since_s: float = 0.0
     waiting: bool = False
+    shard: str | None = None
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     @staticmethod
@@ -73,6 +75,7 @@ class StreamEntry:
             releasing=self.release_asked_s is not None,
             guessed=self.record.owner is not None and unknown,
             target=self.target,
+            shard=self.shard,
         )
 
     @property
@@ -83,6 +86,7 @@ class StreamEntry:
     def hear(self, status: StreamStatus, now_s: float) -> bool:
         """Take what its owner reports at a time, monotonic seconds; returns whether it weighs something else now."""
         self.status, self.heard_s = status, now_s
+        self.shard = status.shard or self.shard  # not known for a moment, when it begins
         return self.meter.hear(self.record.epoch, status, now_s)
 
     @property

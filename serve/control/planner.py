@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from serve.control.weights import Weight
@@ -11,6 +12,9 @@ WORTH_A_MOVE = 0.2
 """Two readers are evened out once the fuller one is ahead by this share of what it has: a move costs a gap."""
 SAME = 1e-9
 """Loads are sums of measured numbers; what differs by no more than this is the same."""
+ROOMY = 0.9
+"""Share of its capacity up to which a reader gets more of a shard that it has a part of; one that has too much gives
+parts of shards away again, so there has to be something in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Claim:
         wanted: False if it is switched off.
         releasing: its owner was asked to let go, and has not answered yet.
         target: reader that is to have it, once that one is prepared and its owner has let go; None if it stays.
+        shard: names what a reader reads once for all of its streams that say the same; None if it shares nothing.
         guessed: it was given to its owner, and was not measured so far: too early to move anything for its sake.
     """
 
@@ -32,6 +37,7 @@ class Claim:
     releasing: bool = False
     guessed: bool = False
     target: str | None = None
+    shard: str | None = None
 
     @property
     def moving(self) -> bool:
@@ -81,13 +87,15 @@ class _Load:
         wanted: CPU cores that its streams want.
         least: that they cannot do without.
         streams: that could be taken from it.
+        shards: that it has a part of, with the CPU cores that this wants.
         guessed: how many of its streams were not measured so far.
     """
 
     room: Room
     wanted: float = 0.0
     least: float = 0.0
-    streams: dict[str, Weight] = field(default_factory=dict)
+    streams: dict[str, Claim] = field(default_factory=dict)
+    shards: dict[str, float] = field(default_factory=dict)
     guessed: int = 0
 
     @property
@@ -101,15 +109,22 @@ class _Load:
     def takes(self, weight: Weight) -> bool:
         return self.least + weight.least <= self.room.capacity + SAME
 
-    def add(self, weight: Weight) -> None:
-        self.wanted += weight.wanted
-        self.least += weight.least
+    def has_home(self, shard: str, weight: Weight) -> bool:
+        """Whether it has a part of a shard, and room for more of it."""
+        return shard in self.shards and self.share_with(weight) <= ROOMY
 
-    def remove(self, stream: str) -> Weight:
-        weight = self.streams.pop(stream)
-        self.wanted -= weight.wanted
-        self.least -= weight.least
-        return weight
+    def add(self, claim: Claim, sign: int = 1) -> None:
+        self.wanted += sign * claim.weight.wanted
+        self.least += sign * claim.weight.least
+        if claim.shard is not None and claim.wanted:
+            part = self.shards.pop(claim.shard, 0.0) + sign * claim.weight.wanted
+            if part > SAME:
+                self.shards[claim.shard] = part
+
+    def remove(self, stream: str) -> Claim:
+        claim = self.streams.pop(stream)
+        self.add(claim, -1)
+        return claim
 
 
 def plan(
@@ -135,56 +150,86 @@ def plan(
     """
     loads = {name: _Load(room) for name, room in readers.items()}
     orphaned: list[str] = []
-    free: list[str] = []
+    free: dict[str, Claim] = {}
     for stream, claim in claims.items():
         load = loads.get(claim.owner) if claim.owner is not None else None
         if load is not None:
-            load.add(claim.weight)
+            load.add(claim)
             load.guessed += claim.guessed
             if claim.wanted and not claim.moving:
-                load.streams[stream] = claim.weight
+                load.streams[stream] = claim
         elif claim.owner is None:
-            free.append(stream)
+            free[stream] = claim
         elif not settling:
             orphaned.append(stream)
-            free.append(stream)
+            free[stream] = claim
     switched_off = [
         stream for stream, claim in claims.items() if not claim.wanted and claim.owner in loads and not claim.releasing
     ]
     staying = {name: load for name, load in loads.items() if not load.room.leaving}
     under_way = {stream: claim for stream, claim in claims.items() if claim.moving and claim.owner in loads}
     _move_on(under_way, loads, staying)
-    assign, waiting = _give({stream: claims[stream].weight for stream in free if claims[stream].wanted}, staying)
+    assign, waiting = _give({stream: claim for stream, claim in free.items() if claim.wanted}, staying)
+    units_under_way = len(units(under_way))
     # Whoever leaves is emptied first; until then, who is fullest is not worth a move.
     if len(staying) < len(loads):
-        moves = _empty(loads, staying, most_leaving - len(under_way))
+        moves = _empty(loads, staying, most_leaving - units_under_way)
     else:
-        moves = _even_out(loads, most_moves - len(under_way))
+        moves = _gather(loads, most_moves - units_under_way)
+        moves |= _even_out(loads, most_moves - units_under_way - len(units({name: claims[name] for name in moves})))
     return Plan(assign, sorted(switched_off), moves, sorted(orphaned), sorted(waiting))
 
 
-def _give(weights: Mapping[str, Weight], loads: Mapping[str, _Load]) -> tuple[dict[str, str], list[str]]:
+def units(claims: Mapping[str, Claim]) -> list[list[str]]:
+    """What goes where together: the streams of a shard, and each of the others by itself."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    for stream in sorted(claims):
+        shard = claims[stream].shard
+        found.setdefault((shard or stream, shard is not None), []).append(stream)
+    return list(found.values())
+
+
+def _sum(claims: Iterable[Claim]) -> Weight:
+    weights = [claim.weight for claim in claims]
+    return Weight(sum(weight.wanted for weight in weights), sum(weight.least for weight in weights))
+
+
+def _give(claims: Mapping[str, Claim], loads: Mapping[str, _Load]) -> tuple[dict[str, str], list[str]]:
     """Owners for streams that nobody has, and those for which there is no room; ``loads`` grow with what is given."""
     assign: dict[str, str] = {}
     waiting: list[str] = []
     nodes: dict[str, float] = {}
     for load in loads.values():
         nodes[load.room.node] = nodes.get(load.room.node, 0.0) + load.wanted
+    whole = [(_sum(claims[stream] for stream in unit), unit) for unit in units(claims)]
     # The heaviest first: what is small fits into what is left.
-    for stream in sorted(weights, key=lambda name: (-weights[name].wanted, name)):
-        weight = weights[stream]
-        # By the load that it leads to: a stream that was released to even out must not come back.
-        fitting = [
-            (load.share_with(weight), nodes[load.room.node], name) for name, load in loads.items() if load.takes(weight)
-        ]
-        if not fitting:
-            waiting.append(stream)
-            continue
-        target = min(fitting)[2]
-        assign[stream] = target
-        loads[target].add(weight)
-        nodes[loads[target].room.node] += weight.wanted
+    left = deque(sorted(whole, key=lambda one: (-one[0].wanted, one[1])))
+    while left:
+        weight, unit = left.popleft()
+        target = _best(weight, unit, claims[unit[0]].shard, loads, nodes)
+        if target is not None:
+            assign |= dict.fromkeys(unit, target)
+            for stream in unit:
+                loads[target].add(claims[stream])
+            nodes[loads[target].room.node] += weight.wanted
+        elif len(unit) > 1:  # too much for any reader
+            left.extendleft((claims[stream].weight, [stream]) for stream in reversed(unit))
+        else:
+            waiting += unit
     return assign, waiting
+
+
+def _best(
+    weight: Weight, unit: Collection[str], shard: str | None, loads: Mapping[str, _Load], nodes: Mapping[str, float]
+) -> str | None:
+    """Who has most room for what weighs so much; None if nobody has enough."""
+    # By the load that it leads to: a stream that was released to even out must not come back.
+    fitting = [
+        (shard is None or not load.has_home(shard, weight), load.share_with(weight), nodes[load.room.node], name)
+        for name, load in loads.items()
+        if load.takes(weight) and (len(unit) == 1 or load.share_with(weight) <= 1.0 + SAME)
+    ]
+    return min(fitting)[3] if fitting else None
 
 
 def _move_on(under_way: Mapping[str, Claim], loads: Mapping[str, _Load], staying: Mapping[str, _Load]) -> None:
@@ -192,44 +237,86 @@ def _move_on(under_way: Mapping[str, Claim], loads: Mapping[str, _Load], staying
     homeless = {}
     for stream, claim in under_way.items():
         assert claim.owner is not None
-        loads[claim.owner].add(Weight(-claim.weight.wanted, -claim.weight.least))
+        loads[claim.owner].add(claim, -1)
         target = staying.get(claim.target) if claim.target is not None else None
         if target is not None:
-            target.add(claim.weight)
+            target.add(claim)
         else:
-            homeless[stream] = claim.weight
+            homeless[stream] = claim
     _give(homeless, staying)
 
 
 def _empty(loads: Mapping[str, _Load], staying: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
     """Streams of readers that leave, and where they find room."""
-    theirs = {stream: weight for load in loads.values() if load.room.leaving for stream, weight in load.streams.items()}
+    theirs = {stream: claim for load in loads.values() if load.room.leaving for stream, claim in load.streams.items()}
     # Always the same ones, whatever the order in which they are known.
-    next_ones = sorted(theirs)[: max(0, most_moves)]
-    return _give({stream: theirs[stream] for stream in next_ones}, staying)[0]
+    next_ones = units(theirs)[: max(0, most_moves)]
+    return _give({stream: theirs[stream] for unit in next_ones for stream in unit}, staying)[0]
+
+
+def _gather(loads: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
+    """Streams that join the others of their shard: what several readers read is read several times."""
+    owners: dict[str, list[str]] = {}
+    for name in sorted(loads):
+        for shard in loads[name].shards:
+            owners.setdefault(shard, []).append(name)
+    moves: dict[str, str] = {}
+    made = 0
+    for shard in sorted(shard for shard, names in owners.items() if len(names) > 1):
+        home = _home(shard, owners[shard], loads)
+        for name in owners[shard] if home is not None else ():
+            unit = [stream for stream, claim in loads[name].streams.items() if claim.shard == shard]
+            if home is not None and name != home and unit and made < most_moves:
+                made += 1
+                for stream in unit:
+                    moves[stream] = home
+                    loads[home].add(loads[name].remove(stream))
+    return moves
+
+
+def _home(shard: str, names: Collection[str], loads: Mapping[str, _Load]) -> str | None:
+    """Which of a shard's readers is to have all of it; None if none has room for that."""
+    total = sum(loads[name].shards[shard] for name in names)
+    costs = []
+    for name in names:
+        load, rest = loads[name], total - loads[name].shards[shard]
+        if load.share_with(Weight(rest, 0.0)) <= ROOMY:
+            # By how full it gets, and by what has to move.
+            costs.append(((load.wanted + 2 * rest) / load.room.capacity, name))
+    return min(costs)[1] if costs else None
 
 
 def _even_out(loads: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
     """Streams of the most loaded readers whose move to the least loaded ones is worth it."""
     moves: dict[str, str] = {}
-    while len(loads) > 1 and len(moves) < most_moves:
+    for _ in range(most_moves if len(loads) > 1 else 0):
         least = min(loads, key=lambda name: (loads[name].share, name))
         most = max(loads, key=lambda name: (loads[name].share, name))
-        stream = _worth_moving(loads[most], loads[least])
-        if stream is None:
+        unit = _worth_moving(loads[most], loads[least])
+        if not unit:
             break
-        moves[stream] = least
-        loads[least].add(loads[most].remove(stream))
+        for stream in unit:
+            moves[stream] = least
+            loads[least].add(loads[most].remove(stream))
     return moves
 
 
-def _worth_moving(most: _Load, least: _Load) -> str | None:
-    """The stream that evens two readers out best; None if they are even enough, or none would."""
+def _worth_moving(most: _Load, least: _Load) -> list[str]:
+    """The streams that even two readers out best; none if they are even enough, or none would."""
     if most.guessed or least.guessed or most.share - least.share <= WORTH_A_MOVE * most.share:
-        return None
-    helping = [
-        (max(least.share_with(weight), (most.wanted - weight.wanted) / most.room.capacity), name)
-        for name, weight in most.streams.items()
-        if least.takes(weight) and least.share_with(weight) < most.share - SAME
-    ]
-    return min(helping)[1] if helping else None
+        return []
+    whole = units(most.streams)
+    found = _evening(whole, most, least)
+    if not found and most.share > 1.0 + SAME:  # a shard that is too much for it is divided
+        found = _evening([[stream] for unit in whole if len(unit) > 1 for stream in unit], most, least)
+    return found
+
+
+def _evening(whole: Iterable[list[str]], most: _Load, least: _Load) -> list[str]:
+    helping = []
+    for unit in whole:
+        weight = _sum(most.streams[stream] for stream in unit)
+        if least.takes(weight) and least.share_with(weight) < most.share - SAME:
+            fuller = max(least.share_with(weight), (most.wanted - weight.wanted) / most.room.capacity)
+            helping.append((fuller, unit))
+    return min(helping)[1] if helping else []

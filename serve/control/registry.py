@@ -360,7 +360,7 @@ class Registry(Changing):
             return False
         await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
         restart = entry.definition.work_differs(definition)
-        entry.definition = definition
+        entry.definition, entry.shard = definition, None if restart else entry.shard
         entry.geometry = geometry if geometry is not None else entry.geometry
         # Owner and epoch may have changed while the database was asked: they are the plan's, not this edit's.
         entry.record = replace(record, epoch=entry.record.epoch, owner=entry.record.owner)

@@ -63,5 +63,6 @@ _SELDOM = (
     "reconnects",
     "spooled",
     "rows_lost",
+    "shard",
 )
 """What changes only when something happens."""

@@ -32,6 +32,7 @@ class StreamStatus:
         spooled: checkpoints that wait on disk for the database.
         rows_lost: minutes that neither database nor disk could keep.
         unsaved_s: how long the database has not taken this stream's rows; zero while it does.
+        shard: names what its reader reads once for all of its streams that say the same, such as a topic's partition.
     """
 
     state: StreamState
@@ -54,3 +55,4 @@ class StreamStatus:
     spooled: int = 0
     rows_lost: int = 0
     unsaved_s: float = 0.0
+    shard: str | None = None

@@ -388,4 +388,5 @@ class StreamWorker:
             spooled=len(self._spool),
             rows_lost=self._spool.statistics.lost + self._minutes_lost,
             unsaved_s=round(time.monotonic() - self._trouble_since_s, 1) if self._trouble is not None else 0.0,
+            shard=source.shard,
         )

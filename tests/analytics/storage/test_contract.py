@@ -334,6 +334,27 @@ def test_rows_of_a_live_camera_from_before_the_next_epoch_are_taken_and_its_stat
     assert row(epoch=first) in store.minutes("cam", 0, 2**40)
 
 
+def test_what_an_epoch_left_behind_is_taken_for_ninety_days_after_its_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After that nothing is known of it any more, so that epochs do not become more for ever."""
+    day_s, now_s = 86400.0, [1e9]
+    monkeypatch.setattr(store, "_wall_clock", lambda: now_s[0])
+    register(store)
+    begun = []
+    for _ in range(5):
+        begun.append(assign(store, "cam", "reader"))
+        store.begin("cam", begun[-1])
+        now_s[0] += 40 * day_s
+    late = [left_behind(epoch, live=True, time_s=1e9) for epoch in begun]
+    with pytest.raises(StaleEpoch):
+        store.deliver(late[0])  # it ended 120 days before the last one began
+    for known in late[1:]:
+        store.deliver(known)
+        store.deliver(known)
+    assert [r.epoch for r in store.minutes("cam", 0, 2**40)] == begun[1:]
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_nothing_of_a_purged_stream_comes_back(store: Store, live: bool) -> None:
     register(store)
