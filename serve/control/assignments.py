@@ -7,13 +7,14 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from analytics.errors import StoreError
 from analytics.storage.base import Store
 from serve.control.entry import StreamEntry
-from serve.control.messages import Assignment, DesiredState, Greeting, Heartbeat, ReaderView
+from serve.control.messages import DesiredState, Greeting, Heartbeat, ReaderView
 from serve.control.planner import Plan, Room, plan
+from serve.control.reader_link import ReaderLink
 
 logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
@@ -29,34 +30,6 @@ MOVES_AT_ONCE = 4
 MOVES_A_MINUTE = 12
 WORTH_TELLING = 0.05
 """Readers hear of another total weight once it is off by this share."""
-
-
-@dataclass(eq=False, slots=True)
-class _Reader:
-    """A reader with an open session.
-
-    Attributes:
-        greeting: what it said of itself.
-        leaving: it hands back what it has, and takes nothing more.
-        silence_s: how long others were heard since its last heartbeat.
-        holding: streams that it works on and nobody has, as far as is known; with their epochs.
-        told: what it is to work on, as of the last message.
-        preparing: what it is to prepare, likewise.
-        changed: streams to look at for the next message; None for all.
-        missing: streams that it was told of, and did not report in its last heartbeat.
-    """
-
-    greeting: Greeting
-    leaving: bool = False
-    silence_s: float = 0.0
-    holding: dict[str, int] = field(default_factory=dict)
-    told: dict[str, Assignment] = field(default_factory=dict)
-    preparing: dict[str, Assignment] = field(default_factory=dict)
-    changed: set[str] | None = None
-    missing: set[str] = field(default_factory=set)
-    watched: tuple[str, ...] = ()
-    total_weight: float = -1.0
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Assignments:
@@ -88,7 +61,7 @@ class Assignments:
         self._ticked_s = clock()
         self._unheard_s = 0.0
         self._settling_s = SETTLING_S
-        self._readers: dict[str, _Reader] = {}
+        self._readers: dict[str, ReaderLink] = {}
         self._total_weight = 0.0
         self._moved_s: deque[float] = deque()
         self._weighed: set[str] = set()
@@ -279,9 +252,7 @@ class Assignments:
         for name in readers:
             reader = self._readers.get(name) if name is not None else None
             if reader is not None:
-                if reader.changed is not None:
-                    reader.changed.add(stream)
-                reader.wake.set()
+                reader.tell(stream)
 
     def changed(self, stream: str, owner: str | None) -> None:
         """A stream's work is another by now, or it is gone: its owner has to hear of it, and who is to have it next."""
@@ -314,7 +285,7 @@ class Assignments:
         reader, held = greeting.reader, greeting.held
         if not self._readers:  # the first after nobody: the others may be on their way, too
             self._settling_s = max(self._settling_s, SETTLING_S if self._anybody_expected(reader) else 0.0)
-        link = self._readers[reader] = _Reader(greeting, holding=dict(held))
+        link = self._readers[reader] = ReaderLink(greeting, holding=dict(held))
         try:
             logger.info("reader %s opens a session, holding %d streams", reader, len(held))
             await self.plan_soon()
@@ -322,7 +293,7 @@ class Assignments:
             while self._readers.get(reader) is link:
                 # Cleared before the state is read: what changes from here on sets it again, and is told next time.
                 link.wake.clear()
-                desired = self._news(reader, link)
+                desired = link.news(self._entries, self._watched(), self._total_weight)
                 if desired is not None:
                     yield desired
                 else:
@@ -351,43 +322,6 @@ class Assignments:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _news(self, reader: str, link: _Reader) -> DesiredState | None:
-        """What a reader has not been told yet; None if there is nothing."""
-        whole, changed = link.changed is None, link.changed or set()
-        names = self._entries.keys() if whole else changed
-        link.changed = set()
-        mine, next_ones = {}, {}
-        for name in names:
-            entry = self._entries.get(name)
-            if entry is not None and entry.record.owner == reader and entry.release_asked_s is None:
-                mine[name] = entry
-            elif entry is not None and entry.target == reader and entry.definition.source.live:
-                next_ones[name] = entry
-        work = {name: entry.work for name, entry in mine.items() if link.told.get(name) != entry.assignment}
-        prepare = {
-            name: entry.work for name, entry in next_ones.items() if link.preparing.get(name) != entry.assignment
-        }
-        known = link.told.keys() | link.preparing.keys()
-        dropped = tuple(name for name in changed & known if name not in mine and name not in next_ones)
-        watched = tuple(
-            name for name in self._watched() if name in self._entries and self._entries[name].record.owner == reader
-        )
-        if not (whole or work or dropped or prepare) and (watched, self._total_weight) == (
-            link.watched,
-            link.total_weight,
-        ):
-            return None
-        link.told |= {name: entry.assignment for name, entry in mine.items()}
-        link.preparing |= {name: entry.assignment for name, entry in next_ones.items()}
-        for name in dropped:
-            link.told.pop(name, None)
-        for name in (*dropped, *mine):
-            link.preparing.pop(name, None)
-        for name in next_ones:
-            link.told.pop(name, None)
-        link.watched, link.total_weight = watched, self._total_weight
-        return DesiredState(work, dropped, watched, self._total_weight, whole=whole, prepare=prepare)
-
     def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
         """See `serve.control.registry.Registry.heartbeat`."""
         link = self._readers.get(heartbeat.reader)
@@ -413,15 +347,8 @@ class Assignments:
             entry = self._entries.get(stream)
             if entry is not None and entry.target == heartbeat.reader and entry.release_asked_s is None:
                 self._ask_for_release(entry)
-        self._remind(link, heartbeat.reader, link.told.keys() - epochs.keys() - set(heartbeat.draining))
+        link.remind(epochs.keys() | set(heartbeat.draining))
         return lost
-
-    def _remind(self, link: _Reader, name: str, missing: set[str]) -> None:
-        """Tell a reader again of streams that it neither works on nor drains: it may not have been heard itself."""
-        for stream in missing & link.missing:
-            del link.told[stream]
-            self._tell(stream, name)
-        link.missing = missing
 
     async def leave(self, reader: str) -> bool:
         """See `serve.control.registry.Registry.leave`."""

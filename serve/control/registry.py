@@ -29,12 +29,13 @@ from serve.control.changes import Changing, to_its_end
 from serve.control.entry import StreamEntry, reasons_of
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
+from serve.control.neighbours import Neighbours
 from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
 from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition, completed
-from serve.errors import DefinitionRefused, GeometryConflict, SettingsError
-from serve.settings import SEVERAL, Settings
+from serve.errors import DefinitionRefused, GeometryConflict
+from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
@@ -63,11 +64,9 @@ class Registry(Changing):
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._node = node
-        self._refused_nodes: set[str] = set()
+        self._neighbours = Neighbours(node if settings.one_machine else "")
         self._entries: dict[str, StreamEntry] = {}
         self._viewers = Viewers(clock)
-        self._told_watched: frozenset[str] = frozenset()
         self._assignments = Assignments(
             self._entries,
             self._open,
@@ -194,21 +193,11 @@ class Registry(Changing):
             SettingsError: it runs on another machine than the file that is the database.
         """
         await self._ready()
-        self._check_place(greeting)
+        self._neighbours.check(greeting)
         # Closed with this one: the end of a session has to be seen at once.
         async with contextlib.aclosing(self._assignments.session(greeting)) as session:
             async for desired in session:
                 yield desired
-
-    def _check_place(self, greeting: Greeting) -> None:
-        elsewhere = self._node and greeting.node and greeting.node != self._node
-        if not (elsewhere and self._settings.one_machine):
-            return
-        refusal = f"a reader on node {greeting.node} cannot reach the database, a file on node {self._node}: {SEVERAL}"
-        if greeting.node not in self._refused_nodes:  # it will try again and again
-            self._refused_nodes.add(greeting.node)
-            logger.error("%s", refusal)
-        raise SettingsError(refusal)
 
     async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
         """Take a reader's sign of life.
@@ -247,9 +236,7 @@ class Registry(Changing):
 
     def _tell_of_viewers(self) -> None:
         """Wake the readers if people look at other streams than they did."""
-        watched = self._viewers.watched
-        if watched != self._told_watched:
-            self._told_watched = watched
+        if self._viewers.changed():
             self._assignments.wake_all()
 
     # -- what the API calls

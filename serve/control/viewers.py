@@ -17,6 +17,7 @@ class Viewers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._told: dict[str, tuple[frozenset[str], float]] = {}
+        self._known: frozenset[str] = frozenset()
 
     def tell(self, viewer: str, streams: Sequence[str]) -> None:
         """Take what a viewer says; what it said before is forgotten."""
@@ -28,3 +29,8 @@ class Viewers:
         now_s = self._clock()
         self._told = {viewer: told for viewer, told in self._told.items() if told[0] and told[1] > now_s}
         return frozenset[str]().union(*(streams for streams, _ in self._told.values()))
+
+    def changed(self) -> bool:
+        """Whether other streams are watched than when this was asked last."""
+        before, self._known = self._known, self.watched
+        return before != self._known

@@ -22,10 +22,11 @@ from pipelines.errors import (
     SourceUnreachable,
 )
 from pipelines.simulator.rtsp.camera_server import CameraServer
+from pipelines.sources.backoff import Backoff
 from pipelines.sources.base import SourceFrame, SourceLimits
 from pipelines.sources.clock import Timeline
 from pipelines.sources.rtsp import RtspSource, Transport
-from pipelines.sources.supervisor import Backoff, SourceSupervisor, StreamState
+from pipelines.sources.supervisor import SourceSupervisor, StreamState
 from tests.fakes import Sink
 from tests.pipelines.sources.videos import HEIGHT, WIDTH, number_of
 from tests.waiting import wait_until

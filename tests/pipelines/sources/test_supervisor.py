@@ -21,10 +21,11 @@ from pipelines.errors import (
 )
 from pipelines.rates import RateMeter
 from pipelines.sources import supervisor as supervisor_module
+from pipelines.sources.backoff import Backoff
 from pipelines.sources.base import Reached, SourceFrame
 from pipelines.sources.clock import Timeline
 from pipelines.sources.held import HeldFrames, Mark
-from pipelines.sources.supervisor import Backoff, Part, SourceSupervisor, StreamState
+from pipelines.sources.supervisor import Part, SourceSupervisor, StreamState
 from pipelines.types import FrameStamp
 from tests.fakes import SMALL_INPUT, ScriptedSource, Sink, picture
 from tests.waiting import wait_until

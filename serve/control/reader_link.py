@@ -1,0 +1,108 @@
+"""A reader with an open session: what it was told, and what it has not heard yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from serve.control.entry import StreamEntry
+from serve.control.messages import Assignment, DesiredState, Greeting
+
+
+@dataclass(eq=False, slots=True)
+class ReaderLink:
+    """See the module.
+
+    Attributes:
+        greeting: what it said of itself.
+        leaving: it hands back what it has, and takes nothing more.
+        silence_s: how long others were heard since its last heartbeat.
+        holding: streams that it works on and nobody has, as far as is known; with their epochs.
+        told: what it is to work on, as of the last message.
+        preparing: what it is to prepare, likewise.
+        changed: streams to look at for the next message; None for all.
+        missing: streams that it was told of, and did not report in its last heartbeat.
+        watched: streams of its own that somebody looks at, as of the last message.
+        total_weight: what it was told of the weight of all streams.
+        wake: set while there may be something to tell.
+    """
+
+    greeting: Greeting
+    leaving: bool = False
+    silence_s: float = 0.0
+    holding: dict[str, int] = field(default_factory=dict)
+    told: dict[str, Assignment] = field(default_factory=dict)
+    preparing: dict[str, Assignment] = field(default_factory=dict)
+    changed: set[str] | None = None
+    missing: set[str] = field(default_factory=set)
+    watched: tuple[str, ...] = ()
+    total_weight: float = -1.0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, stream: str) -> None:
+        """It is to hear how things stand with a stream."""
+        if self.changed is not None:
+            self.changed.add(stream)
+        self.wake.set()
+
+    def remind(self, known: Collection[str]) -> None:
+        """Tell it again of streams that it did not speak of twice: it may not have heard of them.
+
+        Args:
+            known: streams that it works on, or drains.
+        """
+        missing = self.told.keys() - known
+        for stream in missing & self.missing:
+            del self.told[stream]
+            self.tell(stream)
+        self.missing = missing
+
+    def news(
+        self, entries: Mapping[str, StreamEntry], watched: Iterable[str], total_weight: float
+    ) -> DesiredState | None:
+        """What it has not been told yet, and counts as told from here on; None if there is nothing.
+
+        Args:
+            entries: all streams.
+            watched: those that somebody looks at.
+            total_weight: CPU cores that all of them want.
+        """
+        whole, changed = self.changed is None, self.changed or set()
+        self.changed = set()
+        mine, next_ones = self._shares(entries, entries.keys() if whole else changed)
+        work = {name: entry.work for name, entry in mine.items() if self.told.get(name) != entry.assignment}
+        prepare = {
+            name: entry.work for name, entry in next_ones.items() if self.preparing.get(name) != entry.assignment
+        }
+        known = self.told.keys() | self.preparing.keys()
+        dropped = tuple(name for name in changed & known if name not in mine and name not in next_ones)
+        seen = tuple(name for name in watched if name in entries and entries[name].record.owner == self.greeting.reader)
+        same = (seen, total_weight) == (self.watched, self.total_weight)
+        if same and not (whole or work or dropped or prepare):
+            return None
+        self.told |= {name: entry.assignment for name, entry in mine.items()}
+        self.preparing |= {name: entry.assignment for name, entry in next_ones.items()}
+        for name in dropped:
+            self.told.pop(name, None)
+        for name in (*dropped, *mine):
+            self.preparing.pop(name, None)
+        for name in next_ones:
+            self.told.pop(name, None)
+        self.watched, self.total_weight = seen, total_weight
+        return DesiredState(work, dropped, seen, total_weight, whole=whole, prepare=prepare)
+
+    def _shares(
+        self, entries: Mapping[str, StreamEntry], names: Collection[str]
+    ) -> tuple[dict[str, StreamEntry], dict[str, StreamEntry]]:
+        """Of these streams, those that it is to work on, and those that it is to prepare."""
+        mine, next_ones = {}, {}
+        for name in names:
+            entry = entries.get(name)
+            if entry is None:
+                continue
+            if entry.record.owner == self.greeting.reader and entry.release_asked_s is None:
+                mine[name] = entry
+            elif entry.target == self.greeting.reader and entry.definition.source.live:
+                next_ones[name] = entry
+        return mine, next_ones
