@@ -21,7 +21,7 @@ from analytics.counting.people import PEOPLE
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable
 from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import rows as row_format
-from analytics.storage import selects, tables
+from analytics.storage import selects, tables, upserts
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.engine import BEGIN, driver_url, keep_to_ourselves, open_engine, reason_of
 from analytics.storage.lateness import KEPT_S, Verdict, verdict
@@ -353,14 +353,8 @@ class DatabaseStore:
     def _upsert(
         self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], keep: tuple[str, ...] = ()
     ) -> None:
-        """Insert, or replace what has the same key; columns in ``keep`` are left as they were."""
-        if not values:
-            return
-        statement = self._insert(table).values(values)
-        keys = [column.name for column in table.primary_key]
-        names = [column.name for column in table.columns]
-        changes = {name: statement.excluded[name] for name in names if name not in keys and name not in keep}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
+        if values:
+            connection.execute(upserts.upsert(self._engine.dialect.name, table, keep), values)
 
     def check(self) -> None:
         with self._transaction(reading=True) as connection:
