@@ -1,4 +1,4 @@
-"""What breaks first when cameras become many: the plan, the registry, the database. Writes the table of docs/scale.md.
+"""What breaks first when cameras become many: plan, registry, database, memory. Writes the table of docs/scale.md.
 
 It starts a PostgreSQL of its own, as the tests do.
 """
@@ -28,7 +28,7 @@ from analytics.counting.zones import ZoneTotals
 from analytics.minutes import MinuteRow
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.database import DatabaseStore
-from benchmarks import registry_load
+from benchmarks import camera_memory, registry_load
 from benchmarks.compare import machine
 from benchmarks.shops import plan_seconds
 from tests.analytics.totals import totals_of
@@ -148,12 +148,14 @@ def measure() -> dict[str, Any]:
         },
         "bytes_a_minute": round(size),
         "registry": registry_load.measure(),
+        "memory": camera_memory.measure(),
     }
 
 
 def table(found: dict[str, Any]) -> str:
     """What the page includes."""
     plans, rates, registry = found["plans_s"], found["checkpoints_a_second"], found["registry"]
+    memory = found["memory"]
     lines = [
         f"| measured on {found['machine']} | |",
         "| --- | ---: |",
@@ -169,6 +171,8 @@ def table(found: dict[str, Any]) -> str:
         f"| the same, SQLite | {rates['sqlite']:,} |",
         f"| bytes of a camera's minute (a line, a zone, {BUSY_CELLS} cells of heat), SQLite with indexes |"
         f" {found['bytes_a_minute']:,} |",
+        f"| memory of a reader with its detector / of each camera in it, {memory['picture']} |"
+        f" {memory['megabytes_without']} MB / {memory['megabytes_a_camera']} MB |",
     ]
     return "\n".join(lines)
 
