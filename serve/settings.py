@@ -61,6 +61,16 @@ class DetectorSettings(BaseModel):
 
     model_config = _SECTION
     model: str = Field("nanodet-g", description="Name from `footfall models list`, or path of an ONNX file.")
+    score_threshold: float = Field(
+        0.1,
+        ge=0.01,
+        le=1,
+        description="Boxes with a lower score are dropped. Whatever stands here, trackers begin a track at 0.55 and go "
+        "on with it down to 0.3.",
+    )
+    overlap_threshold: float = Field(
+        0.5, ge=0, le=1, description="Boxes that overlap by more (intersection over union) are one person."
+    )
     placement: Placement = Field(
         "auto",
         description="inline: inside each reader; replicas: deployments of their own; auto: replicas where a GPU is.",
@@ -334,15 +344,20 @@ def load(file: Path | None = None, **overrides: Any) -> Settings:
     return Settings.of(loaded.to_arguments())
 
 
+def described(error: ValidationError) -> str:
+    """Which fields are wrong, and what about them, in one line."""
+    problems = (
+        f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors()
+    )
+    return "; ".join(problems)
+
+
 def _checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
     try:
         return kind(**values)
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        )
-        raise SettingsError("; ".join(problems)) from None
+        raise SettingsError(described(error)) from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" near line {where.line + 1}" if where else ""

@@ -322,6 +322,7 @@ class FakeDetector:
         gate: calls wait until it is set.
         gated: only calls with batches of which it says so wait.
         sizes: of the batches so far.
+        thresholds: of score and overlap.
     """
 
     def __init__(self, find: Find = nobody, input_size: tuple[int, int] = SMALL_INPUT) -> None:
@@ -334,7 +335,11 @@ class FakeDetector:
         self.gated: Callable[[ImageBatch], bool] = lambda batch: True
         self.sizes: list[int] = []
         self.closed = 0
+        self.thresholds = (0.1, 0.5)
         self._find = find
+
+    def use_thresholds(self, *, score: float, overlap: float) -> None:
+        self.thresholds = score, overlap
 
     def detect(self, batch: ImageBatch) -> list[Detections]:
         self.sizes.append(len(batch))

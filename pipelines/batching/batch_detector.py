@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from pipelines.detection.base import Detector
+from pipelines.errors import DetectorUnavailable
 from pipelines.types import Detections, ImageBatch
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
@@ -32,6 +33,25 @@ def black_batch(input_size: tuple[int, int], largest: int) -> ImageBatch:
     start than found out on the day when many cameras deliver at once.
     """
     return np.zeros((batch_size(largest, largest), *input_size, 3), np.uint8)
+
+
+def warm_up(detector: Detector, largest: int, at_once: int, timeout_s: float = 60.0) -> None:
+    """Have a detector that nobody uses yet compute the largest batch, so many at once.
+
+    Raises:
+        DetectorUnavailable: it fails, hangs, or does not answer for each image.
+    """
+    black = black_batch(detector.input_size, largest)
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="warm-up")
+    try:
+        answers = [pool.submit(detector.detect, black) for _ in range(at_once)]
+        found = [len(answer.result(timeout_s)) for answer in answers]
+    except Exception as error:
+        raise DetectorUnavailable(f"it fails with its first images: {error or type(error).__name__}") from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if set(found) != {len(black)}:
+        raise DetectorUnavailable(f"it gives {found[0]} answers for {len(black)} images")
 
 
 class BatchDetector(Protocol):

@@ -37,6 +37,15 @@ class Detector(Protocol):
         """
         ...
 
+    def use_thresholds(self, *, score: float, overlap: float) -> None:
+        """From the next batch on.
+
+        Args:
+            score: boxes with a lower one are dropped, in [0, 1].
+            overlap: boxes of a class that overlap more than this are one object, in [0, 1].
+        """
+        ...
+
     def close(self) -> None:
         """Give memory and devices back. Idempotent; calls under way end normally."""
         ...

@@ -72,8 +72,7 @@ class OnnxDetector:
         if target_class is not None:
             self._kept = _slice_of(target_class, self._classes, self.path)
             self._classes = (target_class,)
-        self._score_floor = score_floor
-        self._nms_iou = nms_iou
+        self._thresholds = score_floor, nms_iou
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -92,6 +91,7 @@ class OnnxDetector:
             raise ValueError(f"the batch is {batch.dtype} {batch.shape}, not uint8 [N, {height}, {width}, 3]")
         if len(batch) == 0:
             return []
+        score_floor, nms_iou = self._thresholds
         try:
             feed = {self.input_name: np.ascontiguousarray(batch)}
             outputs = session.run(list(self._decoder.output_names), feed)
@@ -99,9 +99,12 @@ class OnnxDetector:
             raise DetectorUnavailable(f"inference with {self.path.name} failed: {error}") from error
         boxes, scores = self._decoder.decode(outputs)
         return [
-            suppress(found, score[:, self._kept], score_floor=self._score_floor, iou_threshold=self._nms_iou)
+            suppress(found, score[:, self._kept], score_floor=score_floor, iou_threshold=nms_iou)
             for found, score in zip(boxes, scores, strict=True)
         ]
+
+    def use_thresholds(self, *, score: float, overlap: float) -> None:
+        self._thresholds = score, overlap
 
     def close(self) -> None:
         self._session = None

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipelines.errors import FootfallError
 from serve import logs
 from serve.cli import terminal
 from serve.cli.models import pull_shown
 from serve.cli.terminal import out
 from serve.launch.demo import Demo
 from serve.launch.service import Service
-from serve.settings import load
+from serve.settings import Settings, load
+
+LOOK_S = 0.5
 
 
 def up_command(
@@ -22,7 +26,7 @@ def up_command(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the API and the page.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Database and spool.")] = None,
 ) -> None:
-    """Run the service until Ctrl-C.
+    """Run the service until Ctrl-C; SIGHUP has it read the file again.
 
     Every setting can stand in the file or in the environment: FOOTFALL_API__PORT is api.port. All of them, with their
     bounds and defaults, are in docs/settings.md, and `footfall settings` prints those in force.
@@ -36,10 +40,23 @@ def up_command(
             given["api"] = api
         settings = load(config, **given)
         logs.configure(settings.log_level, settings.log_format)
-        with terminal.stopping() as stop, Service(settings) as service:
+        with terminal.stopping() as stop, terminal.hanging_up() as again, Service(settings) as service:
             out.print(f"Footfall is at {service.url} until Ctrl-C")
-            service.wait(stop)
+            while not stop.wait(LOOK_S):
+                if again.is_set():
+                    again.clear()
+                    take_over(service, lambda: load(config, **given))
             out.print("stopping: draining streams")
+
+
+def take_over(service: Service, read: Callable[[], Settings]) -> None:
+    """With settings that are read anew; what is wrong with them is said, and the service goes on."""
+    try:
+        service.update(read())
+    except FootfallError as error:
+        terminal.warn(f"the settings stay as they were: {error}")
+    else:
+        out.print("the settings are taken over")
 
 
 def demo_command(

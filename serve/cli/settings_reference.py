@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from serve.deployments.reads import readers_of
+from serve.deployments.reads import LIVE, readers_of
 from serve.settings import Settings
 
 _HEAD = """# Settings
@@ -22,7 +22,9 @@ The `args` of a Serve config take the same names. What is written there wins, an
 of it changes. What is not written there is filled in from the environment of each deployment (`runtime_env` in its
 `ray_actor_options`, as in `deploy/serve.yaml`), where a change restarts that deployment alone; then from that of the
 nodes, which is the place for secrets. The last column tells which deployments read a setting; those of the graph become
-options of Serve (`num_replicas`, `num_cpus`, `num_gpus`) or decide which deployments there are.
+options of Serve (`num_replicas`, `num_cpus`, `num_gpus`) or decide which deployments there are. What is marked *live*
+changes without a restart, through `user_config` of these deployments ([operations.md](operations.md) shows how).
+`footfall up` takes a changed file over on SIGHUP, and restarts the deployments that read what has changed.
 
 | in the file | in the environment | default | bounds | meaning | read by |
 | --- | --- | --- | --- | --- | --- |
@@ -53,6 +55,8 @@ def _rows() -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _readers(setting: str) -> str:
+    if setting in (f"detector.{field}" for field in LIVE):
+        return f"{', '.join(readers_of(setting))}, *live*"
     return ", ".join(readers_of(setting)) or ("`footfall up`" if setting.startswith("ray.") else "the graph")
 
 

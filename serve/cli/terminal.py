@@ -24,10 +24,15 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-def fail(message: str, code: int = EXIT_ERROR) -> NoReturn:
-    """One line on standard error, and an exit code."""
+def warn(message: str) -> None:
+    """One line on standard error."""
     line = " ".join(redact(message).split())
     err.print(f"footfall: {line}", style="red" if err.is_terminal else None, markup=False)
+
+
+def fail(message: str, code: int = EXIT_ERROR) -> NoReturn:
+    """One line on standard error, and an exit code."""
+    warn(message)
     raise SystemExit(code)
 
 
@@ -72,6 +77,24 @@ def progress(unit: str = "") -> Iterator[Callable[[str, int, int | None], None]]
             bars.update(tasks[what], completed=done, total=total or None)
 
         yield report
+
+
+@contextmanager
+def hanging_up() -> Iterator[threading.Event]:
+    """An event that SIGHUP sets; where it comes because the terminal is gone, it ends us like SIGTERM."""
+    asked, attended = threading.Event(), sys.stdin.isatty()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if attended and not sys.stdin.isatty():
+            signal.raise_signal(signal.SIGTERM)
+        asked.set()
+
+    before = signal.signal(signal.SIGHUP, on_signal)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ class Registry(Changing):
     ) -> None:
         super().__init__()
         self._settings = settings
+        self._model = settings.detector.model
         self._store = store
         self._clock = clock
         self._neighbours = Neighbours(node if settings.one_machine else "")
@@ -295,6 +296,10 @@ class Registry(Changing):
                 return self._view(entry), True
             return self._view(entry), False
 
+    def use_model(self, model: str) -> None:
+        """Another one finds people from now on."""
+        self._model = model
+
     @to_its_end
     async def patch_stream(
         self, stream: str, changes: Mapping[str, Any], geometry: Geometry | None, expected: Precondition = ANY
@@ -315,8 +320,8 @@ class Registry(Changing):
 
     def _accepted(self, wanted: StreamDefinition, entry: StreamEntry | None) -> StreamDefinition:
         """What is to be stored. Raises DefinitionRefused or SourceNotAllowed for what is not to be had."""
-        if wanted.model not in (None, self._settings.detector.model):
-            raise DefinitionRefused(f"this service runs the model {self._settings.detector.model!r} and no other")
+        if wanted.model not in (None, self._model):
+            raise DefinitionRefused(f"this service runs the model {self._model!r} and no other")
         wanted.source.check(self._settings.sources.reach)
         return completed(wanted, entry.definition if entry is not None else None, time.time())
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
 from pipelines.batching.batch_detector import BATCH_SIZES, batch_size, black_batch
-from pipelines.detection import base
 from pipelines.types import Detections, ImageBatch
+from serve.deployments.detection import Detection
 from serve.deployments.detector_load import DetectorMeter
 
 logger = logging.getLogger(__name__)
@@ -28,15 +29,16 @@ class Detector:
     into one call of `detect_stacks`.
 
     Args:
-        detector: what finds people; called by one thread at a time.
+        detection: what finds people; it is opened here, and called by one thread at a time.
         max_batch: largest batch that it is given.
 
     Attributes:
         meter: told by whoever hosts this class of batches that wait.
     """
 
-    def __init__(self, detector: base.Detector, max_batch: int) -> None:
-        self._detector = detector
+    def __init__(self, detection: Detection, max_batch: int) -> None:
+        self._detection = detection
+        self._detector = detection.open()
         self._largest = min(max_batch, BATCH_SIZES[-1])
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._begun_s: float | None = None
@@ -45,6 +47,10 @@ class Detector:
     def warm_up(self) -> None:
         """Begin with the largest batch; callers' batches wait behind it."""
         self._pool.submit(self._detect, black_batch(self._detector.input_size, self._largest))
+
+    async def reconfigure(self, user_config: Mapping[str, Any] | None) -> None:
+        """Find people with another model or other thresholds from now on; see `serve.deployments.detection`."""
+        await self._detection.reconfigure(user_config)
 
     async def input_size(self) -> tuple[int, int]:
         """(height, width) of the images it takes, pixels."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import ray
@@ -12,17 +16,16 @@ from ray.serve.schema import ApplicationStatus, LoggingConfig
 
 from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
-from pipelines.detection.onnx import OnnxDetector
-from pipelines.models.catalogue import resolve
 from pipelines.types import Detections, ImageBatch
 from serve import logs
 from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.api import Api
+from serve.deployments.detection import Detection, laid_over, open_detector
 from serve.deployments.detector import Detector
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.policies import DetectorPolicy, ReaderPolicy
 from serve.deployments.reader import HANDOVER_S, StreamReader
-from serve.deployments.reads import READS
+from serve.deployments.reads import READS, user_config_of, without_live
 from serve.errors import SettingsError
 from serve.settings import SEVERAL, DetectorSettings, Settings
 
@@ -48,25 +51,51 @@ def build_app(args: dict[str, Any]) -> Any:
     """Builder for `serve run` and for the ``import_path`` of a Serve config; ``args`` are the settings.
 
     Raises:
-        SettingsError: a field is unknown or out of bounds, or the database is a file and the nodes are several.
+        SettingsError: see `build_graph`, or a field is unknown or out of bounds.
     """
-    settings = with_capacity(Settings.of(dict(args)))
+    return build_graph(Settings.of(dict(args)))
+
+
+def build_graph(settings: Settings, launch: str | None = None) -> Any:
+    """The application.
+
+    Args:
+        settings: of all of it.
+        launch: names what deploys it. Of two graphs of one launch, the second restarts only those deployments that read
+            a setting that differs; else `rayserve.run` restarts everything. A Serve config has rules of its own.
+
+    Raises:
+        SettingsError: the database is a file and the nodes are several.
+    """
+    settings = with_capacity(settings)
     check_nodes(settings, sum(node["Alive"] for node in ray.nodes()) if ray.is_initialized() else 1)
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
-    registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000).bind(
-        settings.to_arguments(*READS["Registry"])
-    )
-    live = _deploy(LiveReplica, name="Live", num_cpus=0.1, max_ongoing_requests=2000).bind(
-        settings.to_arguments(*READS["Live"]), registry
-    )
+    bind = functools.partial(_bound, settings, launch)
+    registry = bind(_deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000))
+    live = bind(_deploy(LiveReplica, name="Live", num_cpus=0.1, max_ongoing_requests=2000), registry)
     detector = None
     if placement_for(settings.detector.placement, gpus) == "replicas":
-        detector = _detector(settings, gpus).bind(settings.to_arguments(*READS["Detector"]))
-    reader = _reader(settings).bind(settings.to_arguments(*READS["StreamReader"]), registry, live, detector)
+        detector = bind(_detector(settings, gpus))
+    reader = bind(_reader(settings), registry, live, detector)
     ingress = rayserve.ingress()(ApiReplica)
-    return _deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500).bind(
-        settings.to_arguments(*READS["Api"]), registry, live, reader
-    )
+    return bind(_deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500), registry, live, reader)
+
+
+def _bound(settings: Settings, launch: str | None, deployment: Any, *handles: Any) -> Any:
+    """A deployment with what it reads of the settings, and with handles of others."""
+    arguments = settings.to_arguments(*READS[deployment.name])
+    if (user_config := user_config_of(deployment.name, settings)) is not None:
+        deployment = deployment.options(user_config=user_config)
+    if launch is not None:
+        version = version_of(launch, arguments, [handle is not None for handle in handles])
+        deployment = deployment.options(version=version, _internal=True)
+    return deployment.bind(arguments, *handles)
+
+
+def version_of(launch: str, arguments: Mapping[str, Any], handles: list[bool]) -> str:
+    """Differs where a replica has to be restarted. Short: what it is made of may be secret."""
+    text = json.dumps([launch, without_live(arguments), handles], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def check_nodes(settings: Settings, nodes: int) -> None:
@@ -95,7 +124,15 @@ def _configured(arguments: dict[str, Any]) -> Settings:
 
 class RegistryReplica(AnsweringRegistry):
     def __init__(self, arguments: dict[str, Any]) -> None:
-        super().__init__(_configured(arguments), node=ray.get_runtime_context().get_node_id())
+        self._given = _configured(arguments)
+        super().__init__(self._given, node=ray.get_runtime_context().get_node_id())
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Called by Serve: which model streams may ask for."""
+        try:
+            self.use_model(laid_over(self._given.detector, user_config).model)
+        except SettingsError as error:  # Serve would start all registries anew
+            logger.error("%s", error)
 
     async def __del__(self) -> None:
         """Serve's only shutdown hook, called after the drain."""
@@ -118,10 +155,11 @@ class DetectorReplica(Detector):
     def __init__(self, arguments: dict[str, Any]) -> None:
         wanted = _configured(arguments).detector
         threads = max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
-        detector = OnnxDetector(resolve(wanted.model), threads=threads, target_class="person")
-        super().__init__(detector, wanted.max_batch)
+        super().__init__(
+            Detection(wanted, open_model=functools.partial(open_detector, threads=threads)), wanted.max_batch
+        )
         self.warm_up()
-        logger.info("detector ready: %s, input %s", wanted.model, detector.input_size)
+        logger.info("detector ready: %s", wanted.model)
 
     async def detect(self, batch: ImageBatch) -> list[Detections]:
         """See `Detector.detect`."""

@@ -9,29 +9,28 @@ import asyncio
 import contextlib
 import logging
 import math
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from analytics.errors import StoreError
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
 from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.batching.collector import BatchCollector
 from pipelines.cores import usable_cores
-from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import FootfallError
-from pipelines.models.catalogue import resolve
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.definitions.stream import StreamDefinition
+from serve.deployments.detection import Detection
 from serve.deployments.policies import CAPACITY, WEIGHT
 from serve.deployments.reports import Reports
 from serve.errors import CredentialsLost
 from serve.settings import Settings
+from serve.streams.checkpoints import Checkpoints
 from serve.streams.delivery import Leftovers
 from serve.streams.freed_memory import FreedMemory
 from serve.streams.live import LivePublisher
@@ -49,7 +48,6 @@ HANDOVER_S = 45.0
 HANDOVER_LOOK_S = 0.5
 SUCCESSOR_S = 10.0
 """A successor, or a registry that is replaced at the same time, is there within so long."""
-LEFTOVERS_S = 30.0
 PARTING_S = 3.0
 DRAINS = 64
 STALLED_S = 60.0
@@ -89,6 +87,9 @@ class StreamReader:
         self._node = node
         self._registry = registry
         self._connect_detector = connect_detector
+        cores = min(usable_cores(), settings.reader.capacity or math.inf)
+        self._threads = settings.detector.threads or math.ceil(cores)
+        self._detection = Detection(settings.detector, at_once=self._threads)
         self._store: Store = store or DatabaseStore(settings.store_url)
         self._collector: BatchCollector | None = None
         self._workers: dict[str, StreamWorker] = {}
@@ -102,9 +103,6 @@ class StreamReader:
         self._following: asyncio.Task[None] | None = None
         # Draining waits; many streams at once must not wait for one another, nor keep anybody else's threads.
         self._drains = ThreadPoolExecutor(DRAINS, thread_name_prefix="drain")
-        self._leftovers = Leftovers(
-            settings.spool_dir, self._store, lambda: self._workers.keys() | self._stopping.keys()
-        )
         self._reports = Reports()
         self._freed = FreedMemory()
         self._total_weight: float | None = None  # until the registry has said it
@@ -112,11 +110,12 @@ class StreamReader:
         self._closing = False
         self._in_session = False
         self._publisher = LivePublisher(settings.privacy.blurs)
-        self._checkpoints_stop = threading.Event()
-        self._checkpoints = threading.Thread(target=self._write_checkpoints, name="checkpoints", daemon=True)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(run()) for run in (self._hold_session, self._send_heartbeats, self._publish)]
-        self._checkpoints.start()
+        leftovers = Leftovers(settings.spool_dir, self._store, lambda: self._workers.keys() | self._stopping.keys())
+        self._checkpoints = Checkpoints(
+            lambda: list(self._workers.values()), settings.reader.checkpoint_s, leftovers, self._freed
+        )
 
     # -- what the registry wants
 
@@ -168,14 +167,9 @@ class StreamReader:
         return collector
 
     async def _make_detector(self) -> BatchDetector:
-        settings = self._settings.detector
         if self._connect_detector is None:
-            path = resolve(settings.model)
-            cores = min(usable_cores(), self._settings.reader.capacity or math.inf)
-            workers = settings.threads or math.ceil(cores)
-            detector = await asyncio.to_thread(OnnxDetector, path, threads=1, target_class="person")
-            threaded = ThreadedDetector(detector, workers)
-            await asyncio.to_thread(threaded.warm_up, settings.max_batch)
+            threaded = ThreadedDetector(await self._detection.ready(), self._threads)
+            await asyncio.to_thread(threaded.warm_up, self._settings.detector.max_batch)
             return threaded
         while True:
             try:
@@ -333,7 +327,7 @@ class StreamReader:
         if wanted is not None and wanted.assignment.epoch == epoch:  # what was said before it heard
             del self._wanted[name]
 
-    # -- heartbeats, live frames, checkpoints
+    # -- heartbeats, live frames
 
     async def _send_heartbeats(self) -> None:
         while True:
@@ -388,28 +382,12 @@ class StreamReader:
                     async with asyncio.timeout(CALL_TIMEOUT_S):
                         await self._registry.publish(name, frame)
 
-    def _write_checkpoints(self) -> None:
-        interval_s = self._settings.reader.checkpoint_s
-        due_s = leftovers_due_s = time.monotonic()
-        while not self._checkpoints_stop.wait(max(0.0, due_s - time.monotonic())):
-            due_s = time.monotonic() + interval_s
-            away = False
-            for worker in list(self._workers.values()):
-                try:
-                    away = not worker.checkpoint(database_away=away)
-                except Exception:
-                    logger.exception("a checkpoint failed", extra={"stream": worker.plan.stream})
-            self._freed.give_back()
-            if not away and time.monotonic() >= leftovers_due_s:
-                leftovers_due_s = time.monotonic() + LEFTOVERS_S
-                try:
-                    self._leftovers.deliver()
-                except StoreError as error:
-                    logger.debug("what others left behind waits on: %s", error)
-                except Exception:  # whatever lies there, our own rows come first
-                    logger.exception("what others left behind cannot be delivered")
-
     # -- whoever hosts the reader
+
+    async def reconfigure(self, user_config: Mapping[str, Any] | None) -> None:
+        """Find people with another model or other thresholds from now on; see `serve.deployments.detection`."""
+        if self._connect_detector is None:
+            await self._detection.reconfigure(user_config)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What readers scale on: CPU cores that all streams want, and those that this one takes streams for."""
@@ -421,7 +399,7 @@ class StreamReader:
     async def check_health(self) -> None:
         """A reader one of whose loops has ended is replaced."""
         collecting = self._collector is None or self._collector.healthy
-        if any(task.done() for task in self._tasks) or not self._checkpoints.is_alive() or not collecting:
+        if any(task.done() for task in self._tasks) or not self._checkpoints.alive or not collecting:
             raise RuntimeError("a loop of the reader has ended")
 
     async def stop(self) -> None:
@@ -442,9 +420,8 @@ class StreamReader:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._checkpoints_stop.set()
         # Before the store is closed: a checkpoint that is being written needs it.
-        await asyncio.to_thread(self._checkpoints.join, CALL_TIMEOUT_S)
+        await asyncio.to_thread(self._checkpoints.stop, CALL_TIMEOUT_S)
         if self._collector is not None:
             await asyncio.to_thread(self._collector.stop)
         await asyncio.to_thread(self._part)

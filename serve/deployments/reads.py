@@ -1,10 +1,18 @@
-"""Which deployment reads which settings; a test holds the code against it."""
+"""Which deployment reads which settings, and what of them changes without a restart; tests hold the code against it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from serve.settings import Settings
+
+LIVE = ("model", "score_threshold", "overlap_threshold")
+"""Fields of the section ``detector`` that change without a restart."""
 _EVERYBODY = ("log_level", "log_format")
 _STORE = ("data_dir", "database_url")
 _LIMITS = ("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s", "sources")
+_DETECTION = tuple(f"detector.{field}" for field in LIVE)
 READS: dict[str, tuple[str, ...]] = {
     "Api": (*_EVERYBODY, *_STORE, "api", "privacy.blur_people", *_LIMITS),
     "Registry": (
@@ -18,11 +26,11 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     "Live": _EVERYBODY,
     "StreamReader": (
-        *(*_EVERYBODY, *_STORE, "privacy", "detector.model", "detector.threads", "detector.max_batch"),
+        *(*_EVERYBODY, *_STORE, *_DETECTION, "privacy", "detector.threads", "detector.max_batch"),
         *("detector.max_wait_s", "detector.timeout_s", "reader.capacity", "reader.checkpoint_s", "reader.spool_bytes"),
         *_LIMITS,
     ),
-    "Detector": (*_EVERYBODY, "detector.model", "detector.max_batch"),
+    "Detector": (*_EVERYBODY, *_DETECTION, "detector.max_batch"),
 }
 """By deployment: sections or fields, as `serve.settings.Settings.to_arguments` takes them."""
 
@@ -31,3 +39,22 @@ def readers_of(setting: str) -> list[str]:
     """The deployments that read a setting, such as ``reader.capacity``; none if it shapes the graph or the cluster."""
     section = setting.partition(".")[0]
     return [name for name, fields in READS.items() if setting in fields or section in fields]
+
+
+def user_config_of(deployment: str, settings: Settings) -> dict[str, Any] | None:
+    """What changes of a deployment while it runs; None if nothing does.
+
+    Never None for one that knows any: Serve does not tell replicas of what is taken away again.
+    """
+    fields = [field for field in LIVE if f"detector.{field}" in READS[deployment]]
+    if not fields:
+        return None
+    found: dict[str, Any] = settings.to_arguments(*(f"detector.{field}" for field in fields)).get("detector", {})
+    return found
+
+
+def without_live(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What a replica cannot change but by a restart, of all that it is given."""
+    detector = {name: value for name, value in arguments.get("detector", {}).items() if name not in LIVE}
+    others = {name: value for name, value in arguments.items() if name != "detector"}
+    return {**others, "detector": detector}

@@ -7,14 +7,18 @@ import os
 import socket
 import threading
 import time
+import uuid
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
 from footfall import ApiProblem, Client, Unreachable
-from pipelines.detection.onnx import CPU, OnnxDetector
+from pipelines.detection.exchangeable import check_input_size
+from pipelines.detection.onnx import CPU
 from pipelines.models.catalogue import resolve
-from serve.errors import ServiceError
+from serve.deployments.detection import open_detector
+from serve.deployments.reads import LIVE
+from serve.errors import ServiceError, SettingsError
 from serve.keyfile import read_secret
 from serve.launch import cluster
 from serve.settings import Settings
@@ -34,6 +38,8 @@ class Service:
         self._settings = settings
         self._ours = settings.ray.address is None
         self._running = False
+        self._launch = uuid.uuid4().hex
+        self._input_size = (0, 0)
         self._told = ExitStack()
 
     @property
@@ -59,12 +65,9 @@ class Service:
         data_dir, given = self._settings.data_dir, os.environ
         missing = {name: value for name, value in cluster.COMMON.items() if name not in given}
         self._told.enter_context(cluster.told(cluster.environment(data_dir, given) if self._ours else missing))
-        # On the CPU, for a moment: replicas that cannot read it would be started over and over.
-        OnnxDetector(resolve(self._settings.detector.model), providers=[CPU], target_class="person").close()
+        self._input_size = _input_size(self._settings)
         import ray  # after its environment is set
         from ray import serve as rayserve
-
-        from serve.deployments.graph import APP_NAME, build_app
 
         try:
             self._init_ray(ray)
@@ -75,11 +78,44 @@ class Service:
                 logging_config={"log_level": "WARNING", "enable_access_log": False},
             )
             self._running = True
-            rayserve.run(build_app(self._settings.to_arguments()), name=APP_NAME, route_prefix="/", blocking=False)
+            self._deploy(self._settings)
         except (RuntimeError, ValueError, ConnectionError, TimeoutError) as error:
             self.stop()
             raise ServiceError(f"the service does not start: {_first_line(error)}") from error
         self._wait_ready()
+
+    def update(self, settings: Settings) -> None:
+        """Go on with other settings: only the deployments that read a changed one are restarted.
+
+        The detector's model and thresholds restart none. What cannot be is refused before anything is changed.
+
+        Raises:
+            ModelNotFound, ModelInvalid: the detector's model is not on this machine, is none, or takes images of
+                another size.
+            SettingsError: a setting changed that holds for the whole life of the service.
+            ServiceError: the graph does not come up; what runs goes on as far as it can.
+        """
+        fixed = _fixed(settings).items() ^ _fixed(self._settings).items()
+        if fixed:
+            raise SettingsError(f"{', '.join(sorted({name for name, _ in fixed}))}: stop the service and start it anew")
+        check_input_size(self._input_size, _input_size(settings))
+        try:
+            self._deploy(settings)
+        except (RuntimeError, ValueError, ConnectionError, TimeoutError) as error:
+            raise ServiceError(f"the settings cannot be taken over: {_first_line(error)}") from error
+        self._settings = settings
+
+    def _deploy(self, settings: Settings) -> None:
+        from ray import serve as rayserve
+
+        from serve.deployments.graph import APP_NAME, build_graph
+
+        # All of them, so that what a replica began with is not what it falls back to.
+        live = {name: getattr(settings.detector, name) for name in LIVE}
+        document = settings.to_arguments()
+        document["detector"] = {**document.get("detector", {}), **live}
+        graph = build_graph(Settings.of(document), self._launch)
+        rayserve.run(graph, name=APP_NAME, route_prefix="/", blocking=False)
 
     def _check_place(self) -> None:
         folder = self._settings.data_dir.expanduser()
@@ -176,6 +212,20 @@ def client(settings: Settings, timeout_s: float = 30.0) -> Client:
     """A client of the API of these settings."""
     token = settings.api.token
     return Client(Service(settings).url, token=token.get_secret_value() if token else None, timeout_s=timeout_s)
+
+
+def _input_size(settings: Settings) -> tuple[int, int]:
+    """Of the model, loaded for a moment, on the CPU: replicas that cannot read it would be started over and over."""
+    detector = open_detector(settings.detector, providers=(CPU,))
+    detector.close()
+    return detector.input_size
+
+
+def _fixed(settings: Settings) -> dict[str, str]:
+    """What holds for as long as a service runs."""
+    api = settings.api
+    ray = {f"ray.{name}": str(value) for name, value in settings.ray}
+    return {"data_dir": str(settings.data_dir), "api.host": api.host, "api.port": str(api.port), **ray}
 
 
 def _first_line(error: Exception) -> str:

@@ -27,6 +27,12 @@ def _allocator() -> Callable[[int], int] | None:
 _TRIM = _allocator()
 
 
+def give_back() -> None:
+    """All that is free, now."""
+    if _TRIM is not None:
+        _TRIM(0)
+
+
 class FreedMemory:
     """Given back after streams have ended, now and then. Whoever says so need not be who does it.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import yaml
 
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import RtspDefinition
+from pipelines.detection.onnx import OnnxDetector
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.deployments.reads import readers_of
 from serve.settings import Settings, load
@@ -21,6 +24,7 @@ from tests.conftest import ROOT
 from tests.integration.brokers import free_port
 from tests.integration.conftest import wait_frames
 from tests.integration.ray_head import RayHead
+from tests.pipelines.detection.tiny_models import passthrough_model
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -35,13 +39,69 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         yield head
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """The service, with the config that it was deployed with."""
+
+    config: Path
+    url: str
+
+    def change(self, head: RayHead, deployments: dict[str, dict[str, Any]]) -> None:
+        """Deploy the config again, with other options of deployments; does not wait for it."""
+        document = yaml.safe_load(self.config.read_text())
+        known = document["applications"][0]["deployments"]
+        for name, options in deployments.items():
+            found = next((one for one in known if one["name"] == name), None)
+            if found is None:
+                known.append(found := {"name": name})
+            found.update(options)
+        self.config.write_text(yaml.safe_dump(document))
+        head.deploy(document)
+
+
+@pytest.fixture(scope="module")
+def deployed(ray_head: RayHead, tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Deployed:
+    """Ready."""
+    port = free_port()
+    config = config_for_test(tmp_path_factory.mktemp("deployed"), model_path, port)
+    deploy(ray_head, config)
+    url = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        try:
+            with Client(url, timeout_s=2) as api:
+                return api.readiness()["status"] == "ready"
+        except (ApiProblem, Unreachable):
+            return False
+
+    wait_until(ready, 90, "the deployed service")
+    return Deployed(config, url)
+
+
+@pytest.fixture
+def api(deployed: Deployed, cameras: CameraServer) -> Iterator[Client]:
+    """A client of it, with two cameras that run."""
+    with Client(deployed.url, token=TOKEN) as api:
+        for number in range(2):
+            source: RtspDefinition = {"type": "rtsp", "url": cameras.url(f"cam{number}")}
+            api.put_stream(f"cam{number}", {"source": source})
+        for number in range(2):
+            wait_frames(api, f"cam{number}", 24, timeout_s=40)
+        yield api
+
+
 def config_for_test(folder: Path, model: Path, port: int) -> Path:
-    """The shipped file with another port, folder and model."""
+    """The shipped file with another port, folder and model; in a hurry, and alike whatever else this machine does."""
     document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     document["http_options"]["port"] = port
     arguments = document["applications"][0]["args"]
     arguments["data_dir"] = str(folder / "data")
     arguments["detector"]["model"] = str(model)
+    for deployment in document["applications"][0]["deployments"]:
+        deployment["autoscaling_config"]["max_replicas"] = 1
+        variables = deployment["ray_actor_options"].get("runtime_env", {}).get("env_vars", {})
+        if "FOOTFALL_READER__CHECKPOINT_S" in variables:
+            variables["FOOTFALL_READER__CHECKPOINT_S"] = "0.5"
     target = folder / "serve.yaml"
     target.write_text(yaml.safe_dump(document))
     return target
@@ -87,46 +147,28 @@ def test_the_shipped_config_holds_nothing_but_known_settings(monkeypatch: pytest
     load()
 
 
+def people_s(api: Client) -> float:
+    """Person-seconds that were counted of a camera."""
+    return api.counts("cam1", bucket="1d")["total"]["people"]["person_seconds"]
+
+
 def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
-    ray_head: RayHead, tmp_path: Path, model_path: Path, cameras: CameraServer
+    ray_head: RayHead, deployed: Deployed, api: Client
 ) -> None:
-    port = free_port()
-    config = config_for_test(tmp_path, model_path, port)
-    deploy(ray_head, config)
-    url = f"http://127.0.0.1:{port}"
-
-    def ready() -> bool:
-        try:
-            with Client(url, timeout_s=2) as api:
-                return api.readiness()["status"] == "ready"
-        except (ApiProblem, Unreachable):
-            return False
-
-    wait_until(ready, 90, "the deployed service")
-    assert httpx.get(f"{url}/api/v1/streams").status_code == 401
-    with Client(url, token=TOKEN) as api:
-        for number in range(2):
-            source: RtspDefinition = {"type": "rtsp", "url": cameras.url(f"cam{number}")}
-            api.put_stream(f"cam{number}", {"source": source}, only_new=True)
-        for number in range(2):
-            wait_frames(api, f"cam{number}", 24, timeout_s=40)
-
-        def seen() -> bool:
-            return api.counts("cam1", bucket="1d")["total"]["people"]["person_seconds"] > 1
-
-        wait_until(seen, 40, "people, found by a detector replica")
+    assert httpx.get(f"{deployed.url}/api/v1/streams").status_code == 401
+    wait_until(lambda: people_s(api) > 1, 40, "people, found by a detector replica")
     assert httpx.get(f"{ray_head.dashboard}/api/serve/applications/").status_code == 401
     applications = ray_head.applications()
     assert TOKEN not in str(applications)  # what the nodes' environment holds is not shown, unlike the arguments
     assert set(applications["footfall"]["deployments"]) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
-    assert is_healthy(ray_head)
+    wait_until(lambda: is_healthy(ray_head), 20, "all to be healthy")
 
     before = replicas(ray_head)
-    document = yaml.safe_load(config.read_text())
+    document = yaml.safe_load(deployed.config.read_text())
     reader = next(one for one in document["applications"][0]["deployments"] if one["name"] == "StreamReader")
-    reader["ray_actor_options"]["runtime_env"]["env_vars"]["FOOTFALL_READER__CAPACITY"] = "2"
-    config.write_text(yaml.safe_dump(document))
-    deploy(ray_head, config)
+    options = reader["ray_actor_options"]
+    options["runtime_env"]["env_vars"]["FOOTFALL_READER__CAPACITY"] = "2"
+    deployed.change(ray_head, {"StreamReader": {"ray_actor_options": options}})
 
     def replaced() -> bool:
         return is_healthy(ray_head) and not set(replicas(ray_head)["StreamReader"]) & set(before["StreamReader"])
@@ -134,7 +176,55 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
     wait_until(replaced, 60, "the reader with its new setting", every_s=0.5)
     after = replicas(ray_head)
     assert {name for name in before if before[name] != after[name]} == {"StreamReader"}
-    with Client(url, token=TOKEN) as api:
-        for number in range(2):
-            wait_frames(api, f"cam{number}", 8, timeout_s=40)
-        assert [reader["capacity"] for reader in api.readers()] == [2]
+    for number in range(2):
+        wait_frames(api, f"cam{number}", 8, timeout_s=40)
+    assert [reader["capacity"] for reader in api.readers()] == [2]
+
+
+def test_model_and_thresholds_change_what_is_counted_and_restart_nothing(
+    ray_head: RayHead, deployed: Deployed, api: Client, model_path: Path, tmp_path: Path
+) -> None:
+    """Neither does a model that is not there: the one before goes on."""
+    blind = passthrough_model(
+        tmp_path / "blind.onnx", input_shape=("batch", *OnnxDetector(model_path).input_size, 3), brightest=math.inf
+    )
+    float32 = model_path.with_name("nanodet-g-fp32.onnx")
+
+    def epochs() -> dict[str, int]:
+        return {view["id"]: view["epoch"] for view in api.streams()}
+
+    def use(**user_config: Any) -> None:
+        deployed.change(
+            ray_head, {name: {"user_config": user_config} for name in ("Detector", "StreamReader", "Registry")}
+        )
+
+    def wait_counted() -> None:
+        begun_s = people_s(api)
+        wait_until(lambda: people_s(api) > begun_s + 1, 20, "people to be counted")
+
+    def wait_nobody() -> None:
+        """Counted for a while, with nobody in it."""
+
+        def nobody() -> bool:
+            found_s, covered_s = people_s(api), api.heatmap("cam1")["covered_s"]
+            wait_until(lambda: api.heatmap("cam1")["covered_s"] > covered_s + 1.5, 20, "1.5 s of the camera")
+            return people_s(api) == found_s
+
+        wait_until(nobody, 20, "nobody to be counted any more")
+
+    wait_counted()
+    running, begun = replicas(ray_head), epochs()
+    use(model=str(blind))
+    wait_nobody()
+    use(model=str(float32))
+    wait_counted()
+    use(model=str(tmp_path / "missing.onnx"))
+    wait_counted()
+    use(score_threshold=0.99)
+    wait_nobody()
+    use()
+    wait_counted()
+    wait_until(lambda: is_healthy(ray_head), 20, "all to be healthy")
+    assert replicas(ray_head) == running
+    assert epochs() == begun
+    assert all(view["reconnects"] == 0 for view in api.streams())

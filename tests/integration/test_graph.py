@@ -11,6 +11,8 @@ import pytest
 from footfall import ApiProblem, Client
 from footfall.types import StreamAnswer, StreamBody, ZoneBody
 from pipelines.simulator.rtsp.camera_server import CameraServer
+from serve.launch.service import Service
+from serve.settings import Settings
 from tests.integration.conftest import kill_replica, replica_pids, wait_frames, wait_state
 from tests.waiting import wait_until
 
@@ -140,6 +142,35 @@ def test_pictures_counts_and_heatmaps_come_out(api: Client, six: list[str]) -> N
     assert heat["total"] == pytest.approx(sum(map(sum, heat["grid"])), abs=0.5)
     assert api.heatmap_file("cam0", "png", measure="visits")[:8] == b"\x89PNG\r\n\x1a\n"
     assert api.counts_file("cam0", "csv", bucket="1m").startswith(b"start,end,coverage,people.mean")
+
+
+def test_other_thresholds_and_models_are_taken_over_and_restart_nothing(
+    service: Service, settings: Settings, api: Client, cameras: CameraServer, model_path: Path
+) -> None:
+    def detecting(**section: Any) -> Settings:
+        detector = settings.detector.model_copy(update=section)
+        return settings.model_copy(update={"detector": detector})
+
+    def people_s() -> float:
+        return api.counts("cam0", bucket="1d")["total"]["people"]["person_seconds"]
+
+    def nobody() -> bool:
+        found_s, covered_s = people_s(), api.heatmap("cam0")["covered_s"]
+        wait_until(lambda: api.heatmap("cam0")["covered_s"] > covered_s + 1.5, 20, "1.5 s of the camera")
+        return people_s() == found_s
+
+    put(api, "cam0", cameras.url("cam0"))
+    wait_frames(api, "cam0", 12)
+    deployments = ("Api", "Registry", "Live", "StreamReader")
+    pids = {name: replica_pids(name) for name in deployments}
+    service.update(detecting(score_threshold=0.99))
+    wait_until(nobody, 20, "nobody to be counted any more")
+    service.update(detecting(model=str(model_path.with_name("nanodet-g-fp32.onnx"))))
+    found_s = people_s()
+    wait_until(lambda: people_s() > found_s + 1, 20, "people, found by another model")
+    service.update(settings)
+    assert {name: replica_pids(name) for name in deployments} == pids
+    assert api.get_stream("cam0")["epoch"] == 1
 
 
 def test_a_killed_reader_is_replaced_and_its_streams_go_on(api: Client, six: list[str]) -> None:

@@ -81,6 +81,12 @@ class Deployed:
         options["ray_actor_options"] = cpus[options.get("ray_actor_options") == cpus[0]]
         self._put()
 
+    def use_model(self, path: Path, *deployments: str) -> None:
+        """Have another model find people, without a restart; does not wait for it."""
+        for name in deployments:
+            self.options.setdefault(name, {})["user_config"] = {"model": str(path)}
+        self._put()
+
     def _put(self) -> None:
         settings = service_settings(self._folder, self._model, **self.sections)
         self._head.deploy(

@@ -1,15 +1,17 @@
-"""Detector replicas that die and hang."""
+"""Detector replicas that die, hang, and are exchanged."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.chaos.test_detection import check_another_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -40,6 +42,24 @@ def test_streams_go_on_with_the_other_detector_until_the_lost_one_is_replaced(
     load.check_topics(truth)
     assert load.places() == before
     load.check_cameras(outage_s, set(load.cameras), what=f"one of two detectors {FATES[fate]}")
+
+
+def test_new_detectors_take_over_and_no_frame_is_lost(deployed: Deployed, load: Load, truth: dict[str, Any]) -> None:
+    before, old = load.places(), deployed.pids("Detector")
+    deployed.replace("Detector")
+    deployed.wait_replicas(
+        "Detector", lambda pids: len(pids) == 2 and not pids.keys() & old.keys(), "two new detectors"
+    )
+    load.wait_progress()
+    load.check_topics(truth)
+    assert load.places() == before
+    load.check_cameras(what="all detectors are exchanged")
+
+
+def test_another_model_takes_over_in_the_detectors_and_no_frame_is_lost(
+    deployed: Deployed, load: Load, truth: dict[str, Any], model_path: Path, tmp_path: Path
+) -> None:
+    check_another_model("Detector", deployed, load, truth, model_path, tmp_path)
 
 
 def test_a_reader_that_freezes_holds_up_no_other(deployed: Deployed, load: Load) -> None:

@@ -17,11 +17,12 @@ def passthrough_model(
     input_type: int = TensorProto.UINT8,
     output_names: tuple[str, str] = ("boxes", "scores"),
     metadata: dict[str, str] | None = None,
+    brightest: float = 255,
 ) -> Path:
     """A detector whose answer is painted into the image.
 
     The first row's pixels are its boxes: blue and green of pixels 2a and 2a + 1 give x1, y1, x2, y2 of box `a`; red of
-    pixel 2a is its score in 255ths. There are 8 boxes and one class.
+    pixel 2a is its score in parts of the brightest. There are 8 boxes and one class.
     """
     nodes = [
         helper.make_node("Cast", ["pixels"], ["values"], to=TensorProto.FLOAT),
@@ -41,7 +42,7 @@ def passthrough_model(
         "pairs": np.array([-1, 8, 6]),
         "box_columns": np.array([0, 1, 3, 4]),
         "score_column": np.array([2]),
-        "full": np.array(255, np.float32),
+        "full": np.array(brightest, np.float32),
     }
     graph = helper.make_graph(
         nodes,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from types import SimpleNamespace
+from typing import NoReturn, cast
 
 import pytest
 import yaml
 
-from serve.cli import service
+from serve.cli import service, terminal
+from serve.errors import SettingsError
 from serve.launch.demo import CAMERAS
-from serve.settings import Settings
+from serve.launch.service import Service
+from serve.settings import Settings, load
 from tests.integration.brokers import free_port
 
 CLI = str(Path(sys.executable).parent / "footfall")
@@ -204,6 +208,40 @@ def test_the_service_does_not_start_with_secrets_that_others_can_read_or_without
     assert "ray-token" in one_line(footfall("up", RAY_AUTH_MODE="token", **model), 1)
     (tmp_path / "credentials.key").write_text("open")
     assert "credentials.key" in one_line(footfall("up", RAY_AUTH_MODE="token", **model), 1)
+
+
+def test_a_hangup_has_the_settings_read_again_and_without_a_terminal_ends_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for attended, gone in ((False, False), (True, False), (True, True)):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda attended=attended: attended))
+        with terminal.stopping() as stop, terminal.hanging_up() as again:
+            if gone:
+                monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+            signal.raise_signal(signal.SIGHUP)
+            assert (again.wait(1), stop.is_set()) == (True, gone)
+
+
+def test_settings_that_cannot_be_taken_over_are_told_and_the_service_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken: list[Settings] = []
+
+    class Running:
+        def update(self, settings: Settings) -> None:
+            if settings.api.port == 9:
+                raise SettingsError("api.port: stop the service and start it anew")
+            taken.append(settings)
+
+    file = tmp_path / "settings.yaml"
+    for text in ("detector: {score_threshold: 7}", "api: {port: 9}", "detector: {score_threshold: 0.4}"):
+        file.write_text(text)
+        service.take_over(cast(Service, Running()), lambda: load(file))
+    assert [settings.detector.score_threshold for settings in taken] == [0.4]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2
+    assert "score_threshold" in lines[0]
+    assert "api.port" in lines[1]
 
 
 def test_the_service_does_not_start_with_a_model_that_is_none(tmp_path: Path) -> None:

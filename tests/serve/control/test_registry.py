@@ -86,6 +86,20 @@ def test_registering_the_same_again_disturbs_nothing(store: MemoryStore) -> None
     run(test)
 
 
+def test_a_stream_may_ask_for_the_model_that_finds_people_by_now_alone(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        wanted = CAMERA.model_copy(update={"model": "mine.onnx"})
+        with pytest.raises(DefinitionRefused, match="nanodet-g"):
+            await registry.put_stream("cam", wanted, None)
+        registry.use_model("mine.onnx")
+        await registry.put_stream("cam", wanted, None)
+        with pytest.raises(DefinitionRefused, match=r"mine\.onnx"):
+            await registry.put_stream("cam", CAMERA.model_copy(update={"model": "nanodet-g"}), None)
+
+    run(test)
+
+
 def test_another_source_is_taken_up_in_a_new_epoch_and_new_lines_are_not(store: MemoryStore) -> None:
     async def test() -> None:
         registry = begin(store)

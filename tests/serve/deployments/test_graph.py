@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import serve
-from serve.deployments.graph import check_nodes, has_room, replicas, with_capacity
+from serve.deployments.graph import check_nodes, has_room, replicas, version_of, with_capacity
 from serve.deployments.policies import ReaderPolicy
-from serve.deployments.reads import READS
+from serve.deployments.reads import LIVE, READS, user_config_of
 from serve.errors import SettingsError
 from serve.settings import DetectorSettings, Settings, load
 
@@ -23,8 +23,8 @@ PLACES = {
 }
 
 
-def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
-    return {name: settings.to_arguments(*fields) for name, fields in READS.items()}
+def versions(settings: Settings, launch: str = "launch") -> dict[str, str]:
+    return {name: version_of(launch, settings.to_arguments(*fields), [True]) for name, fields in READS.items()}
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,34 @@ def arguments(settings: Settings) -> dict[str, dict[str, Any]]:
         ({"privacy": {"except_streams": ["hall"]}}, {"StreamReader"}),
         ({"sources": {"networks": ["10.0.0.0/8"]}}, {"Registry", "StreamReader", "Api"}),
         ({"ray": {"num_cpus": 8}}, set()),
+        ({"detector": {"model": "mine.onnx", "score_threshold": 0.4, "overlap_threshold": 0.6}}, set()),
+        ({"detector": {"model": "mine.onnx", "max_batch": 4}}, {"StreamReader", "Detector"}),
     ],
 )
 def test_a_changed_setting_restarts_those_alone_that_read_it(changed: dict[str, Any], restarted: set[str]) -> None:
-    before, after = arguments(load()), arguments(load(None, **changed))
+    before, after = versions(load()), versions(load(None, **changed))
     assert {name for name in before if before[name] != after[name]} == restarted
+
+
+def test_another_launch_or_another_detector_restarts_all_that_it_concerns() -> None:
+    before, after = versions(load()), versions(load(), "another")
+    assert not set(before.values()) & set(after.values())
+    assert version_of("launch", {}, [True, False]) != version_of("launch", {}, [True, True])
+
+
+def test_what_changes_live_is_told_to_all_that_read_it_even_if_there_is_nothing_to_tell() -> None:
+    settings = load(None, detector={"model": "mine.onnx", "score_threshold": 0.4, "max_batch": 4})
+    told = {name: user_config_of(name, settings) for name in READS}
+    both = {"model": "mine.onnx", "score_threshold": 0.4}
+    assert told == {
+        "Api": None,
+        "Live": None,
+        "Registry": {"model": "mine.onnx"},
+        "StreamReader": both,
+        "Detector": both,
+    }
+    assert user_config_of("Detector", load()) == {}
+    assert set(LIVE) < set(DetectorSettings.model_fields)
 
 
 @pytest.mark.parametrize("name", sorted(PLACES))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +20,12 @@ from serve.definitions.rtsp import RtspDefinition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments import reader as reader_module
 from serve.deployments.live import Live
+from serve.deployments.reader import StreamReader
+from serve.settings import load
 from serve.streams.worker import StreamWorker
 from tests.assigning import assign
 from tests.fakes import ScriptedSource, Step
+from tests.pipelines.detection.tiny_models import passthrough_model
 from tests.serve.deployments.bench import BEGIN_S, DOOR, Bench, Run, camera, detector, until
 
 
@@ -57,6 +61,37 @@ def test_it_takes_up_what_it_is_given_and_tells_how_it_is(run: Run, sources: dic
 
     run(test)
     assert sources["cam"].closed == 1
+
+
+def test_another_model_is_taken_in_the_same_epoch(
+    run: Run, sources: dict[str, ScriptedSource], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (str(passthrough_model(tmp_path / f"{name}.onnx")) for name in ("old", "new"))
+    monkeypatch.setenv("FOOTFALL_DETECTOR__MODEL", old)
+
+    async def test(bench: Bench) -> None:
+        settings = load(None, data_dir=str(tmp_path), reader={"checkpoint_s": 0.2})
+        reader = StreamReader(settings, "reader-1", bench.network, store=bench.store)
+        bench.readers.append(reader)
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: _running(bench, "cam"), "the stream to run")
+        for user_config in ({"model": new, "score_threshold": 0.4}, {"model": "gone.onnx"}):
+            await reader.reconfigure(user_config)
+            assert (reader._detection.used.model, reader._detection.used.score_threshold) == (new, 0.4)
+            frames = reader._workers["cam"].status().frames
+            await until(lambda frames=frames: reader._workers["cam"].status().frames > frames + 20, "further frames")
+        await reader.check_health()
+        assert reader._workers["cam"].plan.epoch == 1
+
+    run(test)
+    assert sources["cam"].closed == 1
+
+
+def test_a_reader_with_detectors_elsewhere_has_no_model_to_change(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.reader("reader-1").reconfigure({"model": "gone.onnx"})
+
+    run(test)
 
 
 def test_what_is_taken_away_is_drained_and_handed_back(run: Run, sources: dict[str, ScriptedSource]) -> None:
