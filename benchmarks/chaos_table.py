@@ -22,15 +22,16 @@ def page(gaps_s: dict[str, list[float]], where: str) -> str:
     ]
     return "\n".join(
         [
-            "# What is lost when something dies",
+            "# What is lost when something goes wrong",
             "",
             "Written by `make chaos`; do not edit.",
             "",
             "A service on a Ray cluster counts four simulated RTSP cameras and two streams of a Kafka topic",
-            "while a part of it is killed (`SIGKILL`), frozen (`SIGSTOP`) or exchanged",
-            "(`tests/integration/chaos`, `tests/integration/nodes`). The suite fails if a topic's counts",
-            "differ from those of an undisturbed run, if a camera's crossings do not fit the time that it",
-            "says it has seen, or if a stream moves that had no reason to.",
+            "while a part of it is killed (`SIGKILL`), frozen (`SIGSTOP`) or exchanged, or something that",
+            "it needs is away, full or wrong: broker, camera, database, disk, clock",
+            "(`tests/integration/chaos`, `tests/integration/nodes`, `tests/integration/clocks`). The suite",
+            "fails if a topic's counts differ from those of an undisturbed run, if a camera's crossings do",
+            "not fit the time that it says it has seen, or if a stream moves that had no reason to.",
             "",
             "The gap is what the camera that was hit worst missed beside those that were not hit, by its own",
             "coverage; where all were hit, beside the one that missed least. It is exact to about half a",

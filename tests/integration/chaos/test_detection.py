@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.chaos.deployed import Deployed
+from tests.integration.chaos.load import Load
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
 EXCHANGES = 3

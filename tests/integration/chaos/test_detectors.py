@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.chaos.deployed import Deployed
+from tests.integration.chaos.load import Load
 from tests.integration.chaos.test_detection import check_another_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]

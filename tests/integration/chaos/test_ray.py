@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from footfall import ApiProblem, Unreachable
-from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.chaos.deployed import Deployed
+from tests.integration.chaos.load import Load
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -12,7 +12,8 @@ import pytest
 from analytics.counting.people import PEOPLE
 from analytics.storage.database import DatabaseStore
 from footfall import ApiProblem, Unreachable
-from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.chaos.deployed import Deployed
+from tests.integration.chaos.load import Load
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.analytics.storage.conftest import Postgres, postgres
-from tests.integration.chaos.conftest import Deployed, load, own_cameras, scene, truth
+from tests.integration.chaos.conftest import load, own_cameras, scene, truth
+from tests.integration.chaos.deployed import Deployed
 from tests.integration.ray_head import Node, RayHead
 
 __all__ = ["load", "own_cameras", "postgres", "scene", "truth"]

@@ -11,7 +11,7 @@ from footfall import Client
 from footfall.types import RtspDefinition
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from tests.analytics.storage.conftest import Postgres
-from tests.integration.chaos.conftest import Deployed
+from tests.integration.chaos.deployed import Deployed
 from tests.integration.conftest import wait_state
 from tests.integration.ray_head import Machines, RayHead
 from tests.waiting import wait_until

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.analytics.storage.conftest import Postgres
-from tests.integration.chaos.conftest import Deployed, Load
+from tests.integration.chaos.deployed import Deployed
+from tests.integration.chaos.load import Load
 from tests.integration.ray_head import Node, RayHead
 from tests.waiting import wait_until
 

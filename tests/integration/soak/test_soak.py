@@ -24,7 +24,7 @@ from pipelines.simulator.scene.scene import Scene
 from tests.analytics.storage.conftest import Postgres
 from tests.conftest import ROOT
 from tests.integration.brokers import Broker
-from tests.integration.chaos.conftest import Deployed
+from tests.integration.chaos.deployed import Deployed
 from tests.integration.ray_head import RayHead
 from tests.integration.soak.churn import WORKERS, Churn
 from tests.integration.soak.processes import OURS, Held, held_by, least, slope
