@@ -22,9 +22,10 @@ from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.api import Api
 from serve.deployments.detection import Detection, laid_over, open_detector
 from serve.deployments.detector import Detector
+from serve.deployments.hand_over import HANDOVER_S
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.policies import DetectorPolicy, ReaderPolicy
-from serve.deployments.reader import HANDOVER_S, StreamReader
+from serve.deployments.reader import StreamReader
 from serve.deployments.reads import READS, user_config_of, without_live
 from serve.errors import SettingsError
 from serve.settings import SEVERAL, DetectorSettings, Settings

@@ -24,9 +24,10 @@ from pipelines.errors import FootfallError
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
-from serve.definitions.stream import StreamDefinition
 from serve.deployments.detection import Detection
+from serve.deployments.hand_over import hand_over
 from serve.deployments.policies import CAPACITY, WEIGHT
+from serve.deployments.rehearsals import Rehearsals
 from serve.deployments.reports import Reports
 from serve.errors import CredentialsLost
 from serve.settings import Settings
@@ -34,7 +35,6 @@ from serve.streams.checkpoints import Checkpoints
 from serve.streams.delivery import Leftovers
 from serve.streams.freed_memory import FreedMemory
 from serve.streams.live import LivePublisher
-from serve.streams.rehearsal import Rehearsal
 from serve.streams.status import StreamStatus
 from serve.streams.worker import StreamWorker, WorkerPlan
 
@@ -43,11 +43,6 @@ HEARTBEAT_S = 1.0
 RETRY_S = 0.3
 CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
-HANDOVER_S = 45.0
-"""For others to get ready for all streams of a reader that leaves; what is left then is handed back with a gap."""
-HANDOVER_LOOK_S = 0.5
-SUCCESSOR_S = 10.0
-"""A successor, or a registry that is replaced at the same time, is there within so long."""
 PARTING_S = 3.0
 DRAINS = 64
 STALLED_S = 60.0
@@ -98,7 +93,7 @@ class StreamReader:
         self._refused: dict[str, Reported] = {}
         self._stopping: dict[str, asyncio.Task[None]] = {}
         self._to_prepare: dict[str, Work] = {}
-        self._rehearsals: dict[str, tuple[Rehearsal, StreamDefinition]] = {}
+        self._rehearsals = Rehearsals(settings.source_limits)
         self._parting: list[StreamWorker] = []
         self._following: asyncio.Task[None] | None = None
         # Draining waits; many streams at once must not wait for one another, nor keep anybody else's threads.
@@ -211,28 +206,9 @@ class StreamReader:
                 self._bring_about(name, work)
             except Exception as error:  # one stream that cannot be made must not keep the others from running
                 self._refuse(name, work, error)
-        self._rehearse()
+        self._rehearsals.update(self._to_prepare, self._wanted, self._workers.keys())
         for name, worker in self._workers.items():
             worker.keep_video_frames(name in self._publisher.watched)
-
-    def _rehearse(self) -> None:
-        """Open the cameras of streams that are to be ours soon, and let go of those that are not any more."""
-        for name, (rehearsal, definition) in list(self._rehearsals.items()):
-            work = self._to_prepare.get(name) or self._wanted.get(name)
-            if work is None or name in self._workers or definition.work_differs(work.definition):
-                del self._rehearsals[name]
-                rehearsal.end()
-        for name, work in self._to_prepare.items():
-            source = work.definition.source
-            if name in self._rehearsals or name in self._workers or source.hides_a_secret:
-                continue
-            try:
-                rehearsal = Rehearsal(name, source.opener(name, self._settings.source_limits))
-                rehearsal.start()
-            except Exception:  # then it is handed over with a gap
-                logger.exception("the camera cannot be opened ahead of time", extra={"stream": name})
-                continue
-            self._rehearsals[name] = rehearsal, work.definition
 
     def _must_go(self, name: str) -> bool:
         """Whether a stream is not ours any more, or has to begin anew, in an epoch of its own."""
@@ -275,10 +251,7 @@ class StreamReader:
             origin=source.origin,
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
-        rehearsal, rehearsed = self._rehearsals.pop(name, (None, None))
-        if rehearsal is not None and rehearsed is not None and rehearsed.work_differs(work.definition):
-            rehearsal.end()
-            rehearsal = None
+        rehearsal = self._rehearsals.take(name, work.definition)
         sink = self._publisher.sink(name)
         worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=sink, rehearsal=rehearsal)
         worker.start()
@@ -354,10 +327,11 @@ class StreamReader:
         """Send a heartbeat; returns what `serve.control.registry.Registry.heartbeat` does."""
         told = self._reports.choose(streams)
         others = {name: one.epoch for name, one in streams.items() if name not in told}
-        prepared = tuple(name for name, (rehearsal, _) in self._rehearsals.items() if rehearsal.ready)
         # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            lost = await self._registry.heartbeat(Heartbeat(self._name, told, tuple(self._stopping), prepared, others))
+            lost = await self._registry.heartbeat(
+                Heartbeat(self._name, told, tuple(self._stopping), self._rehearsals.ready, others)
+            )
         if lost is not None:
             self._reports.heard(told, streams)
         return lost
@@ -408,10 +382,9 @@ class StreamReader:
             return
         self._leaving = True
         # Said first: a planner that does not know would give back what is being handed over, to who has least by then.
-        await self._hand_over()
+        await hand_over(self._registry, self._name, self._service_ends)
         self._closing = True
-        for rehearsal, _ in self._rehearsals.values():
-            rehearsal.end()
+        self._rehearsals.end()
         for name in list(self._workers):
             self._let_go(name)
         if self._stopping:
@@ -428,29 +401,9 @@ class StreamReader:
         self._drains.shutdown(wait=False)
         self._store.close()
 
-    async def _hand_over(self) -> None:
-        """Work on until others have all streams, as long as they are getting ready for them."""
-        deadline = time.monotonic() + HANDOVER_S
-        heard_s = time.monotonic()
-        while time.monotonic() < deadline:
-            if await self._others_take_over():
-                heard_s = time.monotonic()
-            elif time.monotonic() - heard_s > SUCCESSOR_S or await asyncio.to_thread(self._service_ends):
-                return
-            await asyncio.sleep(HANDOVER_LOOK_S)
-
-    async def _others_take_over(self) -> bool:
-        try:
-            async with asyncio.timeout(LAST_CALL_TIMEOUT_S):
-                return await self._registry.leave(self._name)
-        except Exception as error:
-            logger.debug("nobody takes over: %s", type(error).__name__)
-            return False
-
     def _part(self) -> None:
         """Give cameras that still hang a moment, all at once."""
         deadline = time.monotonic() + PARTING_S
         for worker in self._parting:
             worker.join(max(0.0, deadline - time.monotonic()))
-        for rehearsal, _ in self._rehearsals.values():
-            rehearsal.thread.join(max(0.0, deadline - time.monotonic()))
+        self._rehearsals.join(deadline)

@@ -14,7 +14,7 @@ from pipelines.errors import SourceUnreachable
 from pipelines.sources.base import Position, Reached, Source, SourceFrame, SourceLimits
 from pipelines.types import StreamInfo
 from serve.definitions.rtsp import RtspDefinition
-from serve.deployments import reader as reader_module
+from serve.deployments import hand_over
 from serve.streams.status import StreamStatus
 from serve.streams.worker import StreamWorker
 from tests.fakes import SMALL_INPUT, MemoryStore, picture
@@ -85,7 +85,7 @@ def broadcasts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Broadcast]:
         return found.setdefault(stream, Broadcast()).source
 
     monkeypatch.setattr(RtspDefinition, "opener", opener)
-    monkeypatch.setattr(reader_module, "HANDOVER_LOOK_S", 0.02)
+    monkeypatch.setattr(hand_over, "LOOK_S", 0.02)
     return found
 
 
@@ -237,7 +237,7 @@ def test_a_reader_alone_waits_for_who_is_to_replace_it(run: Run, broadcasts: dic
 def test_a_reader_whom_nobody_replaces_goes_after_a_while(
     run: Run, broadcasts: dict[str, Broadcast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "SUCCESSOR_S", 0.3)
+    monkeypatch.setattr(hand_over, "SUCCESSOR_S", 0.3)
 
     async def test(bench: Bench) -> None:
         reader = bench.reader("reader-1", service_ends=lambda: False)
