@@ -24,6 +24,7 @@ from analytics.errors import GeometryError, LeaseLost, StoreError, StoreUnavaila
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
+from serve.control.acceptance import Acceptance
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.changes import Changing, to_its_end
 from serve.control.entry import StreamEntry, reasons_of
@@ -33,8 +34,8 @@ from serve.control.neighbours import Neighbours
 from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
 from serve.control.viewers import Viewers
-from serve.definitions.stream import StreamDefinition, completed
-from serve.errors import DefinitionRefused, GeometryConflict
+from serve.definitions.stream import StreamDefinition
+from serve.errors import GeometryConflict
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Registry(Changing):
     ) -> None:
         super().__init__()
         self._settings = settings
-        self._model = settings.detector.model
+        self._acceptance = Acceptance(settings)
         self._store = store
         self._clock = clock
         self._neighbours = Neighbours(node if settings.one_machine else "")
@@ -285,7 +286,7 @@ class Registry(Changing):
         async with self._editing(stream):
             entry = self._entries.get(stream)
             expected.check(entry.etag if entry is not None else None)
-            definition = self._accepted(wanted, entry)
+            definition = self._acceptance.of(wanted, entry.definition if entry is not None else None)
             if entry is not None:
                 if not await self._change(store, entry, definition, geometry) and entry.failed:
                     await self._assignments.release(entry, RELEASE_WAIT_S)  # whoever asks again wants another try
@@ -298,7 +299,7 @@ class Registry(Changing):
 
     def use_model(self, model: str) -> None:
         """Another one finds people from now on."""
-        self._model = model
+        self._acceptance.model = model
 
     @to_its_end
     async def patch_stream(
@@ -315,15 +316,8 @@ class Registry(Changing):
             entry = self._entry(stream)
             expected.check(entry.etag)
             wanted = StreamDefinition.model_validate({**entry.definition.model_dump(mode="json"), **changes})
-            await self._change(store, entry, self._accepted(wanted, entry), geometry)
+            await self._change(store, entry, self._acceptance.of(wanted, entry.definition), geometry)
             return self._view(entry)
-
-    def _accepted(self, wanted: StreamDefinition, entry: StreamEntry | None) -> StreamDefinition:
-        """What is to be stored. Raises DefinitionRefused or SourceNotAllowed for what is not to be had."""
-        if wanted.model not in (None, self._model):
-            raise DefinitionRefused(f"this service runs the model {self._model!r} and no other")
-        wanted.source.check(self._settings.sources.reach)
-        return completed(wanted, entry.definition if entry is not None else None, time.time())
 
     async def _register(
         self, store: Store, stream: str, definition: StreamDefinition, geometry: Geometry
