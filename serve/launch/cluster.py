@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +96,21 @@ def require_reachable(address: str) -> None:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ServiceError(f"no Ray cluster answers at {address} (ray.address): {reason}") from error
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself, and aborts the process with it: whoever listened before listens afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # else somebody listens of whom Python does not know
+                signal.signal(number, handler)
 
 
 @contextmanager

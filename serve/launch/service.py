@@ -70,7 +70,8 @@ class Service:
         from ray import serve as rayserve
 
         try:
-            self._init_ray(ray)
+            with cluster.signals_kept():
+                self._init_ray(ray)
             api = self._settings.api
             logging.getLogger("ray.serve").setLevel("WARNING")
             rayserve.start(

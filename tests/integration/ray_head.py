@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ import ray
 
 from serve.launch import cluster
 from tests.integration.brokers import free_port
-from tests.integration.soak.processes import descendants
+from tests.integration.soak.processes import command_line, descendants
 from tests.waiting import wait_until
 
 BIN = Path(sys.executable).parent
@@ -72,14 +74,26 @@ class Node:
         self._process.wait(20)
 
 
-@dataclass(frozen=True)
 class RayHead:
-    """A head node, in a process group of its own."""
+    """A head node, in a process group of its own.
 
-    dashboard: str
-    environment: dict[str, str]
-    pid: int
-    address: str
+    Attributes:
+        dashboard: URL.
+        address: where other nodes join.
+        environment: that it was started with.
+    """
+
+    def __init__(
+        self, dashboard: str, address: str, environment: dict[str, str], command: list[str], folder: Path
+    ) -> None:
+        self.dashboard, self.address, self.environment = dashboard, address, environment
+        self._command, self._folder = command, folder
+        self._temporary: list[str] = []
+        self._process = _start(command, folder / "ray.log", environment)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @staticmethod
     @contextmanager
@@ -116,23 +130,44 @@ class RayHead:
                 "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_NODE_ID,
                 "AUTOSCALER_UPDATE_INTERVAL_S": "1",
             }
-        process = _start(command, folder / "ray.log", environment)
-        head = RayHead(f"http://127.0.0.1:{dashboard}", environment, process.pid, address)
+        head = RayHead(f"http://127.0.0.1:{dashboard}", address, environment, command, folder)
+        try:
+            head.wait_answers()
+            yield head
+        finally:
+            head.stop()
 
+    def wait_answers(self) -> None:
         def answers() -> bool:
-            if process.poll() is not None:
-                raise RuntimeError((folder / "ray.log").read_text()[-3000:])
+            if self._process.poll() is not None:
+                raise RuntimeError((self._folder / "ray.log").read_text()[-3000:])
             try:
-                head.applications()
+                self.applications()
             except httpx.HTTPError:
                 return False
             return True
 
-        try:
-            wait_until(answers, 60, "the Ray dashboard")
-            yield head
-        finally:
-            Node(process).stop()
+        wait_until(answers, 60, "the Ray dashboard")
+
+    def kill_gcs(self) -> None:
+        """Kill what knows the cluster; the rest of the head ends with it, by itself."""
+        (pid,) = [pid for pid in descendants(self.pid) if "/gcs_server" in command_line(pid).partition(" ")[0]]
+        os.kill(pid, signal.SIGKILL)
+        self._process.wait(30)
+
+    def start_again(self) -> None:
+        """As Kubernetes starts a container again: the same command, on what is on the disk."""
+        # With a /tmp of its own, as in a container: from what it finds in the old one, and the processes of other nodes
+        # on this machine, Ray would conclude that the head still runs.
+        self._temporary.append(tempfile.mkdtemp(prefix="ray-"))  # not among pytest's: sockets have short paths
+        command = [*self._command, f"--temp-dir={self._temporary[-1]}"]
+        self._process = _start(command, self._folder / "ray.log", self.environment)
+        self.wait_answers()
+
+    def stop(self) -> None:
+        Node(self._process).stop()
+        for folder in self._temporary:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def joined(self, folder: Path, cpus: int, **variables: str) -> Iterator[Node]:
@@ -183,7 +218,7 @@ class RayHead:
 
 
 def _start(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         return subprocess.Popen(
             [str(BIN / command[0]), *command[1:]],
             stdout=out,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import filterfalse
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 from footfall import ApiProblem, Client, Unreachable
 from tests.integration.brokers import free_port
 from tests.integration.listeners import Listener, listeners
+from tests.integration.soak.processes import command_line, descendants
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -63,9 +64,23 @@ METHODS = (
 
 @dataclass(frozen=True)
 class Running:
-    data_dir: Path
+    folder: Path
     api: int
     dashboard: int
+    pid: int = 0
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def settings(self) -> Path:
+        """What it is started with, and reads again when it is told to."""
+        return self.folder / "settings.yaml"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
 
     @property
     def listeners(self) -> list[Listener]:
@@ -80,7 +95,8 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Iterator[Running]:
     """`footfall up`, with Ray's dashboard, as on any machine."""
     folder = tmp_path_factory.mktemp("strangers")
-    made = Running(folder / "data", free_port(), free_port())
+    made = Running(folder, free_port(), free_port())
+    made.settings.write_text("")
     given = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     given |= {
         "FOOTFALL_DATA_DIR": str(made.data_dir),
@@ -90,13 +106,13 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Itera
         "FOOTFALL_RAY__DASHBOARD_PORT": str(made.dashboard),
         "FOOTFALL_RAY__OBJECT_STORE_BYTES": str(200 << 20),
     }
-    command = [str(Path(sys.executable).parent / "footfall"), "up"]
+    command = [str(Path(sys.executable).parent / "footfall"), "up", "--config", str(made.settings)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=given, start_new_session=True)
 
     def ready() -> bool:
         if process.poll() is not None:
-            raise RuntimeError((folder / "log").read_text()[-3000:])
+            raise RuntimeError(made.log[-3000:])
         try:
             with Client(f"http://127.0.0.1:{made.api}", token=API_TOKEN, timeout_s=2) as api:
                 return api.readiness()["status"] == "ready"
@@ -109,13 +125,15 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Itera
         # whether it has it, the tests ask for themselves.
         with suppress(AssertionError):
             wait_until(lambda: answered(AGENT_PORT, "/api/healthz") == 200, 20, "Ray's agent")
-        yield made
+        yield replace(made, pid=process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, made.log[-3000:]
+    assert "draining" in made.log
 
 
 def answered(port: int, path: str, method: str = "GET", **options: object) -> int | None:
@@ -125,6 +143,23 @@ def answered(port: int, path: str, method: str = "GET", **options: object) -> in
     except httpx.HTTPError:
         return None
     return answer.status_code
+
+
+def test_a_changed_file_is_taken_over_on_sighup_and_a_wrong_one_is_not(running: Running) -> None:
+    def replicas() -> list[int]:
+        return sorted(pid for pid in descendants(running.pid) if "ray::ServeReplica" in command_line(pid))
+
+    before = replicas()
+    assert before
+    for text, said in (
+        ("detector: {score_threshold: 0.4}", "settings are taken over"),
+        ("detector: {score_threshold: 4}", "detector.score_threshold"),
+        ("ray: {num_cpus: 3}", "ray.num_cpus: stop the service"),
+    ):
+        running.settings.write_text(text)
+        os.kill(running.pid, signal.SIGHUP)
+        wait_until(lambda said=said: said in running.log, 30, said)
+    assert replicas() == before
 
 
 def test_nothing_but_named_ports_listens_beyond_loopback(running: Running) -> None:

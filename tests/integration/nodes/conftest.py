@@ -18,7 +18,9 @@ __all__ = ["load", "own_cameras", "postgres", "scene", "truth"]
 
 @pytest.fixture(scope="package")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    with RayHead.started(tmp_path_factory.mktemp("ray"), cpus=2, alone=False) as made:
+    """What it knows of the cluster is on its disk, as in deploy/kubernetes."""
+    storage = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(tmp_path_factory.mktemp("gcs"))}
+    with RayHead.started(tmp_path_factory.mktemp("ray"), cpus=2, alone=False, **storage) as made:
         yield made
 
 

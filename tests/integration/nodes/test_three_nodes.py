@@ -1,16 +1,21 @@
-"""Readers on three nodes, one of which dies."""
+"""Readers on three nodes, the head and one of which die."""
 
 from __future__ import annotations
 
 import signal
+import time
 from typing import Any
 
 import pytest
 
+from footfall.types import RtspDefinition
+from pipelines.simulator.rtsp.camera_server import CameraServer
 from tests.analytics.storage.conftest import Postgres
 from tests.integration.chaos.deployed import Deployed
 from tests.integration.chaos.load import Load
+from tests.integration.conftest import wait_frames
 from tests.integration.ray_head import Node, RayHead
+from tests.integration.soak.processes import descendants
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -37,6 +42,30 @@ def test_a_database_that_is_away_loses_nothing(
     load.check_topics(truth)
     assert load.places() == before
     load.check_cameras(what="the database is away for a minute")
+
+
+@pytest.mark.chaos
+def test_nodes_work_on_without_a_head_and_join_the_next_one(
+    deployed: Deployed, head: RayHead, load: Load, truth: dict[str, Any], own_cameras: dict[str, CameraServer]
+) -> None:
+    on_head = descendants(head.pid)
+    victim = next(name for name, pid in deployed.pids("StreamReader").items() if pid in on_head)
+    before, hit, nodes, died_s = load.places(), load.owned_by(victim), head.nodes(), time.monotonic()
+    head.kill_gcs()
+    head.start_again()
+    load.wait_moved(hit, victim)
+    outage_s = time.monotonic() - died_s
+    wait_until(lambda: len(head.nodes()) == 3, 60, "the other nodes to join the new head", every_s=0.3)
+    assert len({*head.nodes()} & {*nodes}) == 2
+    deployed.wait_ready()
+    after = load.places()  # the reader that the new head has is given its share by those that had no reason to move
+    assert all(after[name][1] - before[name][1] <= 1 for name in before if name not in hit)
+    source: RtspDefinition = {"type": "rtsp", "url": own_cameras["cam0"].url("cam0")}
+    load.api.put_stream("later", {"source": source, "analysis_fps": 2}, only_new=True)
+    wait_frames(load.api, "later")
+    load.api.delete_stream("later", purge=True)
+    load.check_topics(truth)
+    load.check_cameras(outage_s, hit, what="Ray's GCS is killed, and the head and its reader with it")
 
 
 @pytest.mark.chaos

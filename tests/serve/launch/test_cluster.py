@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
 
@@ -21,6 +22,18 @@ def test_a_cluster_gets_a_token_that_only_its_owner_can_read_and_keeps_it(tmp_pa
     assert len(token) >= 32
     assert cluster.environment(tmp_path, {}) == first
     assert path.read_text().strip() == token
+
+
+def test_whoever_listens_for_signals_does_so_after_rays_start() -> None:
+    heard: list[int] = []
+    outer = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with cluster.signals_kept():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, outer)
+    assert heard == [signal.SIGTERM]
 
 
 def test_an_operators_own_values_win(tmp_path: Path) -> None:
