@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
@@ -17,6 +19,8 @@ from serve.control.sealing import shown
 from serve.control.weights import Weight, WeightMeter, first_guess
 from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -166,7 +170,21 @@ class StreamEntry:
         return status
 
 
-def reasons_of(error: ValidationError | GeometryError) -> list[str]:
+def read_entries(
+    records: Iterable[StreamRecord], entry_of: Callable[[StreamRecord], StreamEntry]
+) -> dict[str, StreamEntry]:
+    """Entries of what is stored, by stream; what is of another version must not keep all others from running."""
+    entries = {}
+    for record in records:
+        try:
+            entries[record.id] = entry_of(record)
+        except (ValidationError, GeometryError) as error:
+            reasons = "; ".join(_reasons_of(error))
+            logger.error("left out until it is registered again: %s", reasons, extra={"stream": record.id})
+    return entries
+
+
+def _reasons_of(error: ValidationError | GeometryError) -> list[str]:
     """Why what is stored is no stream, without what is stored."""
     if isinstance(error, GeometryError):
         return [str(error)]

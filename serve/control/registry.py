@@ -18,16 +18,14 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
 
-from pydantic import ValidationError
-
-from analytics.errors import GeometryError, LeaseLost, StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import LeaseLost, StoreError, StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from serve.control.acceptance import Acceptance
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.changes import Changing, to_its_end
-from serve.control.entry import StreamEntry, reasons_of
+from serve.control.entry import StreamEntry, read_entries
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
 from serve.control.neighbours import Neighbours
@@ -140,13 +138,7 @@ class Registry(Changing):
             self._assignments.dismiss()
 
     async def _load(self, store: Store) -> None:
-        for record in await asyncio.to_thread(store.list_streams):
-            try:
-                self._entries[record.id] = self._entry_of(record)
-            except (ValidationError, GeometryError) as error:
-                # Of another version; it must not keep all others from running.
-                reasons = "; ".join(reasons_of(error))
-                logger.error("left out until it is registered again: %s", reasons, extra={"stream": record.id})
+        self._entries |= await asyncio.to_thread(lambda: read_entries(store.list_streams(), self._entry_of))
         self._assignments.begin()
         self._loaded = True
         logger.info("%d streams are registered", len(self._entries))
