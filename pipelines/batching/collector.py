@@ -103,6 +103,11 @@ class BatchCollector:
         """Batches that failed in a row."""
 
     @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the images that frames are scaled to, pixels."""
+        return self._detector.input_size
+
+    @property
     def statistics(self) -> BatchStatistics:
         return BatchStatistics(self._frames, self._batches, self._latency_s)
 

@@ -26,6 +26,7 @@ from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.deployments.detection import Detection
 from serve.deployments.hand_over import hand_over
+from serve.deployments.input_size import watch_input_size
 from serve.deployments.policies import CAPACITY, WEIGHT
 from serve.deployments.rehearsals import Rehearsals
 from serve.deployments.reports import Reports
@@ -117,6 +118,9 @@ class StreamReader:
     async def _hold_session(self) -> None:
         """Open a session and follow it; open it again whenever it breaks."""
         self._collector = await self._collector_ready()
+        if self._connect_detector is not None:
+            watching = watch_input_size(self._collector.input_size, self._connect_detector)
+            self._tasks.append(asyncio.get_running_loop().create_task(watching))
         while not self._closing:
             # A task of its own, so that the session can be given up without giving up this loop.
             self._following = asyncio.get_running_loop().create_task(self._follow_session())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.batching.batch_detector import BatchDetector
+from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import Heartbeat
@@ -24,7 +24,7 @@ from serve.deployments.reader import StreamReader
 from serve.settings import load
 from serve.streams.worker import StreamWorker
 from tests.assigning import assign
-from tests.fakes import ScriptedSource, Step
+from tests.fakes import FakeDetector, ScriptedSource, Step
 from tests.pipelines.detection.tiny_models import passthrough_model
 from tests.serve.deployments.bench import BEGIN_S, DOOR, Bench, Run, camera, detector, until
 
@@ -85,6 +85,31 @@ def test_another_model_is_taken_in_the_same_epoch(
 
     run(test)
     assert sources["cam"].closed == 1
+
+
+def test_a_reader_whose_detectors_take_other_images_by_now_is_replaced(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.deployments.input_size.INTERVAL_S", 0.02)
+    sizes = [(32, 64)]
+
+    async def connect() -> BatchDetector:
+        if not sizes:
+            raise ConnectionError("none is there")
+        return ThreadedDetector(FakeDetector(input_size=sizes[0]))
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1", connect)
+        await until(lambda: reader._in_session, "its session")
+        sizes.clear()
+        await asyncio.sleep(0.1)
+        await reader.check_health()  # that nobody answers is not its fault
+        sizes.append((64, 64))
+        await until(lambda: any(task.done() for task in reader._tasks), "the new size to be seen")
+        with pytest.raises(RuntimeError, match="loop"):
+            await reader.check_health()
+
+    run(test)
 
 
 def test_a_reader_with_detectors_elsewhere_has_no_model_to_change(run: Run) -> None:
