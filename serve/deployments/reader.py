@@ -10,20 +10,20 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.spool import Spool
-from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.batching.collector import BatchCollector
 from pipelines.cores import usable_cores
 from pipelines.errors import FootfallError
 from pipelines.sources.supervisor import StreamState
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
+from serve.deployments.collecting import ConnectDetector, open_collector
 from serve.deployments.detection import Detection
 from serve.deployments.hand_over import hand_over
 from serve.deployments.input_size import watch_input_size
@@ -46,9 +46,6 @@ CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
 PARTING_S = 3.0
 DRAINS = 64
-STALLED_S = 60.0
-"""Without a single right answer for so long, a detector in this process is given up, and this process with it."""
-ConnectDetector = Callable[[], Awaitable[BatchDetector]]
 
 
 class StreamReader:
@@ -117,7 +114,10 @@ class StreamReader:
 
     async def _hold_session(self) -> None:
         """Open a session and follow it; open it again whenever it breaks."""
-        self._collector = await self._collector_ready()
+        self._collector = await open_collector(
+            self._settings.detector, self._detection, self._threads, self._connect_detector
+        )
+        logger.info("reader %s is ready", self._name)
         if self._connect_detector is not None:
             watching = watch_input_size(self._collector.input_size, self._connect_detector)
             self._tasks.append(asyncio.get_running_loop().create_task(watching))
@@ -149,34 +149,6 @@ class StreamReader:
             logger.warning("the session with the registry broke: %s", type(error).__name__)
         finally:
             self._in_session = False
-
-    async def _collector_ready(self) -> BatchCollector:
-        detector = await self._make_detector()
-        settings = self._settings.detector
-        collector = BatchCollector(
-            detector,
-            max_batch=settings.max_batch,
-            max_wait_s=settings.max_wait_s,
-            deadline_s=settings.timeout_s,
-            # Detector replicas are replaced by Serve; to replace their callers would help nobody.
-            stalled_s=STALLED_S if self._connect_detector is None else None,
-        )
-        collector.start()
-        logger.info("reader %s is ready, detector %s", self._name, type(detector).__name__)
-        return collector
-
-    async def _make_detector(self) -> BatchDetector:
-        if self._connect_detector is None:
-            threaded = ThreadedDetector(await self._detection.ready(), self._threads)
-            await asyncio.to_thread(threaded.warm_up, self._settings.detector.max_batch)
-            return threaded
-        while True:
-            try:
-                async with asyncio.timeout(CALL_TIMEOUT_S):
-                    return await self._connect_detector()
-            except Exception as error:
-                logger.warning("no detector yet: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_S)
 
     def _take(self, desired: DesiredState) -> None:
         """Remember what is wanted by now."""
