@@ -57,7 +57,7 @@ format: .venv/.dev $(WEB_DEV) ## Bring the code into shape
 bench: .venv/.run ## Measure this machine, and write docs/benchmarks.md
 	benchmarks/run
 
-elastic: .venv/.dev ## How readers follow their cameras, to docs/elastic.md; PARTS='day moves plan ramp kafka'
+elastic: .venv/.dev ## How readers follow their cameras, to docs/elastic.md; PARTS='day moves plan ramp overload kafka'
 	scripts/install-test-tools
 	benchmarks/run-elastic $(PARTS)
 

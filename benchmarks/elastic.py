@@ -1,11 +1,11 @@
 """How readers follow their cameras: docs/elastic.md and its figures.
 
-Usage: elastic.py [PART ...], of day, moves, plan, ramp and kafka; all without. What is not measured stays as it was.
+Usage: elastic.py [PART ...], of day, moves, plan, ramp, overload and kafka; all without. What is not measured stays as
+it was.
 plot_elastic.py draws the results; ``make elastic`` runs both.
 """
 
 import argparse
-import itertools
 import json
 import math
 import statistics
@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import handover, kafka_cameras, ramp
+from benchmarks import handover, kafka_cameras, overload, ramp
 from benchmarks.compare import machine
+from benchmarks.elastic_page import page
 from benchmarks.shops import Cameras, Moment, day, flaps, over_provisioned, plan_seconds
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +80,7 @@ def measure_plan() -> dict[str, Any]:
     """Medians of several rounds, seconds."""
     rounds = [plan_seconds() for _ in range(ROUNDS)]
     first, idle = (round(statistics.median(found[name] for found in rounds), 4) for name in ("first", "idle"))
-    return {"plan_s_5000": first, "plan_idle_s_5000": idle}
+    return {"plan_s_5000": first, "plan_idle_s_5000": idle, "plan_rounds": ROUNDS}
 
 
 def measure_ramp() -> dict[str, Any]:
@@ -93,125 +94,19 @@ def measure_kafka() -> dict[str, Any]:
     return {"kafka": kafka_cameras.measure()}
 
 
-PARTS = {"day": measure_day, "moves": measure_moves, "plan": measure_plan, "ramp": measure_ramp, "kafka": measure_kafka}
+def measure_overload() -> dict[str, Any]:
+    """More cameras than there is time for."""
+    return {"overload": overload.measure()}
 
 
-def page(results: dict[str, Any]) -> str:
-    days, moved = results["days"], results["moves"]
-    names = {
-        "cameras_least": "cameras that are on, least",
-        "cameras_most": "cameras that are on, most",
-        "readers_least": "readers, least",
-        "readers_most": "readers, most",
-        "over_provisioned_share": "share of readers above need, for 5 minutes or longer, most",
-        "over_provisioned_mean": "the same, mean of the day",
-        "flaps": "readers that came and went within 15 minutes, or went and came",
-        "waiting_most": "cameras without a reader, most",
-        "skipped_most": "share of frames for which there was no time, most",
-        "skipped_mean": "the same, mean of the day",
-        "moved": "streams that changed their reader",
-    }
-    rows = [
-        f"| {words} | {statistics.median(one[name] for one in days):g} | {max(one[name] for one in days):g} |"
-        for name, words in names.items()
-    ]
-    return "\n".join(
-        [
-            "# Elastic",
-            "",
-            "Written by `make elastic`; do not edit.",
-            "",
-            f"## A day of {SHOPS} shops",
-            "",
-            "Simulated are the cameras' weights (`benchmarks/shops.py`: opening hours in six time zones, fuller shops",
-            "weigh more, measured weights are noisy) and that a reader takes 30 s to start. What decides is the",
-            "product's own code: the planner and the readers' policy, of which nothing was tuned on these days. A",
-            "reader takes 1 core.",
-            "",
-            "![Cameras that are on, readers needed and readers, over a day](images/elastic-day.png)",
-            "",
-            f"| of {len(days)} days | median | worst |",
-            "| --- | ---: | ---: |",
-            *rows,
-            "",
-            "Readers needed are what all streams that are on weigh, over 0.8 of a reader's capacity, rounded up.",
-            "",
-            "## Moves",
-            "",
-            "The same four RTSP cameras (simulated, 12 frames a second, every frame analysed by the default model) are",
-            "counted twice: by readers of which each is replaced by another as soon as it runs, and by one that stays",
-            "(`benchmarks/handover.py`; one process, without Ray).",
-            "",
-            "| | replaced | stays |",
-            "| --- | ---: | ---: |",
-            f"| moves of a stream | {moved['moves']} | 0 |",
-            f"| most seconds between analysed frames | {moved['handover_gap_s_max']} | {moved['gap_s_max_without']} |",
-            f"| frames counted, of {moved['minutes']} minutes | {moved['frames']} | {moved['frames_without']} |",
-            f"| crossings that differ, of {moved['crossings']} | {moved['handover_counts_wrong']} | |",
-            "",
-            *(_ramp_lines(results["ramp"]) if "ramp" in results else ()),
-            "## The planner",
-            "",
-            f"5,000 streams on 100 readers: {results['plan_s_5000']:.2f} s to give all of them to readers,",
-            f"{results['plan_idle_s_5000'] * 1e3:.1f} ms when nothing has changed (medians of {ROUNDS}).",
-            "",
-            *(_kafka_lines(results["kafka"]) if "kafka" in results else ()),
-            f"All on {results['machine']}.",
-            "",
-        ]
-    )
-
-
-def _ramp_lines(found: dict[str, Any]) -> list[str]:
-    samples = [dict(zip(found["columns"], row, strict=True)) for row in found["samples"]]
-    table = []
-    for _, together in itertools.groupby(samples, key=lambda row: row["cameras"]):
-        stretch = list(together)
-        ages = [row["frame_age_s"] for row in stretch if row["frame_age_s"] is not None]
-        seen = stretch[-1]["analysed"] - stretch[0]["analysed"]
-        missed = stretch[-1]["skipped"] - stretch[0]["skipped"]
-        p95 = statistics.quantiles(ages, n=20)[-1] if len(ages) > 1 else float("nan")
-        readers = f"{stretch[0]['readers']} to {stretch[-1]['readers']}"
-        share = missed / max(1, seen + missed)
-        seconds = stretch[-1]["at_s"] - stretch[0]["at_s"]
-        table.append(f"| {stretch[0]['cameras']} | {seconds:.0f} | {readers} | {p95:.2f} | {max(0.0, share):.3f} |")
-    return [
-        "## Up and down, live",
-        "",
-        "A service whose readers come and go by themselves, and simulated RTSP cameras that are registered and deleted",
-        "through the API, looked at once a second (`benchmarks/ramp.py`):",
-        f"{found['setting']}.",
-        "Frame age is that of the camera whose newest analysed frame is the oldest, as the API tells it: readers",
-        "report once a second, so up to a second of it is that of the report.",
-        "",
-        "![Cameras, readers, frame age and skipped frames, over the ramp](images/elastic-ramp.png)",
-        "",
-        "| cameras | for seconds | readers | frame age, s, 95 % below | share of frames skipped |",
-        "| ---: | ---: | --- | ---: | ---: |",
-        *table,
-        "",
-    ]
-
-
-def _kafka_lines(kafka: dict[str, Any]) -> list[str]:
-    return [
-        "## Many cameras of one topic",
-        "",
-        f"{kafka['cameras']:,} cameras in one topic of {kafka['partitions']} partitions, against as many cameras",
-        "as partitions with a topic each and as many pictures together (JPEG, 320x180). Two processes have half of",
-        "the cameras each (`benchmarks/kafka_cameras.py`).",
-        "",
-        "| CPU ms a picture, medians of 5 rounds | one topic | a topic each | ratio |",
-        "| --- | ---: | ---: | ---: |",
-        *(
-            f"| {words} | {kafka[kind]['keyed_ms']} | {kafka[kind]['topic_each_ms']} | {kafka[kind]['ratio']} |"
-            for kind, words in (
-                ("whole", "received, decoded, scaled, people found"),
-                ("received", "received and decoded alone"),
-            )
-        ),
-        "",
-    ]
+PARTS = {
+    "day": measure_day,
+    "moves": measure_moves,
+    "plan": measure_plan,
+    "ramp": measure_ramp,
+    "overload": measure_overload,
+    "kafka": measure_kafka,
+}
 
 
 def main() -> None:
