@@ -55,6 +55,7 @@ class Spool:
         self._open: tuple[Path, int, int] | None = None
         self._read: dict[Path, int] = {}
         self._spooled = self._delivered = self._lost = 0
+        self._refused_by_disk = False
 
     @staticmethod
     def streams(folder: Path) -> list[str]:
@@ -98,8 +99,12 @@ class Spool:
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink()
-            logger.error("a checkpoint could not be spooled: %s", error.strerror, extra={"stream": checkpoint.stream})
+            level = logging.DEBUG if self._refused_by_disk else logging.ERROR  # once: it may last
+            self._refused_by_disk = True
+            about = {"stream": checkpoint.stream}
+            logger.log(level, "a checkpoint could not be spooled: %s", error.strerror, extra=about)
             return False
+        self._refused_by_disk = False
         self._known()[target] = len(content)
         self._open = (target, checkpoint.epoch, minute_of(checkpoint.time_s))
         self._spooled += 1

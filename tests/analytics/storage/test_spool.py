@@ -190,13 +190,19 @@ def test_a_crash_in_the_middle_of_a_write_leaves_what_was_there(tmp_path: Path) 
     assert Spool(tmp_path, "cam").put(checkpoint(1, row(), n=5))
 
 
-def test_a_full_disk_refuses_and_leaves_no_half_file(tmp_path: Path) -> None:
+def test_a_full_disk_refuses_says_so_once_and_leaves_no_half_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     spool = Spool(tmp_path, "cam")
     put_minutes(spool, 1)
-    with files_no_larger_than(4096):
-        assert spool.put(checkpoint(1, row(minute=NOON + 60), pad="x" * 20_000)) is False
-    assert [path.suffix for path in (tmp_path / "cam").iterdir()] == [".json"]
-    assert spool.put(checkpoint(1, row(minute=NOON + 60)))
+    for _ in range(2):
+        caplog.clear()
+        with files_no_larger_than(4096):
+            for _ in range(3):
+                assert spool.put(checkpoint(1, row(minute=NOON + 60), pad="x" * 20_000)) is False
+        assert [record.levelname for record in caplog.records if "could not be spooled" in record.message] == ["ERROR"]
+        assert [path.suffix for path in (tmp_path / "cam").iterdir()] == [".json"]
+        assert spool.put(checkpoint(1, row(minute=NOON)))
 
 
 def test_a_folder_that_cannot_be_made_refuses(tmp_path: Path) -> None:
