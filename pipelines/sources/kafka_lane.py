@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
@@ -344,9 +345,10 @@ class Lane:
                 self._offsets.forget(topic)
                 self._begin(added, theirs, self._offsets.of(topic).first)
             elif any(one.home is not None for one in theirs):
-                confirmed = self._confirmed.setdefault(topic, Confirmed()).see(self._offsets.of(topic).end, now_s)
-                for member in theirs:
-                    member.pass_aside(confirmed)
+                with suppress(KafkaError):  # whether the broker is gone, those who read will see
+                    confirmed = self._confirmed.setdefault(topic, Confirmed()).see(self._offsets.of(topic).end, now_s)
+                    for member in theirs:
+                        member.pass_aside(confirmed)
 
     def _begin(self, added: Collection[int], members: Collection[Subscription], first: Mapping[int, int]) -> None:
         for member in members:
