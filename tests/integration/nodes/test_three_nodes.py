@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,30 @@ def test_nodes_work_on_without_a_head_and_join_the_next_one(
     load.api.delete_stream("later", purge=True)
     load.check_topics(truth)
     load.check_cameras(outage_s, hit, what="Ray's GCS is killed, and the head and its reader with it")
+
+
+@pytest.mark.chaos
+def test_the_streams_of_a_node_that_is_drained_are_handed_over(
+    deployed: Deployed, head: RayHead, load: Load, truth: dict[str, Any], tmp_path: Path
+) -> None:
+    """Ray is told that it will be gone, as when a machine is taken back: whoever works there leaves in time."""
+    with head.joined(tmp_path, cpus=2) as extra:
+        try:
+            deployed.scale("StreamReader", 4)
+            pids = deployed.wait_replicas("StreamReader", lambda pids: len(pids) == 4, "a fourth reader")
+            (victim,) = [name for name, pid in pids.items() if pid in extra.pids]
+            wait_until(lambda: load.owned_by(victim) & set(load.cameras), 60, "it to have a camera")
+            load.wait_progress()
+            (node,) = {reader["node"] for reader in load.api.readers() if reader["name"] == victim}
+            head.drain(node)
+            wait_until(lambda: victim not in deployed.pids("StreamReader"), 90, "the reader to leave", every_s=0.3)
+            load.wait_progress()
+            load.check_topics(truth)
+            load.check_cameras(what="a node is drained")
+        finally:
+            deployed.scale("StreamReader", 3)
+    wait_until(lambda: len(head.nodes()) == 3, 60, "Ray to see that the node is gone")
+    deployed.wait_ready()
 
 
 @pytest.mark.chaos
