@@ -263,6 +263,8 @@ def _gather(loads: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
     moves: dict[str, str] = {}
     made = 0
     for shard in sorted(shard for shard, names in owners.items() if len(names) > 1):
+        if any(loads[name].guessed for name in owners[shard]):
+            continue  # it might not have room after all
         home = _home(shard, owners[shard], loads)
         for name in owners[shard] if home is not None else ():
             unit = [stream for stream, claim in loads[name].streams.items() if claim.shard == shard]

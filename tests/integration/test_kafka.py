@@ -54,8 +54,10 @@ def send(feed: KafkaFeed, scene: Scene, first: int = 0, end: int | None = None) 
     feed.flush()
 
 
-def register(api: Client, stream: str, broker: Broker, feed: KafkaFeed, scene: Scene) -> None:
-    source = {"type": "kafka", "brokers": broker.address, "topic": feed.topic, "key": "camera-1", "start": "earliest"}
+def register(
+    api: Client, stream: str, broker: Broker, feed: KafkaFeed, scene: Scene, key: str | None = "camera-1"
+) -> None:
+    source = {"type": "kafka", "brokers": broker.address, "topic": feed.topic, "key": key, "start": "earliest"}
     body = cast(StreamBody, {"source": source, "analysis_fps": None, "geometry": scene.geometry()})
     api.put_stream(stream, body, only_new=True)
 

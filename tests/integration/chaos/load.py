@@ -63,8 +63,9 @@ class Load:
             source = {"type": "rtsp", "url": self._servers[name].url(name)}
             self.api.put_stream(name, {"source": source, "analysis_fps": 5, "geometry": self._geometry})  # type: ignore
         self._sender.start()
-        for name in self.topics:
-            register(self.api, name, broker, self._feed, self._scene)
+        # The second one takes all messages: of one partition, the two would be brought together.
+        for name, key in zip(self.topics, ("camera-1", None), strict=True):
+            register(self.api, name, broker, self._feed, self._scene, key)
         for name in self.cameras:
             wait_frames(self.api, name, 12)
             self._running_s[name] = time.time()

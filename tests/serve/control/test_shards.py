@@ -53,6 +53,14 @@ def test_streams_that_were_given_before_their_shard_was_known_are_gathered() -> 
     assert max(loads(after, capacities).values()) <= 1.25 * min(loads(after, capacities).values())
 
 
+def test_shards_are_not_gathered_as_long_as_it_is_not_known_what_they_weigh() -> None:
+    scattered = in_shards(2, 4, owners=("reader-1", "reader-2"))
+    guessed = scattered | {"new": replace(claimed(0.1, "reader-2"), guessed=True)}
+    capacities = {"reader-1": 8.0, "reader-2": 8.0}
+    assert plan(guessed, rooms(capacities)).move == {}
+    assert plan(scattered, rooms(capacities)).move != {}
+
+
 def test_a_shard_moves_as_one() -> None:
     scattered = in_shards(16, 60, owners=("reader-1", "reader-2"))
     made = plan(scattered, rooms({"reader-1": 80.0, "reader-2": 80.0}), most_moves=MOST_AT_ONCE)
