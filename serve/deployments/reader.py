@@ -141,7 +141,7 @@ class StreamReader:
             async with contextlib.aclosing(session):
                 async for desired in session:
                     if desired.whole:
-                        self._reports.forget()
+                        self._reports = Reports()  # whoever listens now has heard nothing so far
                     self._in_session = True
                     self._take(desired)
                     self._reconcile()
@@ -301,7 +301,8 @@ class StreamReader:
 
     async def _tell(self, streams: Mapping[str, Reported]) -> list[str] | None:
         """Send a heartbeat; returns what `serve.control.registry.Registry.heartbeat` does."""
-        told = self._reports.choose(streams)
+        reports = self._reports
+        told = reports.choose(streams)
         others = {name: one.epoch for name, one in streams.items() if name not in told}
         # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
         async with asyncio.timeout(CALL_TIMEOUT_S):
@@ -309,7 +310,7 @@ class StreamReader:
                 Heartbeat(self._name, told, tuple(self._stopping), self._rehearsals.ready, others)
             )
         if lost is not None:
-            self._reports.heard(told, streams)
+            reports.heard(told, streams)
         return lost
 
     def _open_anew(self, session: asyncio.Task[None] | None) -> None:

@@ -17,7 +17,7 @@ AGE_S = 1.0
 
 
 class Reports:
-    """Decides what is worth telling; a stream's turn comes after all others'."""
+    """Decides what is worth telling to one listener; a stream's turn comes after all others'."""
 
     def __init__(self) -> None:
         self._told: dict[str, Reported] = {}  # those first that were told longest ago
@@ -36,10 +36,6 @@ class Reports:
         """These were told, of all that there are."""
         kept = {name: one for name, one in self._told.items() if name in streams and name not in told}
         self._told = kept | dict(told)
-
-    def forget(self) -> None:
-        """Whoever listens now has heard nothing so far."""
-        self._told.clear()
 
 
 def _is_news(told: Reported | None, now: Reported) -> bool:

@@ -64,8 +64,6 @@ def test_what_nobody_heard_is_told_again() -> None:
     assert len(reports.choose(now)) == len(reports.choose(now)) == len(now)
     reports.heard(reports.choose(now), now)
     assert len(reports.choose(now)) == EACH_TIME
-    reports.forget()
-    assert len(reports.choose(now)) == len(now)
 
 
 def test_streams_that_went_are_forgotten_and_told_of_when_they_come_back() -> None:
