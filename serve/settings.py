@@ -241,6 +241,14 @@ class Settings(BaseSettings):
         layers: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
         return (*layers, YamlConfigSettingsSource(settings_cls, file)) if file else layers
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        kind = url.get_secret_value().partition(":")[0].partition("+")[0] if url is not None else "sqlite"
+        if kind not in ("sqlite", "postgresql"):
+            raise ValueError("only sqlite:///PATH and postgresql://USER@HOST/NAME are known")  # without what it says
+        return url
+
     @model_validator(mode="after")
     def _token_beyond_loopback(self) -> Settings:
         if self.api.token is None and not is_loopback(self.api.host):

@@ -182,3 +182,10 @@ def test_secrets_show_neither_in_print_nor_in_errors() -> None:
     with pytest.raises(SettingsError) as caught:
         load(api={"token": "hunter2"}, prot=1)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://root:hunter2@db/footfall", "footfall.db", "postgres://u@db/footfall"])
+def test_a_database_of_another_kind_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="database_url: only sqlite:///PATH and postgresql") as caught:
+        load(None, database_url=url)
+    assert "hunter2" not in str(caught.value)
