@@ -63,11 +63,6 @@ class Deployed:
         options["ray_actor_options"] = cpus[options.get("ray_actor_options") == cpus[0]]
         self._put()
 
-    def scale(self, deployment: str, replicas: int) -> None:
-        """Have so many replicas of a deployment; restarts none."""
-        self.options.setdefault(deployment, {})["num_replicas"] = replicas
-        self._put()
-
     def use_model(self, path: Path, *deployments: str) -> None:
         """Have another model find people, without a restart; does not wait for it."""
         for name in deployments:

@@ -32,6 +32,13 @@ def workers(head: RayHead, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="package")
+def spare(head: RayHead, workers: list[Node], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One more, from when it is asked for."""
+    with head.joined(tmp_path_factory.mktemp("spare"), cpus=2) as node:
+        yield node
+
+
+@pytest.fixture(scope="package")
 def on_three_nodes(
     head: RayHead, workers: list[Node], tmp_path_factory: pytest.TempPathFactory, model_path: Path
 ) -> Deployed:
