@@ -107,8 +107,9 @@ class KafkaSource:
         """
         fresh = offsets.first if beginning or self._start == "earliest" else offsets.end
         # With other partitions than there were, it may live in another.
-        home = self._messages.place.home = stored.home if stored.partitions.keys() == offsets.end.keys() else None
-        self._home.look(offsets.end, time.monotonic())
+        home = stored.home if stored.partitions.keys() == offsets.end.keys() else None
+        self._messages.place.home, self._messages.place.was = home, stored.was
+        self._home.look(offsets.end, time.monotonic(), stored.was)
         for number in sorted(offsets.end):
             known = stored.partitions.get(number, PartitionPlace.at(fresh[number]))
             place = known.within(offsets.first[number], offsets.end[number])
@@ -155,10 +156,9 @@ class KafkaSource:
         damaged, handed, looked_s = 0, 0, time.monotonic()
         try:
             while not stop.is_set():
-                passed = self._subscription.take(IDLE_S)
-                if self._subscription.astray:  # what was taken comes again
+                if self._subscription.astray:
                     self._widen()
-                    continue
+                passed = self._subscription.take(IDLE_S)
                 if passed is not None:
                     self._know(passed.partition)
                     self._home.saw(passed.partition, time.monotonic())
@@ -207,9 +207,8 @@ class KafkaSource:
         assert self._subscription is not None
         place = self._messages.place
         home = self._home.known(place.partitions, now_s) if place.home is None else None
-        if home is not None and self._subscription.settle(home):
-            place.home = home
-            self._lane.narrowed()
+        if home is not None and self._lane.settle(self._subscription, home, place.partitions.keys()):
+            place.home, place.was = home, (home, len(place.partitions))
 
     def _widen(self) -> None:
         """Read all partitions again, each from where it is certain that nothing before it is ours."""
@@ -217,14 +216,15 @@ class KafkaSource:
         assert self._subscription is not None
         self._pass_by()
         self._lane.leave(self._subscription)
-        places = self._messages.place.partitions
-        self._messages.place.home = None
+        place = self._messages.place
+        place.home = None
         offsets = self._lane.offsets(self._topic)
-        for number in offsets.end.keys() - places.keys():
+        for number in offsets.end.keys() - place.partitions.keys():
             self._messages.begin(number, PartitionPlace.at(offsets.first[number]))
-        self._home.look(offsets.end, time.monotonic())
+        self._home.look(offsets.end, time.monotonic(), place.was)
         logger.info("topic %s: key %r is looked for in all partitions", self._topic, self._key)
-        self._join({number: PartitionPlace.at(place.next) for number, place in places.items()})
+        goes_on = {number: PartitionPlace.at(one.next) for number, one in place.partitions.items()}
+        self._join({n: one.within(offsets.first[n], offsets.end[n]) for n, one in goes_on.items()})
 
     def _reached_now(self, handed: int) -> Reached:
         place = self._messages.place
@@ -235,6 +235,8 @@ class KafkaSource:
         """Having caught up, go on in the lane of the others."""
         assert self._lane is not None
         assert self._subscription is not None
+        if self._subscription.astray:
+            return
         places = self._messages.place.partitions
         needs = {number: place.next for number, place in places.items() if self._subscription.reads(number)}
         if not self._lanes.better(self._cluster, self._lane, self._topic, needs):

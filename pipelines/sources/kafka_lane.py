@@ -20,6 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from pipelines.errors import SourceNotFound
 from pipelines.sources.kafka_client import Cluster, KafkaClient, host_of
 from pipelines.sources.kafka_home import Confirmed
 from pipelines.sources.kafka_offsets import Offsets, TopicOffsets
@@ -143,9 +144,9 @@ class Lane:
         """Hand out messages to a camera from now on."""
         self._ask(lambda: self._join(member))
 
-    def narrowed(self) -> None:
-        """Some camera needs fewer partitions than it did."""
-        self._left = True
+    def settle(self, member: Subscription, home: int, numbers: Collection[int]) -> bool:
+        """Read no partition but one for a camera; see `Subscription.settle`."""
+        return self._ask(lambda: self._settle(member, home, numbers))
 
     def leave(self, member: Subscription) -> None:
         """Nothing more for this one."""
@@ -338,26 +339,38 @@ class Lane:
         with self._changing:
             members = list(self._members)
         for topic in {member.topic for member in members}:
-            theirs = [one for one in members if one.topic == topic]
-            added = self._client.partitions(topic) - set().union(*(one.known for one in theirs))
-            if added:
-                logger.info("topic %s has new partitions: %s", topic, sorted(added))
-                self._offsets.forget(topic)
-                self._begin(added, theirs, self._offsets.of(topic).first)
-            elif any(one.home is not None for one in theirs):
-                with suppress(KafkaError):  # whether the broker is gone, those who read will see
-                    confirmed = self._confirmed.setdefault(topic, Confirmed()).see(self._offsets.of(topic).end, now_s)
-                    for member in theirs:
-                        member.pass_aside(confirmed)
+            # Whether the broker is gone, those who read will see; and one topic's end is not that of the others.
+            with suppress(KafkaError, SourceNotFound):
+                self._look_at(topic, [one for one in members if one.topic == topic], now_s)
 
-    def _begin(self, added: Collection[int], members: Collection[Subscription], first: Mapping[int, int]) -> None:
-        for member in members:
-            if member.home is not None:  # with more partitions it may be another
-                member.widen()
-                continue
-            for number in added:
-                member.begin(number, PartitionPlace.at(first[number]))
-                self._read_for(member, number)
+    def _look_at(self, topic: str, members: Collection[Subscription], now_s: float) -> None:
+        """Asked for each member: one that has just joined knows what others do not."""
+        there = self._client.partitions(topic)
+        added = {one: there - one.known for one in members if there - one.known}
+        if added:
+            logger.info("topic %s has new partitions", topic)
+            self._offsets.forget(topic)
+            first = self._offsets.of(topic).first
+            for member, numbers in added.items():
+                self._begin(member, numbers, first)
+        elif any(one.home is not None for one in members):
+            confirmed = self._confirmed.setdefault(topic, Confirmed()).see(self._offsets.of(topic).end, now_s)
+            # What is read for others is handed out first.
+            ends = {n: min(end, self.read.get(TopicPartition(topic, n), end)) for n, end in confirmed.items()}
+            for member in members:
+                member.pass_aside(ends)
+
+    def _begin(self, member: Subscription, numbers: Collection[int], first: Mapping[int, int]) -> None:
+        if member.home is not None:  # with more partitions it may be another
+            member.widen()
+            return
+        for number in numbers:
+            member.begin(number, PartitionPlace.at(first[number]))
+            self._read_for(member, number)
+
+    def _settle(self, member: Subscription, home: int, numbers: Collection[int]) -> bool:
+        self._left = True
+        return member.settle(home, numbers)
 
     def _commit(self, *, last: bool = False) -> None:
         """Tell the group how far checkpoints are; for monitors only, so a failure is nobody's loss."""

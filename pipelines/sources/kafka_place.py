@@ -68,10 +68,12 @@ class TopicPlace:
 
     Attributes:
         home: the only one that holds anything of ours; None if that is not known.
+        was: the last home, and how many partitions there were; None if none was ever known.
     """
 
     partitions: dict[int, PartitionPlace] = field(default_factory=dict)
     home: int | None = None
+    was: tuple[int, int] | None = None
 
     def position(self) -> Position:
         sets = {str(p): base64.b64encode(place.sets).decode() for p, place in self.partitions.items() if place.sets}
@@ -81,6 +83,7 @@ class TopicPlace:
             "decode_from": {str(p): place.decode_from for p, place in self.partitions.items()},
             **({"sets": sets} if sets else {}),
             **({"home": self.home} if self.home is not None else {}),
+            **({"was": list(self.was)} if self.was is not None else {}),
         }
 
     @staticmethod
@@ -89,7 +92,8 @@ class TopicPlace:
         if position is None:
             return TopicPlace()
         partitions = {int(name): _partition(position, name, int(n)) for name, n in position["next"].items()}
-        return TopicPlace(partitions, position.get("home"))
+        was = position.get("was")
+        return TopicPlace(partitions, position.get("home"), None if was is None else (int(was[0]), int(was[1])))
 
 
 def _partition(position: Position, name: str, end: int) -> PartitionPlace:

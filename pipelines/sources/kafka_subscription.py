@@ -113,10 +113,15 @@ class Subscription:
             spent_s, self._cpu_s = self._cpu_s, 0.0
             return spent_s
 
-    def settle(self, home: int) -> bool:
-        """Nothing of ours is in any other partition; returns False if something of another waits."""
+    # -- what the lane calls
+
+    def settle(self, home: int, numbers: Collection[int]) -> bool:
+        """Nothing of ours is in any other of these partitions; False if something of another waits, or there are more.
+
+        Called by the lane, which goes through partitions without a lock.
+        """
         with self._changed:
-            if any(passed.partition != home for passed in self._waiting):
+            if self._needs.keys() != set(numbers) or any(passed.partition != home for passed in self._waiting):
                 return False
             self.home = home
             self._aside = {number: needs for number, needs in self._needs.items() if number != home}
@@ -124,8 +129,6 @@ class Subscription:
             self._behind &= {home}
             self._holes = {number: hole for number, hole in self._holes.items() if number == home}
             return True
-
-    # -- what the lane calls
 
     @property
     def partitions(self) -> list[int]:
@@ -186,7 +189,8 @@ class Subscription:
         with self._changed:
             self._cpu_s += message_s * len(records)
             if number not in self._needs:
-                self.astray = self.astray or bool(records)
+                # What is read again for others' sake may be older than its home.
+                self.astray = self.astray or any(one.offset >= self._aside.get(number, 0) for one in records)
                 self._changed.notify_all()
                 return
             needs = self._needs[number]

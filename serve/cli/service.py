@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,16 +46,16 @@ def up_command(
             while not stop.wait(LOOK_S):
                 if again.is_set():
                     again.clear()
-                    take_over(service, lambda: load(config, **given))
+                    take_over(service, lambda: load(config, **given), stop)
             out.print("stopping: draining streams")
 
 
-def take_over(service: Service, read: Callable[[], Settings]) -> None:
+def take_over(service: Service, read: Callable[[], Settings], stop: threading.Event) -> None:
     """With settings that are read anew; what is wrong with them is said, and the service goes on."""
     try:
-        service.update(read())
+        service.update(read(), stop)
     except FootfallError as error:
-        terminal.warn(f"the settings stay as they were: {error}")
+        terminal.warn(f"the settings are not taken over: {error}")
     else:
         out.print("the settings are taken over")
 

@@ -79,14 +79,19 @@ def progress(unit: str = "") -> Iterator[Callable[[str, int, int | None], None]]
         yield report
 
 
+def _attended() -> bool:
+    """Whether there is a terminal; without standard input there is none."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 @contextmanager
 def hanging_up() -> Iterator[threading.Event]:
     """An event that SIGHUP sets; where it comes because the terminal is gone, it ends us like SIGTERM."""
-    asked, attended = threading.Event(), sys.stdin.isatty()
+    asked, attended = threading.Event(), _attended()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del number, frame
-        if attended and not sys.stdin.isatty():
+        if attended and not _attended():
             signal.raise_signal(signal.SIGTERM)
         asked.set()
 

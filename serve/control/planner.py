@@ -307,11 +307,18 @@ def _worth_moving(most: _Load, least: _Load) -> list[str]:
     """The streams that even two readers out best; none if they are even enough, or none would."""
     if most.guessed or least.guessed or most.share - least.share <= WORTH_A_MOVE * most.share:
         return []
-    whole = units(most.streams)
+    # Of a shard that is being gathered, what stays must not leave while the rest arrives.
+    whole = [unit for unit in units(most.streams) if _is_whole(unit, most)]
     found = _evening(whole, most, least)
     if not found and most.share > 1.0 + SAME:  # a shard that is too much for it is divided
-        found = _evening([[stream] for unit in whole if len(unit) > 1 for stream in unit], most, least)
+        found = _evening([[stream] for unit in units(most.streams) if len(unit) > 1 for stream in unit], most, least)
     return found
+
+
+def _is_whole(unit: Collection[str], load: _Load) -> bool:
+    """Whether nothing more of its shard is on its way to the reader."""
+    shard = load.streams[next(iter(unit))].shard
+    return shard is None or load.shards.get(shard, 0.0) <= _sum(load.streams[name] for name in unit).wanted + 1e-6
 
 
 def _evening(whole: Iterable[list[str]], most: _Load, least: _Load) -> list[str]:

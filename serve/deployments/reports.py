@@ -10,8 +10,8 @@ from itertools import islice
 
 from serve.control.messages import Reported
 
-EACH_TIME = 16
-"""Streams of which a heartbeat tells, whether or not anything has happened to them; more if more has happened."""
+EACH_TIME, AT_LEAST = 16, 8
+"""Streams of which a heartbeat tells; and of those to which nothing has happened, however much happens to others."""
 AGE_S = 1.0
 """A newest frame that is older by so much, or younger, has to be told."""
 
@@ -30,7 +30,7 @@ class Reports:
         """
         news = {name: one for name, one in streams.items() if _is_news(self._told.get(name), one)}
         rest = (name for name in self._told if name in streams and name not in news)
-        return news | {name: streams[name] for name in islice(rest, max(0, EACH_TIME - len(news)))}
+        return news | {name: streams[name] for name in islice(rest, max(AT_LEAST, EACH_TIME - len(news)))}
 
     def heard(self, told: Mapping[str, Reported], streams: Mapping[str, Reported]) -> None:
         """These were told, of all that there are."""

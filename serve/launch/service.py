@@ -25,6 +25,8 @@ from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 READY_TIMEOUT_S = 120.0
+UPDATE_TIMEOUT_S = 180.0
+"""For old readers to hand over, and new ones to start; where nothing is free for these, it takes for ever."""
 
 
 class Service:
@@ -85,10 +87,14 @@ class Service:
             raise ServiceError(f"the service does not start: {_first_line(error)}") from error
         self._wait_ready()
 
-    def update(self, settings: Settings) -> None:
+    def update(self, settings: Settings, stop: threading.Event | None = None) -> None:
         """Go on with other settings: only the deployments that read a changed one are restarted.
 
         The detector's model and thresholds restart none. What cannot be is refused before anything is changed.
+
+        Args:
+            settings: from now on.
+            stop: ends waiting for it.
 
         Raises:
             ModelNotFound, ModelInvalid: the detector's model is not on this machine, is none, or takes images of
@@ -101,12 +107,35 @@ class Service:
             raise SettingsError(f"{', '.join(sorted({name for name, _ in fixed}))}: stop the service and start it anew")
         check_input_size(self._input_size, _input_size(settings))
         try:
-            self._deploy(settings)
-        except (RuntimeError, ValueError, ConnectionError, TimeoutError) as error:
-            raise ServiceError(f"the settings cannot be taken over: {_first_line(error)}") from error
-        self._settings = settings
+            self._deploy(settings, wait=False)
+            self._settings = settings
+            self._wait_running(stop or threading.Event())
+        except ServiceError:
+            raise
+        except Exception as error:  # Ray's and Serve's own, of many kinds; the service goes on
+            raise ServiceError(_first_line(error)) from error
 
-    def _deploy(self, settings: Settings) -> None:
+    @staticmethod
+    def _wait_running(stop: threading.Event) -> None:
+        from ray import serve as rayserve
+        from ray.serve.schema import ApplicationStatus
+
+        from serve.deployments.graph import APP_NAME
+
+        deadline = time.monotonic() + UPDATE_TIMEOUT_S
+        while True:
+            found = rayserve.status().applications[APP_NAME]
+            if found.status is ApplicationStatus.RUNNING or stop.is_set():
+                return
+            if found.status is ApplicationStatus.DEPLOY_FAILED:
+                raise ServiceError(found.message or "the deployment failed")
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"not everything runs with the new settings yet: {found.message or 'still starting'}"
+                )
+            stop.wait(0.2)
+
+    def _deploy(self, settings: Settings, *, wait: bool = True) -> None:
         from ray import serve as rayserve
 
         from serve.deployments.graph import APP_NAME, build_graph
@@ -116,7 +145,8 @@ class Service:
         document = settings.to_arguments()
         document["detector"] = {**document.get("detector", {}), **live}
         graph = build_graph(Settings.of(document), self._launch)
-        rayserve.run(graph, name=APP_NAME, route_prefix="/", blocking=False)
+        target = rayserve.RunTarget(graph, name=APP_NAME, route_prefix="/")
+        rayserve.run_many([target], wait_for_applications_running=wait)
 
     def _check_place(self) -> None:
         folder = self._settings.data_dir.expanduser()

@@ -284,6 +284,48 @@ def test_a_message_that_came_elsewhere_all_the_same_is_not_lost(camera: Callable
 
 
 @pytest.mark.usefixtures("soon")
+def test_a_topic_that_is_deleted_takes_no_camera_of_another_with_it(
+    broker: Broker, camera: Callable[..., Camera], send: Send, lanes: Lanes, topic: str
+) -> None:
+    key, other = key_of(0), f"other-{uuid.uuid4().hex[:8]}"
+    one = camera(key, start="latest")
+    with closing(KafkaAdminClient(bootstrap_servers=broker.address)) as admin:
+        admin.create_topics([NewTopic(other, 2, 1)])
+        with closing(Camera(broker, other, key, lanes, "latest").begin()) as doomed:
+            send(key, 0, partition=0)
+            with closing(KafkaProducer(bootstrap_servers=broker.address)) as producer:
+                producer.send(other, PICTURE, key=key.encode(), partition=0, timestamp_ms=round(BEGIN_S * 1000)).get(10)
+            wait_settled(one, doomed)
+            lane = one.source._lane
+            assert doomed.source._lane is lane
+            admin.delete_topics([other])
+            assert lane is not None
+            looked_s = lane._looked_s
+            wait_until(lambda: lane._looked_s > looked_s + 2 * kafka_lane.REFRESH_S, 10, "the lane to look again")
+    send(key, 1, partition=0)
+    one.sees(2)
+    assert not lane.broken
+
+
+@pytest.mark.usefixtures("soon")
+def test_what_is_read_again_for_another_sends_no_camera_astray(camera: Callable[..., Camera], send: Send) -> None:
+    first, second = key_of(0), key_of(1)
+    send(first, 0, partition=1)  # before its home was its home
+    one = camera(first, start="latest")
+    other = camera(second, start="latest")
+    send(first, 1, partition=0)
+    send(second, 0, partition=1)
+    wait_settled(one, other)
+    late = camera("late")  # from the beginning of both
+    send(first, 2, partition=0)
+    one.sees(2)
+    wait_until(lambda: late.source._subscription.needs(1) >= 2, 10, "both partitions to be read again")
+    assert one.source._subscription is not None
+    assert not one.source._subscription.astray
+    assert one.source.reached().shard is not None  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("soon")
 def test_with_more_partitions_a_camera_is_looked_for_anew(
     broker: Broker, camera: Callable[..., Camera], send: Send, topic: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.sources.kafka_home import METADATA_S, SETTLED_S, Confirmed, Home, homes
+from pipelines.sources.kafka_home import HASHES, METADATA_S, SETTLED_S, UNSURE_S, Confirmed, Home, homes
 from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 
 KEY = b"camera-1"
@@ -65,6 +65,51 @@ def test_a_partition_that_was_added_meanwhile_begins_it_anew() -> None:
     assert home.known({**places(), 8: PartitionPlace.at(0)}, 60.0) is None
 
 
+def grown(key: bytes, was: int) -> Home:
+    """Of a camera whose home was there, of eight, and which is looked for in nine."""
+    home = Home(key)
+    home.look(dict.fromkeys(range(9), 10), 0.0, (was, 8))
+    return home
+
+
+def in_nine() -> dict[int, PartitionPlace]:
+    return {**places(), 8: PartitionPlace.at(10)}
+
+
+def test_with_more_partitions_only_the_hash_that_named_the_home_names_the_next() -> None:
+    """A producer that has not heard of them yet goes on where the other hash would put the key by now."""
+    keys = (f"camera-{number}".encode() for number in range(10_000))
+    key = next(
+        one
+        for one in keys
+        if HASHES[0](one) % 8 == HASHES[1](one) % 9 and len(homes(one, 8)) == len(homes(one, 9)) == 2
+    )
+    before, after = HASHES[0](key) % 8, HASHES[0](key) % 9
+    home = grown(key, before)
+    home.saw(before, 1.0)
+    assert home.known(in_nine(), 3600.0) is None
+    home.saw(after, 3600.0)
+    assert home.known(in_nine(), 3600.0 + SETTLED_S) == after
+
+
+def test_where_both_hashes_named_the_home_it_takes_longer_to_be_sure() -> None:
+    keys = (f"camera-{number}".encode() for number in range(10_000))
+    key = next(one for one in keys if len(homes(one, 8)) == 1 and len(homes(one, 9)) == 2)
+    after = HASHES[0](key) % 9
+    home = grown(key, HASHES[0](key) % 8)
+    home.saw(after, 1.0)
+    assert home.known(in_nine(), 1.0 + UNSURE_S - 1) is None
+    assert home.known(in_nine(), 1.0 + UNSURE_S) == after
+
+
+def test_a_producer_may_take_to_another_hash() -> None:
+    home = Home(KEY)
+    first, second = (hashed(KEY) % 8 for hashed in HASHES)
+    home.look(dict.fromkeys(range(8), 10), 0.0, (first, 8))
+    home.saw(second, 1.0)
+    assert home.known(places(), 1.0 + UNSURE_S) == second
+
+
 def test_offsets_are_confirmed_a_while_later_by_the_same_partitions() -> None:
     confirmed = Confirmed()
     for second in range(int(METADATA_S)):
@@ -76,6 +121,6 @@ def test_offsets_are_confirmed_a_while_later_by_the_same_partitions() -> None:
 
 
 def test_a_place_remembers_the_home() -> None:
-    place = TopicPlace(places(), HOME)
+    place = TopicPlace(places(), HOME, (HOME, 8))
     assert TopicPlace.of(place.position()) == place
     assert TopicPlace.of(TopicPlace(places()).position()).home is None

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn, cast
@@ -228,7 +229,8 @@ def test_settings_that_cannot_be_taken_over_are_told_and_the_service_goes_on(
     taken: list[Settings] = []
 
     class Running:
-        def update(self, settings: Settings) -> None:
+        def update(self, settings: Settings, stop: threading.Event) -> None:
+            assert not stop.is_set()
             if settings.api.port == 9:
                 raise SettingsError("api.port: stop the service and start it anew")
             taken.append(settings)
@@ -236,7 +238,7 @@ def test_settings_that_cannot_be_taken_over_are_told_and_the_service_goes_on(
     file = tmp_path / "settings.yaml"
     for text in ("detector: {score_threshold: 7}", "api: {port: 9}", "detector: {score_threshold: 0.4}"):
         file.write_text(text)
-        service.take_over(cast(Service, Running()), lambda: load(file))
+        service.take_over(cast(Service, Running()), lambda: load(file), threading.Event())
     assert [settings.detector.score_threshold for settings in taken] == [0.4]
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 2

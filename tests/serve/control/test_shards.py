@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -69,6 +70,22 @@ def test_a_shard_moves_as_one() -> None:
     under_way = {name: replace(claim, target=made.move.get(name)) for name, claim in scattered.items()}
     again = plan(under_way, rooms({"reader-1": 80.0, "reader-2": 80.0}), most_moves=MOST_AT_ONCE + 1)
     assert len({scattered[stream].shard for stream in again.move}) == 1
+
+
+@pytest.mark.parametrize("readers", [2, 3])
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
+def test_a_scattered_shard_is_gathered_once_and_then_stays(readers: int, load: float) -> None:
+    """Also on the fullest reader, from where it would be evened out again."""
+    capacities = {f"reader-{number}": 4.0 for number in range(readers)}
+    claims = in_shards(1, 40, load * 4.0 / 40, tuple(capacities))
+    moved: Counter[str] = Counter()
+    for _ in range(20):
+        made = plan(claims, rooms(capacities), most_moves=MOST_AT_ONCE)
+        moved.update(made.move.keys())
+        claims = carried_out(claims, made)
+    assert max(moved.values()) == 1
+    assert made.move == {}
+    assert len(readers_of(claims)["topic/0"]) == 1
 
 
 def test_one_stream_goes_to_the_many_of_its_shard_and_not_they_to_it() -> None:

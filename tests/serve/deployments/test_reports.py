@@ -53,6 +53,19 @@ def test_what_happens_is_told_at_once() -> None:
         assert last not in told(reports, changed), news  # that was told
 
 
+def test_however_much_happens_to_others_each_has_its_turn() -> None:
+    """Of a dark camera the newest frame grows older all the time."""
+    reports, healthy = Reports(), streams(3 * EACH_TIME)
+    heard: set[str] = set()
+    for second in range(2, 10):
+        dark = {f"dark{one}": Reported(1, replace(RUNNING, frame_age_s=1.1 * second)) for one in range(2 * EACH_TIME)}
+        if second > 2:
+            heard |= told(reports, healthy | dark).keys() & healthy.keys()
+        else:
+            told(reports, healthy | dark)
+    assert heard == healthy.keys()
+
+
 def test_another_epoch_is_told_at_once() -> None:
     reports, now = Reports(), streams(4 * EACH_TIME)
     told(reports, now)
