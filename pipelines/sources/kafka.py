@@ -89,8 +89,9 @@ class KafkaSource:
     def connect(self, resume: Position | None = None) -> StreamInfo:
         try:
             self._lane = self._lanes.enter(self._cluster)
-            offsets = self._lane.offsets(self._topic)
-            self._place(offsets, TopicPlace.of(resume), beginning=resume is not None)
+            stored = TopicPlace.of(resume)
+            offsets = self._lane.offsets(self._topic, stored.partitions)
+            self._place(offsets, stored, beginning=resume is not None)
             self._reached = self._reached_now(0)
             self._join(self._messages.place.partitions)
             return self._first_decoded()
@@ -218,7 +219,7 @@ class KafkaSource:
         self._lane.leave(self._subscription)
         place = self._messages.place
         place.home = None
-        offsets = self._lane.offsets(self._topic)
+        offsets = self._lane.offsets(self._topic, place.partitions)
         for number in offsets.end.keys() - place.partitions.keys():
             self._messages.begin(number, PartitionPlace.at(offsets.first[number]))
         self._home.look(offsets.end, time.monotonic(), place.was)

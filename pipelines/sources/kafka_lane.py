@@ -114,14 +114,14 @@ class Lane:
     def members(self) -> int:
         return len(self._members)
 
-    def offsets(self, topic: str) -> Offsets:
-        """Of a topic's partitions, no older than a second.
+    def offsets(self, topic: str, places: Mapping[int, PartitionPlace]) -> Offsets:
+        """Of a topic's partitions, no older than a second, and not from before these places.
 
         Raises:
             SourceNotFound: there is no such topic.
             KafkaError: no answer.
         """
-        return self._ask(lambda: self._offsets.of(topic))
+        return self._ask(lambda: self._offsets.of(topic, places))
 
     def near(self, topic: str, needs: Mapping[int, int]) -> bool:
         """Whether a camera that needs these offsets next keeps nobody waiting for long, and nobody it."""

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from pipelines.errors import SourceNotFound
 from pipelines.sources.kafka_client import Cluster
+from pipelines.sources.kafka_place import PartitionPlace
 
 BELIEVED_S = 1.0
 """For so long it is believed what a broker said: many cameras begin at once."""
@@ -21,6 +22,10 @@ class Offsets:
 
     first: Mapping[int, int]
     end: Mapping[int, int]
+
+
+def _before(offsets: Offsets, places: Mapping[int, PartitionPlace]) -> bool:
+    return any(place.next > offsets.end.get(number, place.next) for number, place in places.items())
 
 
 class TopicOffsets:
@@ -36,8 +41,13 @@ class TopicOffsets:
         self._cluster = cluster
         self._known: dict[str, tuple[float, Offsets]] = {}
 
-    def of(self, topic: str) -> Offsets:
-        """No older than `BELIEVED_S`.
+    def of(self, topic: str, places: Mapping[int, PartitionPlace] | None = None) -> Offsets:
+        """No older than `BELIEVED_S`, and not from before somebody was there.
+
+        Args:
+            topic: of which.
+            places: where somebody goes on: one that lies behind an end which is believed is no sign of a topic that
+                was made anew, but of one that has moved on.
 
         Raises:
             SourceNotFound: there is no such topic.
@@ -45,7 +55,7 @@ class TopicOffsets:
         """
         now_s = time.monotonic()
         known = self._known.get(topic)
-        if known is not None and now_s - known[0] < BELIEVED_S:
+        if known is not None and now_s - known[0] < BELIEVED_S and not _before(known[1], places or {}):
             return known[1]
         numbers = self._consumer.partitions_for_topic(topic)
         if not numbers:

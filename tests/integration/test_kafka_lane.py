@@ -18,12 +18,13 @@ from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import KafkaError
 
 from pipelines.errors import SourceDisconnected, SourceError, SourceUnreachable
-from pipelines.sources import kafka, kafka_home, kafka_lane
+from pipelines.sources import kafka, kafka_home, kafka_lane, kafka_offsets
 from pipelines.sources.base import Position, SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.kafka_home import homes
 from pipelines.sources.kafka_lane import MOST_WAITING
 from pipelines.sources.kafka_lanes import Lanes
+from pipelines.sources.kafka_place import PartitionPlace, TopicPlace
 from tests.integration.brokers import Broker, count_fetched, free_port
 from tests.waiting import wait_until
 
@@ -159,6 +160,20 @@ def test_who_joins_a_little_behind_has_all_of_its_own_and_nobody_has_anything_tw
     second.sees(30)
     assert first.seen == second.seen == list(range(30))
     assert lane_threads() == 1
+
+
+def test_who_goes_on_behind_an_end_that_is_still_believed_has_nothing_twice(
+    camera: Callable[..., Camera], send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that comes from another reader, while others of its topic have just begun here."""
+    monkeypatch.setattr(kafka_offsets, "BELIEVED_S", 60.0)
+    send("b", 0)
+    camera("a")  # has asked for the end
+    send("b", *range(1, 5))
+    moved = camera("b", TopicPlace({0: PartitionPlace.at(5), 1: PartitionPlace.at(0)}).position())
+    send("b", 5)
+    moved.sees(1)
+    assert moved.seen == [5]
 
 
 def test_who_is_far_behind_has_a_lane_of_its_own_until_it_has_caught_up(
