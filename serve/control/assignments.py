@@ -92,6 +92,8 @@ class Assignments:
     def begin(self) -> None:
         """Streams are known from now on; for a while, readers may come back with what they hold."""
         self._settling_s = SETTLING_S
+        for entry in self._entries.values():
+            entry.given_s = self._clock()
 
     def dismiss(self) -> None:
         """Somebody else leads: all sessions end, so that readers turn to him."""
@@ -128,7 +130,7 @@ class Assignments:
             await self._give_up_releases()
             self._get_on_with_moves()
             await self._remember_weights()
-            claims = {name: entry.claim() for name, entry in self._entries.items()}
+            claims = {name: entry.claim(self._clock()) for name, entry in self._entries.items()}
             # Without any reader there is nobody to give a stream to: it is kept for the one that had it.
             settling = self._settling_s > 0 or not self._readers
             made = plan(claims, self._rooms(), settling=settling, most_moves=self._moves_left())
@@ -202,7 +204,7 @@ class Assignments:
         before, entry.record = entry.record.owner, replace(entry.record, owner=owner, epoch=epoch)
         self._tell(stream, entry.target)
         entry.release_asked_s = entry.target = None
-        entry.status = None
+        entry.status, entry.given_s = None, self._clock()
         if owner is None:
             entry.free.set()
         else:

@@ -21,6 +21,8 @@ from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
+GUESSED_S = 60.0
+"""For so long nothing is moved for the sake of a stream that is not measured yet."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class StreamEntry:
         status: from the owner's last heartbeat; None before the first.
         heard_s: when that was, monotonic seconds.
         release_asked_s: when the owner was asked to let go; None if it was not.
+        given_s: when its owner was given it, or was first heard of, monotonic seconds.
         target: reader that is to have it next; None if it stays.
         target_since_s: when that was decided, monotonic seconds.
         meter: measures what it weighs.
@@ -49,6 +52,7 @@ class StreamEntry:
     status: StreamStatus | None = None
     heard_s: float = 0.0
     release_asked_s: float | None = None
+    given_s: float = 0.0
     target: str | None = None
     target_since_s: float = 0.0
     waiting: bool = False
@@ -68,10 +72,12 @@ class StreamEntry:
         weight = Weight(known[0], known[1]) if known[0] is not None and known[1] is not None else None
         return StreamEntry(record, definition, Geometry.parse(record.geometry), WeightMeter(min_fps, weight))
 
-    def claim(self) -> Claim:
-        """As the planner sees it."""
+    def claim(self, now_s: float) -> Claim:
+        """As the planner sees it, at a time in monotonic seconds."""
         # Until its reader has told how it is, too: who has just been given a stream would have to let go of it again.
         unknown = self.status is None or (self.status.state is StreamState.RUNNING and self.meter.weight is None)
+        # One that shows something now and then is never measured, and must not hold up all others for ever.
+        unknown = unknown and now_s - self.given_s < GUESSED_S
         return Claim(
             self.weight,
             self.record.owner,

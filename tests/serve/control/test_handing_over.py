@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.sources.supervisor import StreamState
 from serve.control.assignments import PREPARE_S
+from serve.control.entry import GUESSED_S
 from serve.control.messages import Heartbeat, Reported
 from serve.control.registry import Registry
 from serve.control.weights import Weight
@@ -62,6 +63,28 @@ def test_a_reader_has_its_stream_until_the_next_one_is_prepared(store: MemorySto
         assert set(old.streams) == {"cam0", "cam1"} - {name}
         assert young.prepare == {}
         assert owners(store)[name] == ("reader-2", 2)
+
+    run(test)
+
+
+def test_a_stream_that_is_never_measured_holds_up_the_others_only_for_a_while(store: MemoryStore) -> None:
+    """One that shows something now and then has no ten seconds that would tell what it weighs."""
+
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        old = await running(registry, 4)
+        registry._entries["cam3"].meter._told = None
+        young = Reader(registry, "reader-2")
+        await until(lambda: "reader-2" in registry._assignments.readers, "the session")
+        await seconds(registry, clock, 2)
+        assert not young.prepare
+        for _ in range(int(GUESSED_S / 5)):
+            await seconds(registry, clock, 5)
+            await old.beat()
+            await young.beat()
+        await seconds(registry, clock, 1)
+        await until(lambda: young.prepare, "a stream to prepare")
 
     run(test)
 
