@@ -1,6 +1,6 @@
 """More cameras than there is time for, and nothing to grow into: who gets how many frames, and who says so.
 
-One reader, which finds people on a single thread, and cameras that all want all of their frames analysed.
+One reader, which finds people on a single thread, and cameras with the default number of frames to be analysed.
 """
 
 from __future__ import annotations
