@@ -163,21 +163,19 @@ def plan(
         elif not settling:
             orphaned.append(stream)
             free[stream] = claim
-    switched_off = [
-        stream for stream, claim in claims.items() if not claim.wanted and claim.owner in loads and not claim.releasing
-    ]
+    off = [name for name, claim in claims.items() if not claim.wanted and claim.owner in loads and not claim.releasing]
     staying = {name: load for name, load in loads.items() if not load.room.leaving}
     under_way = {stream: claim for stream, claim in claims.items() if claim.moving and claim.owner in loads}
     _move_on(under_way, loads, staying)
     assign, waiting = _give({stream: claim for stream, claim in free.items() if claim.wanted}, staying)
-    units_under_way = len(units(under_way))
+    count = len(units(under_way))
     # Whoever leaves is emptied first; until then, who is fullest is not worth a move.
     if len(staying) < len(loads):
-        moves = _empty(loads, staying, most_leaving - units_under_way)
+        moves = _empty(loads, staying, most_leaving - count)
     else:
-        moves = _gather(loads, most_moves - units_under_way)
-        moves |= _even_out(loads, most_moves - units_under_way - len(units({name: claims[name] for name in moves})))
-    return Plan(assign, sorted(switched_off), moves, sorted(orphaned), sorted(waiting))
+        moves = _gather(loads, most_moves - count)
+        moves |= _even_out(loads, most_moves - count - len(units({name: claims[name] for name in moves})))
+    return Plan(assign, sorted(off), moves, sorted(orphaned), sorted(waiting))
 
 
 def units(claims: Mapping[str, Claim]) -> list[list[str]]:
