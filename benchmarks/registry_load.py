@@ -1,7 +1,8 @@
 """What a registry costs while nothing changes: 5,000 streams on 100 readers, in a replica of its own as it is deployed.
 
-The readers are pretended: each holds a session and sends a heartbeat a second, as the real ones do, with what its
-streams report, whose numbers grow as those of running cameras do.
+The readers are pretended: each comes back with the fifty streams that it has, holds a session, and sends heartbeats as
+often as it is told to, as the real ones do, with what its streams report, whose numbers grow as those of running
+cameras do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from analytics.storage.base import StreamRecord
 from analytics.storage.database import DatabaseStore
 from pipelines.sources.supervisor import StreamState
+from serve.control.heartbeat import HEARTBEAT_S
 from serve.control.link import RegistryLink
 from serve.control.messages import Assignment, Greeting, Heartbeat, Reported
 from serve.deployments.reports import Reports
@@ -34,15 +36,17 @@ FPS = 5.0
 class _Reader:
     """Holds what it is given, and tells that all is well."""
 
-    def __init__(self, number: int, link: RegistryLink) -> None:
-        self._name, self._link = f"reader-{number}", link
+    def __init__(self, name: str, held: dict[str, int], link: RegistryLink) -> None:
+        self._name, self._held, self._link = name, held, link
         self.streams: dict[str, Assignment] = {}
         self._reports = Reports()
+        self._heartbeat_s = HEARTBEAT_S
         self._begun_s = time.monotonic()
 
     async def follow(self) -> None:
-        greeting = Greeting(self._name, {}, cores=12.0, capacity=12.0)  # of no node: the database is a file
+        greeting = Greeting(self._name, self._held, cores=12.0, capacity=12.0)  # of no node: the database is a file
         async for desired in self._link.session(greeting):
+            self._heartbeat_s = desired.heartbeat_s
             self.streams |= {name: work.assignment for name, work in desired.work.items()}
             for name in desired.dropped:
                 self.streams.pop(name, None)
@@ -50,7 +54,7 @@ class _Reader:
     async def beat(self) -> None:
         since_s = time.time()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._heartbeat_s)
             elapsed_s = time.monotonic() - self._begun_s
             frames = int(FPS * elapsed_s)
             status = StreamStatus(
@@ -74,12 +78,18 @@ class _Reader:
                 self._reports.heard(told, streams)
 
 
-def _register(store: DatabaseStore) -> None:
+def _register(store: DatabaseStore) -> dict[str, dict[str, int]]:
+    """Streams of readers, evenly, with their epochs."""
     geometry = {"lines": [{"id": "door", "a": [0.5, 0.1], "b": [0.5, 0.9]}], "zones": []}
     for number in range(STREAMS):
         source = {"type": "rtsp", "url": f"rtsp://10.0.{number // 250}.{number % 250 + 1}/stream"}
         definition = {"name": f"Camera {number}", "source": source, "analysis_fps": FPS}
         store.put_stream(StreamRecord(f"cam-{number:05d}", definition, geometry))
+    owners = {f"cam-{number:05d}": f"reader-{number % READERS}" for number in range(STREAMS)}
+    held: dict[str, dict[str, int]] = {}
+    for stream, epoch in store.assign(owners).items():
+        held.setdefault(owners[stream], {})[stream] = epoch
+    return held
 
 
 def _cpu_s(pid: int) -> float:
@@ -94,8 +104,8 @@ def _pid() -> int:
     raise RuntimeError("the registry's process is not found")
 
 
-async def _measure(link: RegistryLink) -> list[float]:
-    readers = [_Reader(number, link) for number in range(READERS)]
+async def _measure(link: RegistryLink, held: dict[str, dict[str, int]]) -> list[float]:
+    readers = [_Reader(name, streams, link) for name, streams in held.items()]
     tasks = [asyncio.create_task(run()) for one in readers for run in (one.follow, one.beat)]
     try:
         deadline = time.monotonic() + 120
@@ -106,12 +116,15 @@ async def _measure(link: RegistryLink) -> list[float]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{sum(len(one.streams) for one in readers)} of {STREAMS} streams were given")
             await asyncio.sleep(0.5)
-        await asyncio.sleep(SETTLE_S)  # weights are measured and stored, streams are evened out
+        await asyncio.sleep(SETTLE_S)  # weights are measured and stored
+        began_with = [dict(one.streams) for one in readers]
         pid, shares = _pid(), []
         for _ in range(WINDOWS):
             before_s, begun_s = _cpu_s(pid), time.monotonic()
             await asyncio.sleep(WINDOW_S)
             shares.append((_cpu_s(pid) - before_s) / (time.monotonic() - begun_s))
+        if any(one.streams != began for one, began in zip(readers, began_with, strict=True)):
+            raise RuntimeError("streams have moved: this is not what it costs while nothing changes")
         return shares
     finally:
         for task in tasks:
@@ -125,7 +138,7 @@ def measure() -> dict[str, Any]:
         settings: Settings = load(None, data_dir=folder, log_level="ERROR", reader={"capacity": 12})
         store = DatabaseStore(settings.store_url)
         store.migrate()
-        _register(store)
+        held = _register(store)
         store.close()
         with cluster.told(cluster.environment(Path(folder), os.environ)):
             import ray
@@ -138,7 +151,7 @@ def measure() -> dict[str, Any]:
             try:
                 registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000)
                 handle = serve.run(registry.bind(settings.to_arguments()), name="load", route_prefix=None)
-                shares = asyncio.run(_measure(HandleRegistryLink(handle, handle)))
+                shares = asyncio.run(_measure(HandleRegistryLink(handle, handle), held))
             finally:
                 serve.shutdown()
                 ray.shutdown()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 
 from analytics.errors import StoreError
 from analytics.storage.base import Store
 from serve.control.entry import StreamEntry
+from serve.control.heartbeat import interval_s
 from serve.control.messages import DesiredState, Greeting, Heartbeat, ReaderView
-from serve.control.planner import Plan, Room, plan
-from serve.control.reader_link import ReaderLink
+from serve.control.planner import Plan, plan
+from serve.control.reader_link import ReaderLink, rooms
+from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
 SETTLING_S = 4.0
@@ -26,6 +28,8 @@ LISTENED_S = TICK_S
 """What a tick counts for at most: when it comes late, nobody was listening, and silence tells nothing."""
 UNHEARD_S = 2.0
 """What the time between two heartbeats of whichever readers counts for at most: in longer ones nobody was heard."""
+LOOKED_AT_S = 5.0
+"""A plan is made anew after this time even if nothing was heard that might change it."""
 MOVES_AT_ONCE = 4
 MOVES_A_MINUTE = 12
 WORTH_TELLING = 0.05
@@ -63,7 +67,12 @@ class Assignments:
         self._settling_s = SETTLING_S
         self._readers: dict[str, ReaderLink] = {}
         self._total_weight = 0.0
+        self.heartbeat_s = interval_s(0, heartbeat_timeout_s)
+        """Between two heartbeats of a reader."""
         self._moved_s: deque[float] = deque()
+        self._happened = 0  # what a plan may depend on, counted
+        self._planned_for: int | None = None  # of these, those after which there was nothing to change
+        self._planned_s = 0.0
         self._weighed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -76,18 +85,8 @@ class Assignments:
                 has[entry.record.owner].append(entry.weight.wanted)
         return {
             name: ReaderView(room.node, room.capacity, sum(has[name]), len(has[name]), room.leaving)
-            for name, room in self._rooms().items()
+            for name, room in rooms(self._readers).items()
         }
-
-    def _rooms(self) -> dict[str, Room]:
-        """Readers as the planner sees them; those of one node share its cores."""
-        sharing = Counter(reader.greeting.node for reader in self._readers.values() if not reader.leaving)
-        rooms = {}
-        for name, reader in self._readers.items():
-            greeting = reader.greeting
-            share = greeting.cores / max(1, sharing[greeting.node])
-            rooms[name] = Room(greeting.capacity or share, greeting.node, reader.leaving)
-        return rooms
 
     def begin(self) -> None:
         """Streams are known from now on; for a while, readers may come back with what they hold."""
@@ -117,7 +116,18 @@ class Assignments:
             if reader.silence_s > self._heartbeat_timeout_s:
                 logger.warning("reader %s is silent; its streams move", name)
                 del self._readers[name]
+                self._happened += 1
                 reader.wake.set()
+
+    async def plan_if_due(self) -> None:
+        """Plan, unless nothing has happened since there was nothing to change: thousands of streams take their time.
+
+        Raises:
+            StoreError: it could not be stored; the next one tries again.
+        """
+        lately = self._clock() - self._planned_s < LOOKED_AT_S
+        if not lately or self._settling_s > 0 or self._happened != self._planned_for:
+            await self.plan()
 
     async def plan(self) -> None:
         """Carry out what the planner says; one plan at a time.
@@ -126,6 +136,7 @@ class Assignments:
             StoreError: it could not be stored; the next one tries again.
         """
         async with self.changing:
+            happened = self._happened
             await self._reclaim()
             await self._give_up_releases()
             self._get_on_with_moves()
@@ -133,12 +144,16 @@ class Assignments:
             claims = {name: entry.claim(self._clock()) for name, entry in self._entries.items()}
             # Without any reader there is nobody to give a stream to: it is kept for the one that had it.
             settling = self._settling_s > 0 or not self._readers
-            made = plan(claims, self._rooms(), settling=settling, most_moves=self._moves_left())
+            made = plan(claims, rooms(self._readers), settling=settling, most_moves=self._moves_left())
             await self._carry_out(made)
             total_weight = sum(claim.weight.wanted for claim in claims.values() if claim.wanted)
-            if abs(total_weight - self._total_weight) > WORTH_TELLING * self._total_weight:
-                self._total_weight = total_weight
+            heavier = abs(total_weight - self._total_weight) > WORTH_TELLING * self._total_weight
+            heartbeat_s = interval_s(len(self._readers), self._heartbeat_timeout_s)
+            if heavier or heartbeat_s != self.heartbeat_s:
+                self._total_weight, self.heartbeat_s = total_weight, heartbeat_s
                 self.wake_all()
+            under_way = any(claim.releasing or claim.target is not None for claim in claims.values())
+            self._planned_s, self._planned_for = self._clock(), None if under_way else happened
 
     async def plan_soon(self) -> None:
         """The same, but a database that is away is left to the next tick."""
@@ -251,6 +266,7 @@ class Assignments:
 
     def _tell(self, stream: str, *readers: str | None) -> None:
         """These readers are to hear how things stand with a stream."""
+        self._happened += 1
         for name in readers:
             reader = self._readers.get(name) if name is not None else None
             if reader is not None:
@@ -288,6 +304,7 @@ class Assignments:
         if not self._readers:  # the first after nobody: the others may be on their way, too
             self._settling_s = max(self._settling_s, SETTLING_S if self._anybody_expected(reader) else 0.0)
         link = self._readers[reader] = ReaderLink(greeting, holding=dict(held))
+        self._happened += 1
         try:
             logger.info("reader %s opens a session, holding %d streams", reader, len(held))
             await self.plan_soon()
@@ -295,7 +312,7 @@ class Assignments:
             while self._readers.get(reader) is link:
                 # Cleared before the state is read: what changes from here on sets it again, and is told next time.
                 link.wake.clear()
-                desired = link.news(self._entries, self._watched(), self._total_weight)
+                desired = link.news(self._entries, self._watched(), self._total_weight, self.heartbeat_s)
                 if desired is not None:
                     yield desired
                 else:
@@ -342,9 +359,10 @@ class Assignments:
             entry.heard_s = now_s
             if entry.record.owner is None:
                 link.holding[stream] = epoch
+                self._happened += 1
             reported = heartbeat.streams.get(stream)
-            if reported is not None and entry.hear(reported.status, now_s):
-                self._weighed.add(stream)
+            if reported is not None:
+                self._hear(stream, entry, reported.status, now_s)
         for stream in heartbeat.prepared:
             entry = self._entries.get(stream)
             if entry is not None and entry.target == heartbeat.reader and entry.release_asked_s is None:
@@ -352,12 +370,19 @@ class Assignments:
         link.remind(epochs.keys() | set(heartbeat.draining))
         return lost
 
+    def _hear(self, stream: str, entry: StreamEntry, status: StreamStatus, now_s: float) -> None:
+        before = entry.status.state if entry.status is not None else None, entry.shard
+        if weighed := entry.hear(status, now_s):
+            self._weighed.add(stream)
+        self._happened += weighed or before != (status.state, entry.shard)
+
     async def leave(self, reader: str) -> bool:
         """See `serve.control.registry.Registry.leave`."""
         link = self._readers.get(reader)
         if link is None:
             return False
         link.leaving = True
+        self._happened += 1
         if not self._any_moving(reader):  # so far, or since the last ones have arrived
             await self.plan_soon()
         return self._any_moving(reader)

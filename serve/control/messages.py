@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from analytics.geometry import Geometry
+from serve.control.heartbeat import HEARTBEAT_S
 from serve.control.weights import Weight
 from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
@@ -65,6 +66,7 @@ class DesiredState:
         watched: all streams of its own whose live frames somebody looks at.
         total_weight: CPU cores that all streams want that are switched on, whoever has them; what readers scale on.
         whole: the first of a session: what it does not name is not the reader's.
+        heartbeat_s: seconds between its heartbeats.
     """
 
     work: Mapping[str, Work]
@@ -72,6 +74,7 @@ class DesiredState:
     watched: tuple[str, ...]
     total_weight: float
     whole: bool = False
+    heartbeat_s: float = HEARTBEAT_S
     prepare: Mapping[str, Work] = field(default_factory=dict)
 
 
@@ -85,7 +88,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Reader to registry, every second: a sign of life.
+    """Reader to registry, every second or two: a sign of life.
 
     Attributes:
         reader: its name.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from serve.control.entry import StreamEntry
+from serve.control.heartbeat import HEARTBEAT_S
 from serve.control.messages import Assignment, DesiredState, Greeting
+from serve.control.planner import Room
 
 
 @dataclass(eq=False, slots=True)
@@ -25,6 +28,7 @@ class ReaderLink:
         missing: streams that it was told of, and did not report in its last heartbeat.
         watched: streams of its own that somebody looks at, as of the last message.
         total_weight: what it was told of the weight of all streams.
+        heartbeat_s: seconds that it was told to leave between two heartbeats.
         wake: set while there may be something to tell.
     """
 
@@ -38,6 +42,7 @@ class ReaderLink:
     missing: set[str] = field(default_factory=set)
     watched: tuple[str, ...] = ()
     total_weight: float = -1.0
+    heartbeat_s: float = HEARTBEAT_S
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, stream: str) -> None:
@@ -59,7 +64,11 @@ class ReaderLink:
         self.missing = missing
 
     def news(
-        self, entries: Mapping[str, StreamEntry], watched: Iterable[str], total_weight: float
+        self,
+        entries: Mapping[str, StreamEntry],
+        watched: Iterable[str],
+        total_weight: float,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> DesiredState | None:
         """What it has not been told yet, and counts as told from here on; None if there is nothing.
 
@@ -67,6 +76,7 @@ class ReaderLink:
             entries: all streams.
             watched: those that somebody looks at.
             total_weight: CPU cores that all of them want.
+            heartbeat_s: seconds between its heartbeats.
         """
         whole, changed = self.changed is None, self.changed or set()
         self.changed = set()
@@ -78,7 +88,7 @@ class ReaderLink:
         known = self.told.keys() | self.preparing.keys()
         dropped = tuple(name for name in changed & known if name not in mine and name not in next_ones)
         seen = tuple(name for name in watched if name in entries and entries[name].record.owner == self.greeting.reader)
-        same = (seen, total_weight) == (self.watched, self.total_weight)
+        same = (seen, total_weight, heartbeat_s) == (self.watched, self.total_weight, self.heartbeat_s)
         if same and not (whole or work or dropped or prepare):
             return None
         self.told |= {name: entry.assignment for name, entry in mine.items()}
@@ -89,8 +99,8 @@ class ReaderLink:
             self.preparing.pop(name, None)
         for name in next_ones:
             self.told.pop(name, None)
-        self.watched, self.total_weight = seen, total_weight
-        return DesiredState(work, dropped, seen, total_weight, whole=whole, prepare=prepare)
+        self.watched, self.total_weight, self.heartbeat_s = seen, total_weight, heartbeat_s
+        return DesiredState(work, dropped, seen, total_weight, whole, heartbeat_s, prepare)
 
     def _shares(
         self, entries: Mapping[str, StreamEntry], names: Collection[str]
@@ -106,3 +116,14 @@ class ReaderLink:
             elif entry.target == self.greeting.reader and entry.definition.source.live:
                 next_ones[name] = entry
         return mine, next_ones
+
+
+def rooms(readers: Mapping[str, ReaderLink]) -> dict[str, Room]:
+    """Readers as the planner sees them; those of one node share its cores."""
+    sharing = Counter(reader.greeting.node for reader in readers.values() if not reader.leaving)
+    found = {}
+    for name, reader in readers.items():
+        greeting = reader.greeting
+        share = greeting.cores / max(1, sharing[greeting.node])
+        found[name] = Room(greeting.capacity or share, greeting.node, reader.leaving)
+    return found

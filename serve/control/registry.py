@@ -1,10 +1,10 @@
 """Which streams there are, which reader has which, and how they are: one replica, with nothing that the store has not.
 
 Readers hold a session with the registry (a streaming call: its end tells of their death at once) and send a heartbeat
-every second (silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an older one,
-so a reader that was given up by mistake does no harm. When the registry itself dies, no stream moves: readers work on,
-come back with what they hold, and reclaim it. The newest registry leads: one that is still there is refused by the
-store, sends its readers on, and would lead again only if the newer one fell silent.
+every second or two (silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an
+older one, so a reader that was given up by mistake does no harm. When the registry itself dies, no stream moves:
+readers work on, come back with what they hold, and reclaim it. The newest registry leads: one that is still there is
+refused by the store, sends its readers on, and would lead again only if the newer one fell silent.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Registry(Changing):
     # -- life
 
     async def _run(self) -> None:
-        """Ask the store, and plan, once a second."""
+        """Ask the store, and plan where that is due, once a second."""
         while True:
             try:
                 if not self._loaded:
@@ -94,7 +94,7 @@ class Registry(Changing):
                     store = self._open()
                     await asyncio.to_thread(store.renew)
                     await self._sweep(store)
-                    await self._assignments.plan()
+                    await self._assignments.plan_if_due()
                     self._store_error = None
             except LeaseLost as error:
                 logger.warning("%s; this one stands by", error)
@@ -396,4 +396,4 @@ class Registry(Changing):
         return Overview(self._loaded, self._store_error, self._assignments.readers, len(self._entries))
 
     def _view(self, entry: StreamEntry) -> StreamView:
-        return entry.view(self._clock(), 2 * TICK_S, len(self._assignments.readers))
+        return entry.view(self._clock(), 2 * self._assignments.heartbeat_s, len(self._assignments.readers))

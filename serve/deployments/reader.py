@@ -21,6 +21,7 @@ from pipelines.batching.collector import BatchCollector
 from pipelines.cores import usable_cores
 from pipelines.errors import FootfallError
 from pipelines.sources.supervisor import StreamState
+from serve.control.heartbeat import HEARTBEAT_S
 from serve.control.link import RegistryLink
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
 from serve.deployments.collecting import ConnectDetector, open_collector
@@ -40,7 +41,6 @@ from serve.streams.status import StreamStatus
 from serve.streams.worker import StreamWorker, WorkerPlan
 
 logger = logging.getLogger(__name__)
-HEARTBEAT_S = 1.0
 RETRY_S = 0.3
 CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
@@ -99,6 +99,7 @@ class StreamReader:
         self._reports = Reports()
         self._freed = FreedMemory()
         self._total_weight: float | None = None  # until the registry has said it
+        self._heartbeat_s = HEARTBEAT_S
         self._leaving = False
         self._closing = False
         self._in_session = False
@@ -163,7 +164,7 @@ class StreamReader:
             self._to_prepare.pop(name, None)
         for name in desired.prepare:
             self._wanted.pop(name, None)
-        self._total_weight = desired.total_weight
+        self._total_weight, self._heartbeat_s = desired.total_weight, desired.heartbeat_s
         self._publisher.watch(desired.watched)
 
     def _reconcile(self) -> None:
@@ -280,7 +281,7 @@ class StreamReader:
 
     async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(self._heartbeat_s)
             if not self._in_session:
                 continue  # nobody would know of us
             session = self._following

@@ -17,7 +17,9 @@ from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control import assignments
+from serve.control.heartbeat import MANY_READERS, interval_s
 from serve.control.messages import Assignment, Greeting, Heartbeat, Reported
+from serve.control.planner import Plan, plan
 from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
 from serve.control.weights import WINDOW_S
@@ -382,6 +384,59 @@ def test_a_registry_that_is_stopped_asks_its_database_nothing_more(store: Memory
 
 
 # -- who has lost sight of whom
+
+
+def test_where_nothing_happens_nothing_is_planned(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        clock, planned = Clock(), list[float]()
+        registry = begin(store, clock)
+        await until(lambda: registry._loaded, "the streams")
+        readers = await two_readers_with_six_streams(registry)
+
+        def counted(*args: Any, **options: Any) -> Plan:
+            planned.append(clock.now_s)
+            return plan(*args, **options)
+
+        async def pass_by(count: int) -> int:
+            before = len(planned)
+            for _ in range(count):
+                await seconds(registry, clock, 1)
+                for reader in readers:
+                    await reader.beat()
+            return len(planned) - before
+
+        await pass_by(int(assignments.SETTLING_S) + 2)
+        monkeypatch.setattr(assignments, "plan", counted)
+        looks = 20 / assignments.LOOKED_AT_S
+        assert looks - 1 <= await pass_by(20) <= looks + 1
+        await registry.heartbeat(
+            Heartbeat("reader-1", {name: Reported(one.epoch, STOPPED) for name, one in readers[0].streams.items()})
+        )
+        before = len(planned)
+        await seconds(registry, clock, 1)
+        assert len(planned) > before  # a stream is in another state: at the next tick
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("readers", "timeout_s", "interval"), [(1, 5.0, 1.0), (49, 5.0, 1.0), (50, 5.0, 2.0), (50, 2.5, 1.0), (1, 1.0, 0.4)]
+)
+def test_many_readers_give_a_sign_of_life_less_often_but_never_only_once_in_the_time_of_silence(
+    readers: int, timeout_s: float, interval: float
+) -> None:
+    assert interval_s(readers, timeout_s) == pytest.approx(interval)
+
+
+def test_readers_are_told_how_often_to_give_a_sign_of_life(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        readers = [Reader(registry, f"reader-{number}") for number in range(MANY_READERS)]
+        await until(lambda: all(reader.heartbeat_s == 2.0 for reader in readers), "all to hear that they are many")
+        await readers[0].die()
+        await until(lambda: all(reader.heartbeat_s == 1.0 for reader in readers[1:]), "all to hear that they are few")
+
+    run(test)
 
 
 def test_a_registry_that_stalls_blames_nobody_for_its_own_silence(store: MemoryStore) -> None:

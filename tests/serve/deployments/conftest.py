@@ -17,6 +17,7 @@ from tests.serve.deployments.bench import Bench
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr("serve.control.heartbeat.HEARTBEAT_S", 0.02)
     monkeypatch.setattr(reader_module, "RETRY_S", 0.02)
     monkeypatch.setattr("serve.control.assignments.TICK_S", 0.02)
     monkeypatch.setattr("serve.control.registry.TICK_S", 0.02)
