@@ -125,8 +125,7 @@ class Assignments:
         Raises:
             StoreError: it could not be stored; the next one tries again.
         """
-        lately = self._clock() - self._planned_s < LOOKED_AT_S
-        if not lately or self._settling_s > 0 or self._happened != self._planned_for:
+        if self._happened != self._planned_for or self._clock() - self._planned_s >= LOOKED_AT_S:
             await self.plan()
 
     async def plan(self) -> None:
@@ -153,7 +152,7 @@ class Assignments:
                 self._total_weight, self.heartbeat_s = total_weight, heartbeat_s
                 self.wake_all()
             under_way = any(claim.releasing or claim.target is not None for claim in claims.values())
-            self._planned_s, self._planned_for = self._clock(), None if under_way else happened
+            self._planned_s, self._planned_for = self._clock(), None if under_way or settling else happened
 
     async def plan_soon(self) -> None:
         """The same, but a database that is away is left to the next tick."""
@@ -273,7 +272,8 @@ class Assignments:
                 reader.tell(stream)
 
     def changed(self, stream: str, owner: str | None) -> None:
-        """A stream's work is another by now, or it is gone: its owner has to hear of it, and who is to have it next."""
+        """A stream is new, another or gone by now: its owner has to hear of it, and who is to have it next."""
+        self._happened += 1
         entry = self._entries.get(stream)
         self._tell(stream, owner, entry.target if entry is not None else None)
 
@@ -320,6 +320,7 @@ class Assignments:
         finally:
             if self._readers.get(reader) is link:
                 del self._readers[reader]
+                self._happened += 1
                 logger.info("reader %s has gone", reader)
                 self._later(self._bury(reader))
 

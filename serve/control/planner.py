@@ -10,6 +10,8 @@ from serve.control.weights import Weight
 
 WORTH_A_MOVE = 0.2
 """Two readers are evened out once the fuller one is ahead by this share of what it has: a move costs a gap."""
+WORTH_OF_A_GAP = 0.25
+"""Share of what two readers are apart that a move takes away from the fuller one, at least, where it is too much."""
 SAME = 1e-9
 """Loads are sums of measured numbers; what differs by no more than this is the same."""
 ROOMY = 0.9
@@ -146,7 +148,7 @@ def plan(
         readers: all that are alive.
         settling: readers may still be on their way to reclaim what they hold.
         most_moves: streams that may be on the move to even readers out; those under way count.
-        most_leaving: the same, of readers that leave: sooner or later these move in any case.
+        most_leaving: the same, of each reader that leaves: sooner or later these move in any case.
     """
     loads = {name: _Load(room) for name, room in readers.items()}
     orphaned: list[str] = []
@@ -168,11 +170,11 @@ def plan(
     under_way = {stream: claim for stream, claim in claims.items() if claim.moving and claim.owner in loads}
     _move_on(under_way, loads, staying)
     assign, waiting = _give({stream: claim for stream, claim in free.items() if claim.wanted}, staying)
-    count = len(units(under_way))
     # Whoever leaves is emptied first; until then, who is fullest is not worth a move.
     if len(staying) < len(loads):
-        moves = _empty(loads, staying, most_leaving - count)
+        moves = _empty(loads, staying, under_way, most_leaving)
     else:
+        count = len(units(under_way))
         moves = _gather(loads, most_moves - count)
         moves |= _even_out(loads, most_moves - count - len(units({name: claims[name] for name in moves})))
     return Plan(assign, sorted(off), moves, sorted(orphaned), sorted(waiting))
@@ -244,12 +246,18 @@ def _move_on(under_way: Mapping[str, Claim], loads: Mapping[str, _Load], staying
     _give(homeless, staying)
 
 
-def _empty(loads: Mapping[str, _Load], staying: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
-    """Streams of readers that leave, and where they find room."""
-    theirs = {stream: claim for load in loads.values() if load.room.leaving for stream, claim in load.streams.items()}
-    # Always the same ones, whatever the order in which they are known.
-    next_ones = units(theirs)[: max(0, most_moves)]
-    return _give({stream: theirs[stream] for unit in next_ones for stream in unit}, staying)[0]
+def _empty(
+    loads: Mapping[str, _Load], staying: Mapping[str, _Load], under_way: Mapping[str, Claim], most_moves: int
+) -> dict[str, str]:
+    """Streams of readers that leave, some of each, and where they find room."""
+    next_ones: dict[str, Claim] = {}
+    for name, load in loads.items():
+        if load.room.leaving:
+            count = len(units({stream: claim for stream, claim in under_way.items() if claim.owner == name}))
+            # Always the same ones, whatever the order in which they are known.
+            for unit in units(load.streams)[: max(0, most_moves - count)]:
+                next_ones |= {stream: load.streams[stream] for stream in unit}
+    return _give(next_ones, staying)[0]
 
 
 def _gather(loads: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
@@ -323,7 +331,9 @@ def _evening(whole: Iterable[list[str]], most: _Load, least: _Load) -> list[str]
     helping = []
     for unit in whole:
         weight = _sum(most.streams[stream] for stream in unit)
-        if least.takes(weight) and least.share_with(weight) < most.share - SAME:
+        # Nearly as far apart the other way round would be a move for nothing, and soon one back.
+        limit = most.share - WORTH_OF_A_GAP * (most.share - least.share)
+        if least.takes(weight) and least.share_with(weight) <= limit + SAME:
             fuller = max(least.share_with(weight), (most.wanted - weight.wanted) / most.room.capacity)
             helping.append((fuller, unit))
     return min(helping)[1] if helping else []

@@ -321,7 +321,8 @@ class Registry(Changing):
             stored = await asyncio.to_thread(store.get_stream, stream)
             assert stored is not None
             entry = self._entries[stream] = self._entry_of(stored)
-        return entry
+            self._assignments.changed(stream, None)
+            return entry
 
     async def _change(
         self, store: Store, entry: StreamEntry, definition: StreamDefinition, geometry: Geometry | None
@@ -366,6 +367,7 @@ class Registry(Changing):
                     await asyncio.to_thread(store.delete_stream, stream, purge=purge)
                 except StoreError:
                     entry.definition = wanted  # it is registered still, so it runs on
+                    self._assignments.changed(stream, entry.record.owner)
                     raise
                 self._entries.pop(stream, None)
             self._assignments.changed(stream, entry.record.owner)

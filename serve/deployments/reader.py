@@ -42,6 +42,9 @@ from serve.streams.worker import StreamWorker, WorkerPlan
 
 logger = logging.getLogger(__name__)
 RETRY_S = 0.3
+LOOK_S = 0.1
+HEARD_WITHIN_S = 2.0
+"""One that hangs is sent anew in time: silence looks like death."""
 CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
 PARTING_S = 3.0
@@ -100,6 +103,7 @@ class StreamReader:
         self._freed = FreedMemory()
         self._total_weight: float | None = None  # until the registry has said it
         self._heartbeat_s = HEARTBEAT_S
+        self._told_ready: set[str] = set()
         self._leaving = False
         self._closing = False
         self._in_session = False
@@ -281,7 +285,7 @@ class StreamReader:
 
     async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(self._heartbeat_s)
+            await self._until_due()
             if not self._in_session:
                 continue  # nobody would know of us
             session = self._following
@@ -300,16 +304,22 @@ class StreamReader:
                 if reported[name].epoch == self._workers[name].plan.epoch:
                     self._let_go(name)
 
+    async def _until_due(self) -> None:
+        """Until the next heartbeat, or until a camera is open ahead of time: its stream's old reader waits for that."""
+        due_s = time.monotonic() + self._heartbeat_s
+        while (left_s := due_s - time.monotonic()) > 0 and set(self._rehearsals.ready) <= self._told_ready:
+            await asyncio.sleep(min(left_s, LOOK_S))
+
     async def _tell(self, streams: Mapping[str, Reported]) -> list[str] | None:
         """Send a heartbeat; returns what `serve.control.registry.Registry.heartbeat` does."""
         reports = self._reports
         told = reports.choose(streams)
         others = {name: one.epoch for name, one in streams.items() if name not in told}
         # Not wait_for(): before Python 3.12 it loses a cancellation that comes together with the answer.
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            lost = await self._registry.heartbeat(
-                Heartbeat(self._name, told, tuple(self._stopping), self._rehearsals.ready, others)
-            )
+        ready = self._rehearsals.ready
+        self._told_ready = set(ready)
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            lost = await self._registry.heartbeat(Heartbeat(self._name, told, tuple(self._stopping), ready, others))
         if lost is not None:
             reports.heard(told, streams)
         return lost

@@ -67,7 +67,7 @@ class Node:
         pids = self.pids
         self.signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(20)
+            self._process.wait(5)
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -149,10 +149,15 @@ class RayHead:
 
         wait_until(answers, 60, "the Ray dashboard")
 
-    def kill_gcs(self) -> None:
-        """Kill what knows the cluster; the rest of the head ends with it, by itself."""
+    @property
+    def gcs(self) -> int:
+        """Process that knows the cluster."""
         (pid,) = [pid for pid in descendants(self.pid) if "/gcs_server" in command_line(pid).partition(" ")[0]]
-        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill_gcs(self) -> None:
+        """The rest of the head ends with it, by itself."""
+        os.kill(self.gcs, signal.SIGKILL)
         self._process.wait(30)
 
     def start_again(self) -> None:

@@ -1,4 +1,4 @@
-"""`serve deploy` with the config that we ship, on a real Ray cluster, with detectors as replicas."""
+"""`serve deploy` with the config that we ship, on a real Ray cluster of three nodes, with detectors as replicas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pipelines.detection.onnx import OnnxDetector
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.deployments.reads import readers_of
 from serve.settings import Settings, load
+from tests.analytics.storage.conftest import Postgres, postgres
 from tests.conftest import ROOT
 from tests.integration.brokers import free_port
 from tests.integration.conftest import wait_frames
@@ -31,11 +33,17 @@ pytestmark = pytest.mark.integration
 CONFIG = ROOT / "deploy" / "serve.yaml"
 BIN = Path(sys.executable).parent
 TOKEN = "deployed-token"
+__all__ = ["postgres"]
 
 
 @pytest.fixture(scope="module")
-def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    with RayHead.started(tmp_path_factory.mktemp("ray"), FOOTFALL_API__TOKEN=TOKEN) as head:
+def ray_head(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[RayHead]:
+    """With two more nodes, none of which has room for all; secrets are in the environment of each."""
+    secrets = {"FOOTFALL_API__TOKEN": TOKEN, "FOOTFALL_DATABASE_URL": postgres.fresh_database()}
+    with ExitStack() as ends:
+        head = ends.enter_context(RayHead.started(tmp_path_factory.mktemp("ray"), cpus=2, alone=False, **secrets))
+        for _ in range(2):
+            ends.enter_context(head.joined(tmp_path_factory.mktemp("node"), cpus=2))
         yield head
 
 
@@ -128,6 +136,12 @@ def replicas(head: RayHead) -> dict[str, list[str]]:
     }
 
 
+def nodes(head: RayHead) -> set[str]:
+    """Where replicas run."""
+    deployments = head.applications()["footfall"]["deployments"].values()
+    return {replica["node_id"] for deployment in deployments for replica in deployment["replicas"]}
+
+
 def is_healthy(head: RayHead) -> bool:
     application = head.applications()["footfall"]
     deployments = application["deployments"].values()
@@ -162,6 +176,8 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
     assert TOKEN not in str(applications)  # what the nodes' environment holds is not shown, unlike the arguments
     assert set(applications["footfall"]["deployments"]) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
     wait_until(lambda: is_healthy(ray_head), 20, "all to be healthy")
+    assert len(nodes(ray_head)) > 1
+    assert nodes(ray_head) <= set(ray_head.nodes())
 
     before = replicas(ray_head)
     document = yaml.safe_load(deployed.config.read_text())

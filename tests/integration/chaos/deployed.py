@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from analytics.counting.people import PEOPLE
+from analytics.storage.database import DatabaseStore
 from footfall import ApiProblem, Client, Unreachable
 from tests.integration.brokers import free_port
 from tests.integration.conftest import service_settings
@@ -93,7 +97,19 @@ class Deployed:
 
     @property
     def store_url(self) -> str:
-        return service_settings(self.folder, self._model).store_url
+        return self.database_url or service_settings(self.folder, self._model).store_url
+
+    def wait_counted(self, camera: str, longer_s: float) -> None:
+        """Until so much more of a camera is in the database, whether or not anybody answers meanwhile."""
+        with closing(DatabaseStore(self.store_url)) as store:
+
+            def covered_s() -> float:
+                now_s = time.time()
+                rows = store.minutes(camera, int(now_s) - 3600, int(now_s) + 120, (PEOPLE,))
+                return float(sum(row.totals[PEOPLE].covered_s for row in rows))
+
+            begun_s = covered_s()
+            wait_until(lambda: covered_s() > begun_s + longer_s, 60, f"{longer_s:.0f} s of {camera} to be counted")
 
     def client(self) -> Client:
         return Client(f"http://127.0.0.1:{self._port}", timeout_s=10)

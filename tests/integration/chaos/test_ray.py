@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.chaos.load import Load
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
+FROZEN_S = 15.0
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,38 @@ def test_a_killed_part_of_serve_comes_back_and_no_stream_moves(
     load.check_topics(truth)
     assert load.places() == before
     load.check_cameras(what=what)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [("ServeController", "Serve's controller freezes"), ("ProxyActor", "Serve's proxy freezes")]
+)
+def test_while_a_part_of_serve_is_frozen_no_stream_moves(
+    deployed: Deployed, load: Load, truth: dict[str, Any], kind: str, what: str
+) -> None:
+    """Serve may exchange it; if not, it wakes up and goes on."""
+    before, frozen = load.places(), deployed.pids_of(kind)[0]
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        deployed.wait_counted("cam0", FROZEN_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(frozen, signal.SIGCONT)
+    deployed.wait_ready()
+    load.wait_progress()
+    load.check_topics(truth)
+    assert load.places() == before
+    load.check_cameras(what=what)
+
+
+@pytest.mark.parametrize("deployment", ["Api", "Live"])
+def test_who_answers_may_die_and_no_stream_moves(
+    deployed: Deployed, load: Load, truth: dict[str, Any], deployment: str
+) -> None:
+    before, killed = load.places(), deployed.pids(deployment)
+    os.kill(*killed.values(), signal.SIGKILL)
+    deployed.wait_replicas(deployment, lambda pids: len(pids) == 1 and pids != killed, f"another {deployment}")
+    deployed.wait_ready()
+    load.wait_progress()
+    load.check_topics(truth)
+    assert load.places() == before
+    load.check_cameras(what=f"{deployment} is killed")

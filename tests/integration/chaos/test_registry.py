@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 import pytest
 
-from analytics.counting.people import PEOPLE
-from analytics.storage.database import DatabaseStore
 from footfall import ApiProblem, Unreachable
 from tests.integration.chaos.deployed import Deployed
 from tests.integration.chaos.load import Load
@@ -36,21 +33,12 @@ def test_a_registry_that_was_frozen_takes_nobody_for_dead(
 ) -> None:
     before, pids = load.places(), deployed.pids("Registry")
     longer_s = deployed.sections["reader"]["heartbeat_timeout_s"] + 2
-    store = DatabaseStore(deployed.store_url)
-
-    def covered_s() -> float:
-        now_s = time.time()
-        rows = store.minutes("cam0", int(now_s) - 3600, int(now_s) + 120, (PEOPLE,))
-        return float(sum(row.totals[PEOPLE].covered_s for row in rows))
-
     (pid,) = pids.values()
     os.kill(pid, signal.SIGSTOP)
     try:
-        begun_s = covered_s()
-        wait_until(lambda: covered_s() > begun_s + longer_s, 60, "cameras to be counted without a registry")
+        deployed.wait_counted("cam0", longer_s)
     finally:
         os.kill(pid, signal.SIGCONT)
-        store.close()
     wait_all_heard(load)
     load.wait_progress()
     load.check_topics(truth)

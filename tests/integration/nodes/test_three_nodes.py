@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import Any
@@ -19,6 +20,7 @@ from tests.integration.soak.processes import descendants
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+FROZEN_S = 15.0
 
 
 def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: Deployed) -> None:
@@ -42,6 +44,24 @@ def test_a_database_that_is_away_loses_nothing(
     load.check_topics(truth)
     assert load.places() == before
     load.check_cameras(what="the database is away for a minute")
+
+
+@pytest.mark.chaos
+def test_while_what_knows_the_cluster_is_frozen_no_stream_moves(
+    deployed: Deployed, head: RayHead, load: Load, truth: dict[str, Any]
+) -> None:
+    before, nodes = load.places(), head.nodes()
+    os.kill(head.gcs, signal.SIGSTOP)
+    try:
+        deployed.wait_counted("cam0", FROZEN_S)
+    finally:
+        os.kill(head.gcs, signal.SIGCONT)
+    deployed.wait_ready()
+    load.wait_progress()
+    load.check_topics(truth)
+    assert head.nodes() == nodes
+    assert load.places() == before
+    load.check_cameras(what="Ray's GCS freezes")
 
 
 @pytest.mark.chaos

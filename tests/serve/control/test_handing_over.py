@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.sources.supervisor import StreamState
-from serve.control.assignments import PREPARE_S
+from serve.control.assignments import LOOKED_AT_S, PREPARE_S
 from serve.control.entry import GUESSED_S
 from serve.control.messages import Heartbeat, Reported
 from serve.control.registry import Registry
@@ -83,7 +83,7 @@ def test_a_stream_that_is_never_measured_holds_up_the_others_only_for_a_while(st
             await seconds(registry, clock, 5)
             await old.beat()
             await young.beat()
-        await seconds(registry, clock, 1)
+        await seconds(registry, clock, int(LOOKED_AT_S) + 1)
         await until(lambda: young.prepare, "a stream to prepare")
 
     run(test)

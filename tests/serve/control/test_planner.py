@@ -155,6 +155,13 @@ def test_a_move_that_would_only_swap_the_roles_is_not_made() -> None:
     assert list(plan({"a": claimed(1.0, "one")}, rooms({"one": 10.0, "two": 10.0})).move) == []
 
 
+def test_a_move_that_leaves_them_nearly_as_far_apart_the_other_way_round_is_not_made() -> None:
+    readers = rooms({"one": 12.0, "two": 12.0})
+    claims = {"large": claimed(7.6, "one"), "small": claimed(2.4, "one"), "other": claimed(7.5, "two")}
+    assert list(plan(claims, readers).move) == []
+    assert list(plan(claims | {"small": claimed(1.8, "one"), "more": claimed(0.6, "one")}, readers).move) == ["small"]
+
+
 def test_readers_of_different_size_are_filled_by_their_share() -> None:
     capacities = {"large": 90.0, "small": 10.0}
     after, _ = settled(new(50), capacities)
@@ -247,6 +254,20 @@ def test_all_that_a_leaving_reader_has_goes_to_others_a_few_at_a_time() -> None:
     under_way = {name: replace(claim, target=first.move.get(name)) for name, claim in claims.items()}
     assert list(plan(under_way, readers, most_leaving=4).move) == []
     assert list(plan(carried_out(under_way, first), readers, most_leaving=4).move) == ["cam4", "cam5"]
+
+
+def test_of_several_leaving_readers_each_has_streams_on_the_move() -> None:
+    leaving = {f"going{n}": Room(30.0, leaving=True) for n in range(3)}
+    claims = {f"cam{n:02}": claimed(1.0, f"going{n % 3}") for n in range(60)}
+    made = plan(claims, leaving | rooms({"one": 64.0, "two": 64.0}), most_leaving=4)
+    assert sorted(claims[name].owner or "" for name in made.move) == ["going0"] * 4 + ["going1"] * 4 + ["going2"] * 4
+    under_way = {name: replace(claim, target=made.move.get(name)) for name, claim in claims.items()}
+    arrived = {
+        name: replace(claim, owner=claim.target, target=None) for name, claim in under_way.items() if claim.target
+    }
+    one_round = under_way | dict(list(arrived.items())[:1])
+    (following,) = plan(one_round, leaving | rooms({"one": 64.0, "two": 64.0}), most_leaving=4).move
+    assert claims[following].owner == claims[next(iter(arrived))].owner
 
 
 def test_with_nobody_to_take_them_a_leaving_readers_streams_stay_until_it_lets_go() -> None:

@@ -420,7 +420,8 @@ def test_where_nothing_happens_nothing_is_planned(store: MemoryStore, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("readers", "timeout_s", "interval"), [(1, 5.0, 1.0), (49, 5.0, 1.0), (50, 5.0, 2.0), (50, 2.5, 1.0), (1, 1.0, 0.4)]
+    ("readers", "timeout_s", "interval"),
+    [(1, 5.0, 1.0), (49, 5.0, 1.0), (50, 5.0, 2.0), (50, 2.5, 0.75), (1, 1.0, 0.3)],
 )
 def test_many_readers_give_a_sign_of_life_less_often_but_never_only_once_in_the_time_of_silence(
     readers: int, timeout_s: float, interval: float
@@ -535,6 +536,31 @@ def test_streams_whose_reader_never_comes_back_are_given_away_once_things_have_s
             await seconds(registry, clock, 1)
             await back.beat()
         await until(lambda: len(back.streams) == 6, "all streams")
+
+    run(test)
+
+
+def test_streams_of_a_reader_that_died_with_the_registry_wait_no_longer_than_for_the_others(
+    store: MemoryStore,
+) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store.shared(), clock)
+        await until(lambda: registry._loaded, "the streams")
+        first, _ = await two_readers_with_six_streams(registry)
+        held = {name: assigned.epoch for name, assigned in first.streams.items()}
+        await seconds(registry, clock, int(assignments.SETTLING_S) + 1)
+        heir = begin(store.shared(), clock)
+        await until(lambda: heir._loaded, "the heir")
+        back = Reader(heir, "reader-1", held)
+        await until(lambda: len(back.streams) == 3, "its own streams")
+        for _ in range(int(assignments.SETTLING_S) - 1):
+            await back.beat()
+            await seconds(heir, clock, 1)
+        assert len(back.streams) == 3
+        await back.beat()
+        await seconds(heir, clock, 1)
+        await until(lambda: len(back.streams) == 6, "the other one's, without a further second")
 
     run(test)
 
