@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -461,6 +462,26 @@ def test_its_health_is_that_of_its_loops(run: Run, sources: dict[str, ScriptedSo
         await asyncio.gather(reader._tasks[0], return_exceptions=True)
         with pytest.raises(RuntimeError, match="loop"):
             await reader.check_health()
+
+    run(test)
+
+
+def test_a_camera_that_is_open_ahead_of_time_is_told_at_once(run: Run) -> None:
+    """The reader that is to let go of it waits for that, and has 45 seconds for all of its streams."""
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        told: list[tuple[str, ...]] = []
+
+        async def heartbeat(heartbeat: Heartbeat) -> list[str]:
+            told.append(heartbeat.prepared)
+            reader._heartbeat_s = 60.0
+            return []
+
+        bench.network.heartbeat = heartbeat  # type: ignore[method-assign]
+        await until(lambda: told, "a heartbeat")
+        reader._rehearsals = SimpleNamespace(ready=("cam",), end=lambda: None, join=lambda deadline_s: None)  # type: ignore[assignment]
+        await until(lambda: told == [(), ("cam",)], "one more, a minute early")
 
     run(test)
 
