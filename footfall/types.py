@@ -165,6 +165,7 @@ class CountsBucket(TypedDict):
     start: str
     end: str
     coverage: float
+    analysed_fps: float | None
     people: PeopleCount
     lines: dict[str, LineCount]
     zones: dict[str, ZoneCount]

@@ -13,7 +13,7 @@ import pandas as pd
 from analytics.counting.heatmap import HEAT, HeatCells
 from analytics.counting.people import PEOPLE
 from analytics.minutes import MINUTE_S, MinuteRow, Totals, minute_of
-from analytics.reports.sections import COUNTED, SECTIONS
+from analytics.reports.sections import COUNTED, SECTIONS, rounded
 from analytics.storage.base import Store
 
 Bucket = Literal["1m", "15m", "1h", "1d"]
@@ -58,6 +58,12 @@ class BucketTotals:
     def coverage(self) -> float:
         """Share of the bucket that was seen, in [0, 1]."""
         return min(1.0, self.totals[PEOPLE].covered_s / max(self.end - self.start, 1))
+
+    @property
+    def analysed_fps(self) -> float | None:
+        """Frames that were analysed of each second that was seen; None if nothing was."""
+        people = self.totals[PEOPLE]
+        return people.frames / people.covered_s if people.covered_s > 0 else None
 
 
 def bucket_bounds(minute: int, bucket: Bucket, zone: tzinfo) -> tuple[int, int]:
@@ -134,6 +140,7 @@ def as_json(merged: BucketTotals) -> dict[str, Any]:
         "start": iso(merged.start),
         "end": iso(merged.end),
         "coverage": round(merged.coverage, 4),
+        "analysed_fps": rounded(merged.analysed_fps),
         **{section.name: section.document(merged.totals) for section in SECTIONS},
     }
 
@@ -155,11 +162,12 @@ def as_table(buckets: Iterable[BucketTotals], zone: tzinfo = UTC) -> pd.DataFram
             "start": pd.Timestamp(merged.start, unit="s", tz=zone),
             "end": pd.Timestamp(merged.end, unit="s", tz=zone),
             "coverage": document["coverage"],
+            "analysed_fps": document["analysed_fps"],
         }
         for section in SECTIONS:
             row |= dict(section.columns(document[section.name]))
         rows.append(row)
-    columns = ["start", "end", "coverage", "people.mean", "people.peak", "people.person_seconds"]
+    columns = ["start", "end", "coverage", "analysed_fps", "people.mean", "people.peak", "people.person_seconds"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 

@@ -13,6 +13,7 @@ _BUCKET_EXAMPLE: dict[str, Any] = {
     "start": "2026-03-01T09:00:00Z",
     "end": "2026-03-01T09:15:00Z",
     "coverage": 1.0,
+    "analysed_fps": 6.0,
     "people": {"mean": 2.4, "peak": 7, "person_seconds": 2160.0},
     "lines": {"door": {"in": 31, "out": 28}},
     "zones": {
@@ -65,6 +66,11 @@ class CountsBucket(BaseModel):
     start: str
     end: str
     coverage: float = Field(ge=0, le=1, description="Share of the bucket that was seen.")
+    analysed_fps: float | None = Field(
+        ge=0,
+        description="How closely: analysed frames of each second that was seen, fewer than `analysis_fps` where there "
+        "was no time for all; none if nothing was seen.",
+    )
     people: PeopleCount
     lines: dict[str, LineCount]
     zones: dict[str, ZoneCount]

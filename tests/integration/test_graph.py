@@ -141,7 +141,7 @@ def test_pictures_counts_and_heatmaps_come_out(api: Client, six: list[str]) -> N
     assert (len(heat["grid"]), len(heat["grid"][0])) == (36, 64)
     assert heat["total"] == pytest.approx(sum(map(sum, heat["grid"])), abs=0.5)
     assert api.heatmap_file("cam0", "png", measure="visits")[:8] == b"\x89PNG\r\n\x1a\n"
-    assert api.counts_file("cam0", "csv", bucket="1m").startswith(b"start,end,coverage,people.mean")
+    assert api.counts_file("cam0", "csv", bucket="1m").startswith(b"start,end,coverage,analysed_fps,people.mean")
 
 
 def test_other_thresholds_and_models_are_taken_over_and_restart_nothing(

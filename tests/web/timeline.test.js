@@ -12,7 +12,8 @@ import { amountRange, inTime } from "../../serve/web/static/lib/timeline.js";
  */
 function bucket(start, end) {
   const people = { mean: 1, peak: 1, person_seconds: 60 };
-  return { start: `2026-09-27T${start}Z`, end: `2026-09-27T${end}Z`, coverage: 1, people, lines: {}, zones: {} };
+  const seen = { coverage: 1, analysed_fps: 6, people, lines: {}, zones: {} };
+  return { start: `2026-09-27T${start}Z`, end: `2026-09-27T${end}Z`, ...seen };
 }
 
 const minutes = [bucket("12:01", "12:02"), bucket("12:02", "12:03"), bucket("12:05", "12:06")];

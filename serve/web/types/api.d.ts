@@ -393,6 +393,7 @@ export interface components {
          *       "bucket": "15m",
          *       "buckets": [
          *         {
+         *           "analysed_fps": 6,
          *           "coverage": 1,
          *           "end": "2026-03-01T09:15:00Z",
          *           "lines": {
@@ -425,6 +426,7 @@ export interface components {
          *       "start": "2026-03-01T09:00:00Z",
          *       "stream": "entrance",
          *       "total": {
+         *         "analysed_fps": 6,
          *         "coverage": 1,
          *         "end": "2026-03-01T09:15:00Z",
          *         "lines": {
@@ -480,6 +482,7 @@ export interface components {
          * CountsBucket
          * @description A bucket of local time.
          * @example {
+         *       "analysed_fps": 6,
          *       "coverage": 1,
          *       "end": "2026-03-01T09:15:00Z",
          *       "lines": {
@@ -518,6 +521,11 @@ export interface components {
              * @description Share of the bucket that was seen.
              */
             coverage: number;
+            /**
+             * Analysed Fps
+             * @description How closely: analysed frames of each second that was seen, fewer than `analysis_fps` where there was no time for all; none if nothing was seen.
+             */
+            analysed_fps: number | null;
             people: components["schemas"]["PeopleCount"];
             /** Lines */
             lines: {

@@ -16,6 +16,7 @@ from analytics.counting.zones import ZONES, ZoneTotals
 from analytics.minutes import MinuteRow, Totals
 from analytics.reports.queries import (
     Bucket,
+    BucketTotals,
     Window,
     as_json,
     as_table,
@@ -182,6 +183,12 @@ def test_coverage_is_a_share_of_the_bucket() -> None:
     assert as_json(hour)["coverage"] == 0.25
 
 
+def test_a_report_says_how_closely_what_was_seen_was_looked_at() -> None:
+    assert as_json(BucketTotals(0, 3600))["analysed_fps"] is None
+    seen = totals_of(PeopleTotals(covered_s=900.0, frames=4230))
+    assert as_json(BucketTotals(0, 3600, seen))["analysed_fps"] == 4.7
+
+
 def test_a_heatmap_of_a_window_is_the_sum_of_its_minutes() -> None:
     store = MemoryStore()
     store.register("cam")
@@ -228,8 +235,8 @@ def test_tables_survive_csv_and_parquet() -> None:
 
 
 def test_an_empty_table_still_has_its_columns() -> None:
-    assert list(as_table([]).columns)[:3] == ["start", "end", "coverage"]
-    assert as_table([]).to_csv(index=False).startswith("start,end,coverage,people.mean")
+    assert list(as_table([]).columns)[:4] == ["start", "end", "coverage", "analysed_fps"]
+    assert as_table([]).to_csv(index=False).startswith("start,end,coverage,analysed_fps,people.mean")
 
 
 def test_times_are_written_as_rfc_3339() -> None:

@@ -321,7 +321,8 @@ export class BucketChart {
     }
     const values = this.#series.map(({ label, value, text }) => `${label} ${text(value(bucket))}`);
     const when = span(this.#data.starts[index] * 1000, this.#data.ends[index] * 1000, this.#zone);
-    setText(this.#readout, `${when}: ${values.join(", ")}, ${Math.round(bucket.coverage * 100)} % seen`);
+    const closely = bucket.analysed_fps === null ? "" : `, ${bucket.analysed_fps.toFixed(1)} frames a second`;
+    setText(this.#readout, `${when}: ${values.join(", ")}, ${Math.round(bucket.coverage * 100)} % seen${closely}`);
   }
 }
 
