@@ -26,8 +26,8 @@ PACE_S = 0.08
 """Between two frames of a topic: the whole scene takes some 20 s, so that what is done to it happens in its middle."""
 APART_S = 2.0
 """Cameras of which none was hit have seen nearly the same; when each began to is known to about half a second."""
-END_S = 4.0
-"""More than passes between a camera's last frame and the end of what is counted."""
+END_S = 0.5
+"""A camera is seen to run a second or more after it began to be counted, so it has seen more than this less."""
 
 
 class Load:
