@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,18 +46,21 @@ class Mark:
 
 
 class HeldFrames:
-    """The newest frames of one connection; the camera's thread alone touches them."""
+    """The newest frames of one connection; the camera's thread alone changes them."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._frames: deque[SourceFrame] = deque()
         self._bytes = 0
+        self._since_s: float | None = None
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def hold(self, frame: SourceFrame) -> None:
         """Keep a frame, and let go of the oldest ones."""
+        if self._since_s is None:
+            self._since_s = time.monotonic()
         self._frames.append(frame)
         self._bytes += _size(frame.video_frame)
         while self._bytes > self._most_bytes and len(self._frames) > FEWEST:
@@ -66,6 +70,13 @@ class HeldFrames:
         """The connection broke: what comes next does not follow on these."""
         self._frames.clear()
         self._bytes = 0
+        self._since_s = None
+
+    @property
+    def held_s(self) -> float:
+        """Since the first one came, seconds; 0 before. May be asked by any thread."""
+        since_s = self._since_s
+        return time.monotonic() - since_s if since_s is not None else 0.0
 
     def newest(self, count: int) -> list[SourceFrame]:
         """The last ones that came."""

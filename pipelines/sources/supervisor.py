@@ -198,6 +198,11 @@ class SourceSupervisor:
         """Whether a picture has come since it connected."""
         return self._status.state is StreamState.RUNNING
 
+    @property
+    def held_s(self) -> float:
+        """For how long frames have been held, seconds."""
+        return self._held.held_s
+
     def play(self, cue: Callable[[], Part | None]) -> None:
         """Go on with the frames that are held, and with all others.
 

@@ -48,7 +48,7 @@ class Rehearsals:
             if name in self._begun or name in taken or source.hides_a_secret:
                 continue
             try:
-                rehearsal = Rehearsal(name, source.opener(name, self._limits))
+                rehearsal = Rehearsal(name, source.opener(name, self._limits), work.definition.analysis_fps)
                 rehearsal.start()
             except Exception:  # then it is handed over with a gap
                 logger.exception("the camera cannot be opened ahead of time", extra={"stream": name})

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pipelines.sources.base import Source
 from pipelines.sources.supervisor import SourceSupervisor
 
+OVERLAP_S, MOST_OVERLAP_S = 0.5, 4.0
+"""For so long, and the time between two that are analysed, both readers have to have the pictures; and the most. Who
+goes on looks for the one that was analysed last, and one connection may be a little behind the other."""
+
 
 class Rehearsal:
     """Holds a live source's newest frames, until a `serve.streams.worker.StreamWorker` goes on with them, or none does.
@@ -15,6 +19,7 @@ class Rehearsal:
     Args:
         stream: its id.
         make_source: a fresh source per attempt.
+        analysis_fps: frames a second that are analysed; None for all.
 
     Attributes:
         supervisor: of the source.
@@ -22,7 +27,8 @@ class Rehearsal:
         thread: the source's.
     """
 
-    def __init__(self, stream: str, make_source: Callable[[], Source]) -> None:
+    def __init__(self, stream: str, make_source: Callable[[], Source], analysis_fps: float | None = None) -> None:
+        self._overlap_s = min(OVERLAP_S + (1.0 / analysis_fps if analysis_fps else 0.0), MOST_OVERLAP_S)
         self.supervisor = SourceSupervisor(stream, make_source)
         self.stop = threading.Event()
         self.thread = threading.Thread(
@@ -34,8 +40,8 @@ class Rehearsal:
 
     @property
     def ready(self) -> bool:
-        """Whether pictures come."""
-        return self.supervisor.ready
+        """Whether pictures come, and the last one that somebody else analyses from here on is sure to be among them."""
+        return self.supervisor.ready and self.supervisor.held_s >= self._overlap_s
 
     def end(self) -> None:
         """Nobody goes on with it; its thread ends by itself."""

@@ -613,11 +613,15 @@ def test_of_the_same_packet_twice_the_one_that_is_nearest_in_time_is_meant() -> 
 def test_only_so_many_pictures_are_held_as_memory_is_meant_for_them() -> None:
     size = SMALL_INPUT[0] * SMALL_INPUT[1] * 3 // 2
     held = HeldFrames(most_bytes=20 * size)
+    assert held.held_s == 0.0
     for number in range(50):
         held.hold(SourceFrame(picture(0), float(number), fingerprint=number))
     assert len(held) == 20
     assert held.behind(Mark(29, 29.0, {})) is None
     assert held.behind(Mark(30, 30.0, {})) is not None
+    assert held.held_s > 0.0
+    held.clear()
+    assert held.held_s == 0.0
 
 
 def test_a_mark_of_another_version_is_none() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,7 +101,7 @@ def hand_over(house: House, *, joined: int = JOINED, off_s: float = 0.0) -> Read
     camera, (gate,) = house.camera(joined, FRAMES, HELD, off_s=off_s)
     rehearsal = house.rehearsal(camera)
     holding(rehearsal, HELD - joined)
-    assert rehearsal.ready
+    wait_until(lambda: rehearsal.ready, 5, "the two to have seen the same for a while")
     first.until_frames(HANDED_OVER).stop()
     second = house.reader(camera, rehearsal)
     gate.set()
@@ -114,6 +115,20 @@ def test_no_frame_is_counted_twice_and_none_is_lost(house: House, truth: Totals)
     assert len(second.frames) == FRAMES - HANDED_OVER
     assert not any(frame.frame.stamp.gap for frame in second.frames)
     assert total(house.store) == truth
+
+
+@pytest.mark.parametrize(("analysis_fps", "overlap_s"), [(None, 0.5), (4.0, 0.75), (0.5, 2.5), (0.1, 4.0)])
+def test_nobody_lets_go_before_both_have_had_the_picture_that_is_analysed_last(
+    analysis_fps: float | None, overlap_s: float
+) -> None:
+    rehearsal = Rehearsal("cam", lambda: ScriptedSource([]), analysis_fps)
+    seen = SimpleNamespace(ready=True, held_s=overlap_s - 0.01)
+    rehearsal.supervisor = seen  # type: ignore[assignment]
+    assert not rehearsal.ready
+    seen.held_s = overlap_s
+    assert rehearsal.ready
+    seen.ready = False
+    assert not rehearsal.ready
 
 
 @pytest.mark.parametrize("off_s", [-0.3, 0.3, 2.0])
