@@ -17,12 +17,10 @@ from pipelines.sources.kafka_place import PartitionPlace
 
 SETTLED_S = 10.0
 """For so long no message may have come from elsewhere: producers learn of new partitions one after the other."""
-METADATA_S = 60.0
-"""What was read at a moment counts as read with the partitions known then once those were seen so much later."""
-
-
 UNSURE_S = 600.0
 """The same where it is not known which hash the producers use: they learn of new partitions within five minutes."""
+METADATA_S = 60.0
+"""What was read at a moment counts as read with the partitions known then once those were seen so much later."""
 
 
 def _murmur2(key: bytes) -> int:

@@ -273,7 +273,6 @@ class Assignments:
 
     def changed(self, stream: str, owner: str | None) -> None:
         """A stream is new, another or gone by now: its owner has to hear of it, and who is to have it next."""
-        self._happened += 1
         entry = self._entries.get(stream)
         self._tell(stream, owner, entry.target if entry is not None else None)
 

@@ -1,10 +1,9 @@
 """Which streams there are, which reader has which, and how they are: one replica, with nothing that the store has not.
 
-Readers hold a session with the registry (a streaming call: its end tells of their death at once) and send a heartbeat
-every second or two (silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an
-older one, so a reader that was given up by mistake does no harm. When the registry itself dies, no stream moves:
-readers work on, come back with what they hold, and reclaim it. The newest registry leads: one that is still there is
-refused by the store, sends its readers on, and would lead again only if the newer one fell silent.
+Readers hold a session with the registry (a streaming call: its end tells of their death at once) and send heartbeats
+(silence tells that they froze). Every assignment carries an epoch; the store refuses rows of an older one, so a reader
+that was given up by mistake does no harm. When the registry itself dies, no stream moves: readers work on, come back
+with what they hold, and reclaim it. The newest one leads; an older one is refused by the store and sends them on.
 """
 
 from __future__ import annotations
