@@ -143,13 +143,12 @@ class MemoryStore:
             self._fence()
             self._weights |= weights
 
-    def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
+    def reclaim(self, owner: str, streams: Mapping[str, int]) -> set[str]:
         with self._ask():
             self._fence()
-            if stream not in self._streams or self._epochs[stream] != (epoch, None):
-                return False
-            self._epochs[stream] = (epoch, owner)
-            return True
+            free = {s for s, epoch in streams.items() if s in self._streams and self._epochs[s] == (epoch, None)}
+            self._epochs |= {stream: (streams[stream], owner) for stream in free}
+            return free
 
     def begin(self, stream: str, epoch: int) -> Checkpoint | None:
         with self._ask():

@@ -54,6 +54,7 @@ class Checkpoint:
         resume: where a replayable source goes on; None for a live one.
         time_s: capture time of the frame.
         cut: one more with every checkpoint of an epoch; 0 where nobody has numbered them.
+        made_s: when it was cut, by the clock of the machine, seconds since the epoch; 0 if nobody knows.
     """
 
     stream: str
@@ -63,6 +64,7 @@ class Checkpoint:
     resume: Mapping[str, Any] | None
     time_s: float
     cut: int = 0
+    made_s: float = 0.0
 
 
 class Store(Protocol):
@@ -138,8 +140,10 @@ class Store(Protocol):
         """
         ...
 
-    def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
-        """Give a stream that nobody has back to ``owner``, in the epoch that it works on; False if that is over.
+    def reclaim(self, owner: str, streams: Mapping[str, int]) -> set[str]:
+        """Give streams that nobody has back to ``owner``, in the epochs that it works on; returns those it was given.
+
+        The others are over: they are gone, in another epoch, or somebody has them.
 
         Raises:
             LeaseLost: somebody else leads.

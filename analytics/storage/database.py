@@ -234,12 +234,21 @@ class DatabaseStore:
             if measured:
                 connection.execute(statement, measured)
 
-    def reclaim(self, stream: str, owner: str, epoch: int) -> bool:
+    def reclaim(self, owner: str, streams: Mapping[str, int]) -> set[str]:
         table = tables.assignments
-        nobody = (table.c.stream == stream, table.c.active, table.c.epoch == epoch, table.c.owner.is_(None))
+        nobodys = table.c.active, table.c.owner.is_(None)
+        mine = sa.update(table).where(table.c.stream == sa.bindparam("of"), *nobodys).values(owner=owner)
+        names = list(streams)
+        free: set[str] = set()
         with self._transaction() as connection:
-            self._fence(connection)
-            return bool(connection.execute(sa.update(table).where(*nobody).values(owner=owner)).rowcount)
+            self._fence(connection)  # from here on nobody else changes owners or epochs
+            for first in range(0, len(names), NAMES_AT_ONCE):
+                some = table.c.stream.in_(names[first : first + NAMES_AT_ONCE])
+                found = connection.execute(sa.select(table.c.stream, table.c.epoch).where(some, *nobodys))
+                free.update(stream for stream, epoch in found if streams[stream] == epoch)
+            if free:
+                connection.execute(mine, [{"of": stream} for stream in sorted(free)])
+        return free
 
     # -- minutes and checkpoints
 

@@ -48,6 +48,7 @@ def verdict(late: Checkpoint, standing: Standing) -> Verdict:
         return Verdict.NOTHING
     if standing.next_begun_s is None:
         return Verdict.WHOLE if standing.active else Verdict.NOTHING
-    if late.resume is None and late.time_s <= standing.next_begun_s:
+    # By the machine's clock, as the beginning is; the camera's may be some seconds ahead of it.
+    if late.resume is None and (late.made_s or late.time_s) <= standing.next_begun_s:
         return Verdict.ROWS
     return Verdict.NOTHING

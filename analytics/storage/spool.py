@@ -86,6 +86,7 @@ class Spool:
                 "resume": checkpoint.resume,
                 "time_s": checkpoint.time_s,
                 "cut": checkpoint.cut,
+                "made_s": checkpoint.made_s,
             }
         )
         temporary = target.with_suffix(".part")
@@ -153,6 +154,7 @@ class Spool:
                     document["resume"],
                     float(document["time_s"]),
                     int(document.get("cut", 0)),
+                    float(document.get("made_s", 0.0)),
                 )
             except FileNotFoundError:  # somebody else delivered it
                 self._remove(path)

@@ -10,9 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -21,6 +19,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from pipelines.errors import SourceNotFound
+from pipelines.sources.errands import Errands
 from pipelines.sources.kafka_client import Cluster, KafkaClient, host_of
 from pipelines.sources.kafka_home import Confirmed
 from pipelines.sources.kafka_offsets import Offsets, TopicOffsets
@@ -88,10 +87,9 @@ class Lane:
         self._members: dict[Subscription, None] = {}
         self._by_key: dict[tuple[str, bytes | None], list[Subscription]] = {}
         self._confirmed: dict[str, Confirmed] = {}
-        self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._errands = Errands()
         self._changing = threading.Lock()
         self._stop = threading.Event()
-        self._error: Exception | None = None
         try:
             self._consumer: KafkaConsumer = self._client.open()
         except BaseException:
@@ -108,7 +106,7 @@ class Lane:
     @property
     def broken(self) -> bool:
         """Whether it reads no more, and somebody has to open another."""
-        return self._error is not None
+        return self._errands.over
 
     @property
     def members(self) -> int:
@@ -165,13 +163,11 @@ class Lane:
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Have something done by the thread that may use the consumer."""
-        answer: Future[T] = Future()
-        with self._changing:
-            if self._error is not None:
-                raise self._error
-            self._asked.append((question, answer))
         limits = self._cluster.limits
-        return answer.result(3 * (limits.open_s + limits.read_s) + 5)
+        try:
+            return self._errands.ask(question, 3 * (limits.open_s + limits.read_s) + 5)
+        except TimeoutError:
+            raise KafkaError("the lane does not answer") from None
 
     # -- in the lane's thread
 
@@ -179,7 +175,7 @@ class Lane:
         error: Exception = KafkaError("this lane was closed")
         try:
             while not self._stop.is_set():
-                self._answer()
+                self._errands.do()
                 self._leave_partitions()
                 self._look_for_partitions()
                 self._let_wait()
@@ -188,21 +184,11 @@ class Lane:
             self._commit(last=True)
         except Exception as failure:  # whatever it was, all who share it have to hear of it
             error = failure
+        self._errands.end(error)
         with self._changing:
-            self._error = error
-            asked, members = list(self._asked), list(self._members)
-        for _, answer in asked:
-            answer.set_exception(error)
+            members = list(self._members)
         for member in members:
             member.fail(error)
-
-    def _answer(self) -> None:
-        while self._asked:
-            question, answer = self._asked.popleft()
-            try:
-                answer.set_result(question())
-            except Exception as error:
-                answer.set_exception(error)
 
     def _join(self, member: Subscription) -> None:
         for number in member.partitions:
@@ -242,11 +228,12 @@ class Lane:
     def _poll(self) -> None:
         """Hand out what has come."""
         if not self._next.keys() - self._paused:
+            self._heard_s = time.monotonic()  # nothing is asked for, so silence tells nothing
             self._stop.wait(POLL_S / 10)
             return
         batches = self._consumer.poll(timeout_ms=int(POLL_S * 1000))
         now_s = time.monotonic()
-        if batches or self._paused:
+        if batches:
             self._heard_s = now_s
         elif now_s - self._heard_s > self._cluster.limits.read_s:
             # poll() says nothing when the broker is gone; a question to the broker does.

@@ -145,6 +145,7 @@ class SourceSupervisor:
         sink: where sampled frames go; None until somebody says so.
         timeline: clock and sampler of the stream's worker; likewise.
         resume: where a replayable source goes on.
+        analysis_fps: frames a second that are analysed, if that is known before the timeline is; None for all.
         backoff: between attempts.
         wall_clock: seconds since the epoch.
     """
@@ -158,6 +159,7 @@ class SourceSupervisor:
         *,
         resume: Position | None = None,
         gap_first: bool = False,
+        analysis_fps: float | None = None,
         backoff: Backoff | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -175,7 +177,7 @@ class SourceSupervisor:
         self._handed: _Handed | None = None
         self._unexpected = ""
         self._shared_cpu_s = 0.0
-        self._held = HeldFrames()
+        self._held = HeldFrames(analysis_fps)
         self._cue: Callable[[], Part | None] | None = None
         self._part: Part | None = None
         self._cued_s = 0.0
@@ -200,8 +202,13 @@ class SourceSupervisor:
 
     @property
     def held_s(self) -> float:
-        """For how long frames have been held, seconds."""
+        """From how far back frames are held, seconds."""
         return self._held.held_s
+
+    @property
+    def holds_all_it_can(self) -> bool:
+        """Whether frames have been let go of for lack of room."""
+        return self._held.full
 
     def play(self, cue: Callable[[], Part | None]) -> None:
         """Go on with the frames that are held, and with all others.

@@ -15,7 +15,7 @@ from serve.control.entry import StreamEntry
 from serve.control.heartbeat import interval_s
 from serve.control.messages import DesiredState, Greeting, Heartbeat, ReaderView
 from serve.control.planner import Plan, plan
-from serve.control.reader_link import ReaderLink, rooms
+from serve.control.reader_link import ReaderLink, rooms, views
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Assignments:
         entries: all streams, shared with the registry.
         store: gives the store, once it is open.
         watched: gives the streams that somebody looks at.
+        store_works: whether the store can be expected to answer.
         heartbeat_timeout_s: silence after which a reader counts as frozen.
         clock: monotonic seconds.
     """
@@ -52,6 +53,7 @@ class Assignments:
         entries: dict[str, StreamEntry],
         store: Callable[[], Store],
         watched: Callable[[], Iterable[str]],
+        store_works: Callable[[], bool],
         heartbeat_timeout_s: float,
         clock: Callable[[], float],
     ) -> None:
@@ -60,12 +62,15 @@ class Assignments:
         self._entries = entries
         self._store = store
         self._watched = watched
+        self._store_works = store_works
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
         self._ticked_s = clock()
         self._unheard_s = 0.0
         self._settling_s = SETTLING_S
         self._readers: dict[str, ReaderLink] = {}
+        self.sessions = self._readers.keys()
+        """Names of the readers that have one."""
         self._total_weight = 0.0
         self.heartbeat_s = interval_s(0, heartbeat_timeout_s)
         """Between two heartbeats of a reader."""
@@ -79,14 +84,7 @@ class Assignments:
     @property
     def readers(self) -> dict[str, ReaderView]:
         """Readers with a session, and how they are filled."""
-        has: dict[str, list[float]] = {name: [] for name in self._readers}
-        for entry in self._entries.values():
-            if entry.record.owner in has:
-                has[entry.record.owner].append(entry.weight.wanted)
-        return {
-            name: ReaderView(room.node, room.capacity, sum(has[name]), len(has[name]), room.leaving)
-            for name, room in rooms(self._readers).items()
-        }
+        return views(self._readers, self._entries.values())
 
     def begin(self) -> None:
         """Streams are known from now on; for a while, readers may come back with what they hold."""
@@ -162,13 +160,12 @@ class Assignments:
     async def _reclaim(self) -> None:
         """Give readers back what they work on and nobody has."""
         for name, reader in list(self._readers.items()):
-            for stream, epoch in list(reader.holding.items()):
-                entry = self._entries.get(stream)
-                free = entry is not None and (entry.record.owner, entry.record.epoch) == (None, epoch)
-                if free and await asyncio.to_thread(self._store().reclaim, stream, name, epoch):
-                    assert entry is not None
-                    entry.record = replace(entry.record, owner=name)
-                    self._tell(stream, name)
+            held, records = dict(reader.holding), {s: entry.record for s, entry in self._entries.items()}
+            claimed = {s: epoch for s, epoch in held.items() if s in records and records[s].owner is None}
+            for stream in await asyncio.to_thread(self._store().reclaim, name, claimed) if claimed else ():
+                self._entries[stream].record = replace(records[stream], owner=name)
+                self._tell(stream, name)
+            for stream in held:
                 reader.holding.pop(stream, None)
 
     async def _remember_weights(self) -> None:
@@ -363,7 +360,8 @@ class Assignments:
             reported = heartbeat.streams.get(stream)
             if reported is not None:
                 self._hear(stream, entry, reported.status, now_s)
-        for stream in heartbeat.prepared:
+        # Who has let go while the store is away cannot be followed by anybody: it stays where it is counted.
+        for stream in heartbeat.prepared if self._store_works() else ():
             entry = self._entries.get(stream)
             if entry is not None and entry.target == heartbeat.reader and entry.release_asked_s is None:
                 self._ask_for_release(entry)
@@ -385,7 +383,7 @@ class Assignments:
         self._happened += 1
         if not self._any_moving(reader):  # so far, or since the last ones have arrived
             await self.plan_soon()
-        return self._any_moving(reader)
+        return self._any_moving(reader) or not self._store_works()
 
     def _any_moving(self, reader: str) -> bool:
         return any(entry.record.owner == reader and entry.moving for entry in self._entries.values())

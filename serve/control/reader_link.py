@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from serve.control.entry import StreamEntry
 from serve.control.heartbeat import HEARTBEAT_S
-from serve.control.messages import Assignment, DesiredState, Greeting
+from serve.control.messages import Assignment, DesiredState, Greeting, ReaderView
 from serve.control.planner import Room
 
 
@@ -116,6 +116,18 @@ class ReaderLink:
             elif entry.target == self.greeting.reader and entry.definition.source.live:
                 next_ones[name] = entry
         return mine, next_ones
+
+
+def views(readers: Mapping[str, ReaderLink], entries: Iterable[StreamEntry]) -> dict[str, ReaderView]:
+    """Readers as people see them: how they are filled."""
+    has: dict[str, list[float]] = {name: [] for name in readers}
+    for entry in entries:
+        if entry.record.owner in has:
+            has[entry.record.owner].append(entry.weight.wanted)
+    return {
+        name: ReaderView(room.node, room.capacity, sum(has[name]), len(has[name]), room.leaving)
+        for name, room in rooms(readers).items()
+    }
 
 
 def rooms(readers: Mapping[str, ReaderLink]) -> dict[str, Room]:

@@ -30,6 +30,7 @@ from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, 
 from serve.control.neighbours import Neighbours
 from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
+from serve.control.store_health import StoreHealth
 from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition
 from serve.errors import GeometryConflict
@@ -70,12 +71,13 @@ class Registry(Changing):
             self._entries,
             self._open,
             lambda: self._viewers.watched,
+            lambda: self._health.works,
             self._settings.reader.heartbeat_timeout_s,
             clock,
         )
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loaded = False
-        self._store_error: str | None = None
+        self._health = StoreHealth()
         self._sealing = Sealing(settings.key_file)
         self._leadership = Leadership(clock)
         loop = asyncio.get_running_loop()
@@ -90,21 +92,21 @@ class Registry(Changing):
                 if not self._loaded:
                     await self._take_over()
                 if self._loaded:
-                    store = self._open()
-                    await asyncio.to_thread(store.renew)
-                    await self._sweep(store)
-                    await self._assignments.plan_if_due()
-                    self._store_error = None
+                    await self._round(self._open())
             except LeaseLost as error:
                 logger.warning("%s; this one stands by", error)
                 await self._stand_by(error)
             except StoreError as error:
-                if self._store_error is None:
-                    logger.error("%s", error)
-                self._store_error = str(error)
+                self._health.failed(error)
             except Exception:
                 logger.exception("the registry's round failed")
             await asyncio.sleep(TICK_S)
+
+    async def _round(self, store: Store) -> None:
+        with self._health.round():
+            await asyncio.to_thread(store.renew)
+            await self._sweep(store)
+            await self._assignments.plan_if_due()
 
     async def _sweep(self, store: Store) -> None:
         """Remove some of what was purged; the rest next time, so that everybody else gets his turn."""
@@ -129,7 +131,7 @@ class Registry(Changing):
 
     async def _stand_by(self, error: LeaseLost) -> None:
         """Somebody newer leads: forget everything, and send the readers to him."""
-        self._store_error = str(error)
+        self._health.error = str(error)
         self._leadership.lost()
         self._loaded = False
         async with self._assignments.changing:  # a plan that is carried out still looks at them
@@ -159,7 +161,7 @@ class Registry(Changing):
         deadline = self._clock() + LOAD_WAIT_S
         while not self._loaded:
             if self._clock() > deadline:
-                raise StoreUnavailable(self._store_error or "the database has not answered yet")
+                raise StoreUnavailable(self._health.error or "the database has not answered yet")
             await asyncio.sleep(0.05)
         return self._open()
 
@@ -394,7 +396,7 @@ class Registry(Changing):
 
     async def overview(self) -> Overview:
         """Readers, store and counts, for health and metrics."""
-        return Overview(self._loaded, self._store_error, self._assignments.readers, len(self._entries))
+        return Overview(self._loaded, self._health.error, self._assignments.readers, len(self._entries))
 
     def _view(self, entry: StreamEntry) -> StreamView:
-        return entry.view(self._clock(), 2 * self._assignments.heartbeat_s, len(self._assignments.readers))
+        return entry.view(self._clock(), 2 * self._assignments.heartbeat_s, len(self._assignments.sessions))

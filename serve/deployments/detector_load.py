@@ -29,6 +29,7 @@ class DetectorMeter:
         self._waiting: dict[int, tuple[float, int]] = {}
         self._done: deque[tuple[float, float, int]] = deque()
         self._frame_s = 0.0
+        self._computed = 0
         self._made_s = clock()
 
     @contextmanager
@@ -47,7 +48,11 @@ class DetectorMeter:
     def inference(self, frames: int) -> Iterator[None]:
         """So many frames are computed meanwhile; by one thread at a time."""
         begun_s = self._clock()
-        yield
+        self._computed = frames
+        try:
+            yield
+        finally:
+            self._computed = 0
         with self._changing:
             self._done.append((self._clock(), self._clock() - begun_s, frames))
 
@@ -62,6 +67,7 @@ class DetectorMeter:
             if frames:
                 self._frame_s = busy_s / frames
             busy = min(1.0, busy_s / max(1e-3, min(WINDOW_S, now_s - self._made_s)))
-            queued = sum(count for _, count in self._waiting.values())
+            # What is being computed is in `busy` as soon as it is done: it is not to be counted twice.
+            queued = max(0, sum(count for _, count in self._waiting.values()) - self._computed)
             oldest_s = min((came_s for came_s, _ in self._waiting.values()), default=now_s)
             return DetectorLoad(busy, queued, now_s - oldest_s, self._frame_s)

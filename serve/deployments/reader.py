@@ -234,8 +234,12 @@ class StreamReader:
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
         rehearsal = self._rehearsals.take(name, work.definition)
         sink = self._publisher.sink(name)
-        worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=sink, rehearsal=rehearsal)
-        worker.start()
+        try:
+            worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=sink, rehearsal=rehearsal)
+            worker.start()
+        except BaseException:
+            self._rehearsals.give_up(rehearsal)
+            raise
         logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
         return worker
 
@@ -307,8 +311,10 @@ class StreamReader:
     async def _until_due(self) -> None:
         """Until the next heartbeat, or until a camera is open ahead of time: its stream's old reader waits for that."""
         due_s = time.monotonic() + self._heartbeat_s
-        while (left_s := due_s - time.monotonic()) > 0 and set(self._rehearsals.ready) <= self._told_ready:
+        while (left_s := due_s - time.monotonic()) > 0:
             await asyncio.sleep(min(left_s, LOOK_S))
+            if self._in_session and not set(self._rehearsals.ready) <= self._told_ready:
+                return
 
     async def _tell(self, streams: Mapping[str, Reported]) -> list[str] | None:
         """Send a heartbeat; returns what `serve.control.registry.Registry.heartbeat` does."""
@@ -355,8 +361,7 @@ class StreamReader:
         """What readers scale on: CPU cores that all streams want, and those that this one takes streams for."""
         if self._total_weight is None:
             return {}
-        capacity = self._settings.reader.capacity or usable_cores()
-        return {WEIGHT: self._total_weight, CAPACITY: capacity}
+        return {WEIGHT: self._total_weight, CAPACITY: self._settings.reader.capacity or usable_cores()}
 
     async def check_health(self) -> None:
         """A reader one of whose loops has ended is replaced."""

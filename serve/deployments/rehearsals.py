@@ -63,6 +63,11 @@ class Rehearsals:
             return None
         return rehearsal
 
+    def give_up(self, taken: Rehearsal | None) -> None:
+        """One that was taken, and that nobody could go on with."""
+        if taken is not None:
+            taken.end()
+
     def end(self) -> None:
         """All of them; their threads end by themselves."""
         for rehearsal, _ in self._begun.values():

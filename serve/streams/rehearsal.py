@@ -29,7 +29,7 @@ class Rehearsal:
 
     def __init__(self, stream: str, make_source: Callable[[], Source], analysis_fps: float | None = None) -> None:
         self._overlap_s = min(OVERLAP_S + (1.0 / analysis_fps if analysis_fps else 0.0), MOST_OVERLAP_S)
-        self.supervisor = SourceSupervisor(stream, make_source)
+        self.supervisor = SourceSupervisor(stream, make_source, analysis_fps=analysis_fps)
         self.stop = threading.Event()
         self.thread = threading.Thread(
             target=self.supervisor.run, args=(self.stop,), name=f"stream-{stream}", daemon=True
@@ -41,7 +41,8 @@ class Rehearsal:
     @property
     def ready(self) -> bool:
         """Whether pictures come, and the last one that somebody else analyses from here on is sure to be among them."""
-        return self.supervisor.ready and self.supervisor.held_s >= self._overlap_s
+        enough = self.supervisor.held_s >= self._overlap_s or self.supervisor.holds_all_it_can
+        return self.supervisor.ready and enough
 
     def end(self) -> None:
         """Nobody goes on with it; its thread ends by itself."""

@@ -267,7 +267,7 @@ class StreamWorker:
         mark = cut.stamp.mark if cut is not None else state.get("mark")
         state = {**state, "origin": self.plan.origin, "mark": mark}
         self._cuts += 1
-        return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts)
+        return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts, time.time())
 
     def _settle(self, written: Checkpoint) -> None:
         """What was cut is safe, and may be forgotten."""

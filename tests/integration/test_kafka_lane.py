@@ -446,6 +446,25 @@ def test_all_hear_of_it_when_the_broker_goes(broker: Broker, camera: Callable[..
         broker.start()
 
 
+def test_a_camera_that_takes_nothing_hides_from_nobody_that_the_broker_went(
+    broker: Broker, camera: Callable[..., Camera], send: Send
+) -> None:
+    slow, other = (camera(name, start="latest") for name in ("slow", "other"))
+    slow.going.clear()
+    for picture in range(4 * MOST_WAITING):
+        send("slow", picture)
+    send("other", 0, partition=1)
+    other.sees(1)
+    subscription = slow.source._subscription
+    wait_until(lambda: subscription is not None and subscription.waiting(0) >= MOST_WAITING, 10, "its room to be full")
+    broker.kill()
+    try:
+        wait_until(lambda: other.error is not None, 20, "the error")
+        assert isinstance(other.error, SourceDisconnected)
+    finally:
+        broker.start()
+
+
 def test_the_last_one_closes_the_lane(camera: Callable[..., Camera], send: Send) -> None:
     first, second = camera("a"), camera("b")
     first.close()

@@ -334,6 +334,18 @@ def test_rows_of_a_live_camera_from_before_the_next_epoch_are_taken_and_its_stat
     assert row(epoch=first) in store.minutes("cam", 0, 2**40)
 
 
+def test_a_camera_whose_clock_is_ahead_loses_nothing_that_was_cut_before_the_next_epoch(store: Store) -> None:
+    register(store)
+    first = assign(store, "cam", "reader-1")
+    store.begin("cam", first)
+    store.begin("cam", assign(store, "cam", "reader-2"))
+    ahead = left_behind(first, live=True, time_s=9.0)
+    with pytest.raises(StaleEpoch):
+        store.deliver(replace(ahead, made_s=9.0))
+    store.deliver(replace(ahead, made_s=-1.0))  # stores' clocks stand at zero
+    assert [r.epoch for r in store.minutes("cam", 0, 2**40)] == [first]
+
+
 def test_what_an_epoch_left_behind_is_taken_for_ninety_days_after_its_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,14 +455,17 @@ def test_an_epoch_that_is_over_cannot_begin(store: Store) -> None:
 def test_a_stream_that_nobody_has_is_reclaimed_by_who_works_on_it(store: Store) -> None:
     register(store)
     epoch = assign(store, "cam", "reader-1")
-    assert store.reclaim("cam", "reader-2", epoch) is False
+    assert store.reclaim("reader-2", {"cam": epoch}) == set()
     assign(store, "cam", None)
-    assert store.reclaim("cam", "reader-1", epoch - 1) is False
-    assert store.reclaim("cam", "reader-1", epoch) is True
-    stored = store.get_stream("cam")
-    assert stored is not None
-    assert (stored.epoch, stored.owner) == (epoch, "reader-1")
-    assert store.reclaim("ghost", "reader-1", 1) is False
+    assert store.reclaim("reader-1", {"cam": epoch - 1}) == set()
+    register(store, "taken")
+    taken = assign(store, "taken", "reader-3")
+    assert store.reclaim("reader-1", {"cam": epoch, "ghost": 1, "taken": taken}) == {"cam"}
+    assert [(r.id, r.epoch, r.owner) for r in store.list_streams()] == [
+        ("cam", epoch, "reader-1"),
+        ("taken", taken, "reader-3"),
+    ]
+    assert store.reclaim("reader-1", {}) == set()
 
 
 def test_whoever_led_before_changes_nothing_more(store: Store, another: Store) -> None:
@@ -460,7 +475,7 @@ def test_whoever_led_before_changes_nothing_more(store: Store, another: Store) -
     another.lead()
     for change in (
         lambda: assign(store, "cam", "reader-2"),
-        lambda: store.reclaim("cam", "reader-2", epoch),
+        lambda: store.reclaim("reader-2", {"cam": epoch}),
         lambda: store.put_stream(StreamRecord("new", {})),
         lambda: store.delete_stream("cam"),
         store.renew,

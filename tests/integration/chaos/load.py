@@ -53,6 +53,7 @@ class Load:
         self._begun_s = 0.0
         self._running_s: dict[str, float] = {}
         self._first: dict[str, int] = {}
+        self._topic_lost: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -151,18 +152,30 @@ class Load:
 
     def check_topics(self, truth: dict[str, Any]) -> None:
         """Every frame counts once, whatever happened."""
-        for name in self.topics:
-            assert wait_all_counted(self.api, name, self._scene.frames, timeout_s=90) == truth, name
+        found = {name: wait_all_counted(self.api, name, self._scene.frames, timeout_s=90) for name in self.topics}
+        seen = [round(counted["covered_s"] * FPS) + 1 for counted in found.values()]
+        self._topic_lost = max(self._scene.frames - frames for frames in seen)
+        for name, counted in found.items():
+            assert counted == truth, name
 
-    def check_cameras(self, outage_s: float = 0.0, hit: set[str] | None = None, *, what: str | None = None) -> None:
+    def check_cameras(
+        self,
+        outage_s: float = 0.0,
+        hit: set[str] | None = None,
+        *,
+        least_s: float = 0.0,
+        what: str | None = None,
+    ) -> None:
         """What was counted fits what was seen, and what was not seen is accounted for.
 
         Args:
             outage_s: how long the streams that were hit were away, at most.
             hit: streams that were away once; each further epoch of a stream is a planned move, which costs nothing.
+            least_s: how long they certainly were, and their coverage has to say so.
             what: was done to them, for the table of docs/chaos.md.
         """
         missing_s: dict[str, float] = {}
+        moved = 0
         for name in self.cameras:  # all at once: they have shown the same up to here
             self._servers[name].freeze(name)
         ended_s = time.time()
@@ -174,6 +187,7 @@ class Load:
             lines = self.api.counts(name, bucket="1h", end=end)["total"]["lines"]
             crossings = sum(sum(counts.values()) for counts in lines.values())
             moves = self.api.get_stream(name)["epoch"] - self._first[name]
+            moved += moves > 0
             away_s = outage_s if name in (hit or ()) else 0.0
             shortest_s = ended_s - self._running_s[name] - away_s - END_S
             longest_s = ended_s - self._begun_s + 0.5
@@ -189,10 +203,12 @@ class Load:
         struck = [missing_s[name] for name in missing_s if name in (hit or ())] or list(missing_s.values())
         gap_s = max(0.0, max(struck) - usual_s)
         assert hit or gap_s < APART_S, missing_s
+        assert min(struck) - usual_s >= least_s, missing_s
         file = os.environ.get("FOOTFALL_CHAOS_RESULTS")
         if what is not None and file is not None:
             with Path(file).open("a") as out:
-                out.write(json.dumps({"what": what, "gap_s": round(gap_s, 2), "usual_s": round(usual_s, 2)}) + "\n")
+                told = {"what": what, "gap_s": round(gap_s, 2), "usual_s": round(usual_s, 2)}
+                out.write(json.dumps({**told, "cameras_moved": moved, "topic_frames_lost": self._topic_lost}) + "\n")
 
     def crossings_within(self, covered_s: float, away_s: float) -> tuple[int, int]:
         """Fewest and most true crossings in so many seconds of the endless clip, wherever they begin.

@@ -619,9 +619,37 @@ def test_only_so_many_pictures_are_held_as_memory_is_meant_for_them() -> None:
     assert len(held) == 20
     assert held.behind(Mark(29, 29.0, {})) is None
     assert held.behind(Mark(30, 30.0, {})) is not None
+    assert held.full
     assert held.held_s > 0.0
     held.clear()
-    assert held.held_s == 0.0
+    assert (held.held_s, held.full) == (0.0, False)
+
+
+def test_large_pictures_are_held_for_as_long_as_it_takes_because_not_all_of_them_are() -> None:
+    """Where few frames are analysed, few pictures are needed; the packets of all of them tell where it goes on."""
+    size = SMALL_INPUT[0] * SMALL_INPUT[1] * 3 // 2
+    held = HeldFrames(analysis_fps=2.0, most_bytes=20 * size)
+    for number in range(75):
+        held.hold(SourceFrame(picture(0), 100 + number / 25, fingerprint=number))
+    assert len(held) == 19  # every fourth one, a third of half a second apart: all three seconds
+    assert not held.full
+    found = held.behind(Mark(50, 102.0, {}))  # has no picture here
+    assert found is not None
+    assert [frame.fingerprint for frame in found[0]] == [52, 56, 60, 64, 68, 72]
+    for number in range(75, 100):
+        held.hold(SourceFrame(picture(0), 100 + number / 25, fingerprint=number))
+    assert (len(held), held.full) == (20, True)
+    assert held.behind(Mark(16, 100.64, {})) is None
+    found = held.behind(Mark(17, 100.68, {}))
+    assert found is not None
+    assert [frame.fingerprint for frame in found[0]][:2] == [20, 24]
+
+
+def test_a_clock_that_runs_back_does_not_end_the_holding() -> None:
+    held = HeldFrames(analysis_fps=2.0)
+    for time_s in (100.0, 100.2, 90.0, 90.2):
+        held.hold(SourceFrame(picture(0), time_s, fingerprint=round(time_s * 10)))
+    assert len(held) == 4
 
 
 def test_a_mark_of_another_version_is_none() -> None:

@@ -67,6 +67,27 @@ def test_a_reader_has_its_stream_until_the_next_one_is_prepared(store: MemorySto
     run(test)
 
 
+def test_nobody_lets_go_of_a_stream_while_the_store_could_not_give_it_to_another(store: MemoryStore) -> None:
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        old = await running(registry, 2)
+        young, name = await prepared_by(registry, clock)
+        store.away = True
+        await until(lambda: registry._health.error is not None, "the registry to see it")
+        await young.beat(name)
+        await seconds(registry, clock, 1)
+        assert set(old.streams) == {"cam0", "cam1"}
+        assert await registry.leave("reader-1")  # who leaves waits, too
+        assert set(old.streams) == {"cam0", "cam1"}
+        store.away = False
+        await until(lambda: registry._health.error is None, "the registry to see that it is back")
+        await young.beat(name)
+        await until(lambda: name in young.streams, "the stream")
+
+    run(test)
+
+
 def test_a_stream_that_is_never_measured_holds_up_the_others_only_for_a_while(store: MemoryStore) -> None:
     """One that shows something now and then has no ten seconds that would tell what it weighs."""
 

@@ -73,6 +73,30 @@ def test_a_registered_stream_is_given_to_a_reader_with_all_it_needs(store: Memor
     run(test)
 
 
+def test_to_list_all_streams_takes_no_look_at_all_streams_for_each(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5,000 of them would keep the registry from hearing its readers for seconds."""
+
+    async def test() -> None:
+        registry = begin(store)
+        await two_readers_with_six_streams(registry)
+        entries = registry._entries
+        looked = 0
+
+        class Counted(dict[str, Any]):
+            def values(self) -> Any:
+                nonlocal looked
+                looked += 1
+                return super().values()
+
+        registry._entries = registry._assignments._entries = Counted(entries)
+        assert len(await registry.list_streams()) == 6
+        assert looked == 0
+
+    run(test)
+
+
 def test_registering_the_same_again_disturbs_nothing(store: MemoryStore) -> None:
     async def test() -> None:
         registry = begin(store)
@@ -231,7 +255,7 @@ def test_a_registry_waits_for_its_database(store: MemoryStore) -> None:
 
     async def test() -> None:
         registry = begin(store)
-        await until(lambda: registry._store_error, "the error")
+        await until(lambda: registry._health.error, "the error")
         listing = asyncio.ensure_future(registry.list_streams())
         for _ in range(5):
             await asyncio.sleep(0)

@@ -30,6 +30,20 @@ def test_frames_wait_until_they_are_answered() -> None:
     assert (meter.load().queued_frames, meter.load().oldest_age_s) == (0, 0)
 
 
+def test_what_is_being_computed_does_not_wait_beside() -> None:
+    """It is part of how busy the replica is as soon as it is done; counted twice, it would ask for a second replica."""
+    meter = DetectorMeter(Clock())
+    with meter.waiting(8), meter.waiting(5):
+        with meter.inference(8):
+            assert meter.load().queued_frames == 5
+        assert meter.load().queued_frames == 13
+        with pytest.raises(ValueError, match="broken"), meter.inference(8):
+            raise ValueError("broken")
+        assert meter.load().queued_frames == 13
+    with meter.waiting(3), meter.inference(4):  # padded to one of the few sizes of a batch
+        assert meter.load().queued_frames == 0
+
+
 def test_who_asked_in_vain_waits_no_more() -> None:
     meter = DetectorMeter(Clock())
     with pytest.raises(ValueError, match="broken"), meter.waiting(8):

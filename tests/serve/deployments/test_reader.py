@@ -486,6 +486,51 @@ def test_a_camera_that_is_open_ahead_of_time_is_told_at_once(run: Run) -> None:
     run(test)
 
 
+def test_a_camera_that_is_open_while_there_is_no_session_keeps_nobody_else_from_running(run: Run) -> None:
+    """The registry may be replaced in the middle of a move; its successor is reached by this very loop."""
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await until(lambda: reader._in_session, "its session")
+        bench.network.cut = True
+        assert reader._following is not None
+        reader._following.cancel()
+        await until(lambda: not reader._in_session, "the end of its session")
+        reader._rehearsals = SimpleNamespace(  # type: ignore[assignment]
+            ready=("cam",), update=lambda *_: None, end=lambda: None, join=lambda deadline_s: None
+        )
+        await asyncio.sleep(2 * reader_module.LOOK_S)  # comes to its end only if the heartbeats' loop lets it
+        bench.network.cut = False
+        await until(lambda: reader._in_session, "another session")
+        await reader.check_health()  # nobody had to break into the loop
+
+    run(test)
+
+
+def test_a_camera_that_was_opened_for_a_worker_that_cannot_be_made_is_let_go_of(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Opened:
+        ended = False
+
+        def end(self) -> None:
+            self.ended = True
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError("no room")
+
+    async def test(bench: Bench) -> None:
+        reader = bench.reader("reader-1")
+        await until(lambda: reader._in_session, "its session")
+        opened = Opened()
+        monkeypatch.setattr(reader._rehearsals, "take", lambda name, definition: opened)
+        monkeypatch.setattr(reader_module, "StreamWorker", refuse)
+        await bench.registry.put_stream("cam", camera("a"), None)
+        await until(lambda: opened.ended, "the camera to be let go of")
+
+    run(test)
+
+
 def test_stopping_hands_everything_back_and_leaves_no_thread(run: Run, sources: dict[str, ScriptedSource]) -> None:
     before = {thread.name for thread in threading.enumerate()}
 

@@ -122,9 +122,12 @@ def test_nobody_lets_go_before_both_have_had_the_picture_that_is_analysed_last(
     analysis_fps: float | None, overlap_s: float
 ) -> None:
     rehearsal = Rehearsal("cam", lambda: ScriptedSource([]), analysis_fps)
-    seen = SimpleNamespace(ready=True, held_s=overlap_s - 0.01)
+    seen = SimpleNamespace(ready=True, held_s=overlap_s - 0.01, holds_all_it_can=False)
     rehearsal.supervisor = seen  # type: ignore[assignment]
     assert not rehearsal.ready
+    seen.holds_all_it_can = True  # of pictures that are so large there will never be more
+    assert rehearsal.ready
+    seen.holds_all_it_can = False
     seen.held_s = overlap_s
     assert rehearsal.ready
     seen.ready = False
