@@ -42,10 +42,10 @@ def page(results: Mapping[str, Any]) -> str:
 
 def _day(results: Mapping[str, Any]) -> list[str]:
     days = results["days"]
-    rows = [
-        f"| {words} | {statistics.median(one[name] for one in days):g} | {max(one[name] for one in days):g} |"
-        for name, words in DAY.items()
-    ]
+    rows = []
+    for name, words in DAY.items():
+        found = [one[name] for one in days]
+        rows.append(f"| {words} | {statistics.median(found):g} | {min(found):g} | {max(found):g} |")
     return [
         "## A day of 200 shops",
         "",
@@ -56,8 +56,8 @@ def _day(results: Mapping[str, Any]) -> list[str]:
         "",
         "![Cameras that are on, readers needed and readers, over a day](images/elastic-day.png)",
         "",
-        f"| of {len(days)} days | median | worst |",
-        "| --- | ---: | ---: |",
+        f"| of {len(days)} days | median | lowest | highest |",
+        "| --- | ---: | ---: | ---: |",
         *rows,
         "",
         "Readers needed are what all streams that are on weigh, over 0.8 of a reader's capacity, rounded up.",

@@ -229,6 +229,7 @@ def test_a_camera_is_tried_registered_and_seen_live_with_boxes(
         }"""
     )
     assert pixels > 1000, "the canvas shows no picture"
+    expect(page.locator("#capacity")).to_have_text(re.compile(r"1 reader: cameras want \d+\.\d of \d+\.\d cores"))
     shoot("cameras")
 
 

@@ -13,6 +13,7 @@ export type LineCounts = Schemas["LineCount"];
 export type LineDocument = Schemas["LineBody"];
 export type Point = LineDocument["a"];
 export type ProbeResult = Schemas["ProbeAnswer"];
+export type ReaderView = Schemas["ReaderAnswer"];
 export type SourceDefinition = Schemas["ProbeBody"]["source"];
 /** The API does not describe descriptions; that they are JSON Schema is said here. */
 export type SourceType = Omit<Schemas["SourceType"], "schema"> & { schema: Schema };

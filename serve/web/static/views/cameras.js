@@ -6,6 +6,7 @@
 import { el, setText } from "../lib/dom.js";
 import { title } from "../lib/status.js";
 import { streams, subscribe } from "../lib/streams.js";
+import { Capacity } from "../widgets/capacity.js";
 import { LivePicture } from "../widgets/live.js";
 import { Badge, Figures } from "../widgets/state.js";
 
@@ -80,6 +81,7 @@ export function camerasView(host) {
   const grid = el("ul", { class: "grid" });
   const search = el("input", { type: "search", placeholder: "Name, site or id", "aria-label": "Find a camera" });
   const troubled = el("input", { type: "checkbox" });
+  const capacity = new Capacity();
   const none = el("p", { class: "muted", hidden: true }, "No camera matches.");
   const tools = el(
     "div",
@@ -90,7 +92,12 @@ export function camerasView(host) {
   const page = el(
     "div",
     null,
-    el("div", { class: "view-head" }, el("h1", { tabindex: "-1" }, "Cameras"), tools),
+    el(
+      "div",
+      { class: "view-head" },
+      el("div", null, el("h1", { tabindex: "-1" }, "Cameras"), capacity.element),
+      tools,
+    ),
     none,
     grid,
   );
@@ -134,6 +141,7 @@ export function camerasView(host) {
     title: "Cameras",
     destroy() {
       leave();
+      capacity.destroy();
       for (const card of cards.values()) card.destroy();
     },
   };
