@@ -16,8 +16,8 @@ from tests.integration.chaos.load import Load
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
-FROZEN_S = 4.0
-"""A frozen reader is given up after five seconds; its cameras have missed nearly that."""
+FROZEN_S = 2.5
+"""A frozen reader is given up after three seconds (`Deployed`); its cameras have missed nearly that."""
 
 
 def test_the_streams_of_a_killed_reader_go_on_with_the_other_whose_own_never_move(
