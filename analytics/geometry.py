@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,8 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_ITEMS = 64
 MAX_CORNERS = 64
+MOST_PEOPLE = 10_000
+HOLD_S, COOL_DOWN_S = 5.0, 60.0
 LARGEST_ENTRY = 1e6
 """Of a homography, either way: a floor plan in metres needs far less."""
 _TOUCHING = 1e-6
@@ -43,6 +45,41 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleLimit:
+    """So many people that somebody wants to be told.
+
+    Attributes:
+        people: so many, or more, and the limit is reached.
+        clear: so few, or fewer, and it is not any more; what lies between changes nothing.
+        hold_s: either has to be so for as long before it is told.
+        cool_down_s: least time from telling that it is reached to telling so again.
+    """
+
+    people: int
+    clear: int
+    hold_s: float = HOLD_S
+    cool_down_s: float = COOL_DOWN_S
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneLimits:
+    """What is told of a zone as soon as it happens.
+
+    Attributes:
+        dwell_s: a visit that lasts longer; None: none does.
+        queue: of people who have been there for the zone's ``dwell_min_s``.
+        occupancy: of everybody in it.
+    """
+
+    dwell_s: float | None = None
+    queue: PeopleLimit | None = None
+    occupancy: PeopleLimit | None = None
+
+
+NO_LIMITS = ZoneLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class Zone:
     """An area of floor; a stay of at least ``dwell_min_s`` counts for the dwell times."""
 
@@ -50,6 +87,7 @@ class Zone:
     polygon: tuple[Point, ...]
     name: str = ""
     dwell_min_s: float = 3.0
+    limits: ZoneLimits = NO_LIMITS
 
     def contains(self, points: FloatArray) -> BoolArray:
         """Which of ``points`` ``[N, 2]`` lie inside (even-odd rule), ``[N]``.
@@ -130,7 +168,13 @@ class Geometry:
                 for o in self.lines
             ],
             "zones": [
-                {"id": o.id, "name": o.name, "polygon": [list(p) for p in o.polygon], "dwell_min_s": o.dwell_min_s}
+                {
+                    "id": o.id,
+                    "name": o.name,
+                    "polygon": [list(p) for p in o.polygon],
+                    "dwell_min_s": o.dwell_min_s,
+                    "limits": None if o.limits == NO_LIMITS else asdict(o.limits),
+                }
                 for o in self.zones
             ],
             "homography": [list(row) for row in self.homography] if self.homography else None,
@@ -174,7 +218,7 @@ def _line(item: Any, where: str) -> Line:
 
 
 def _zone(item: Any, where: str) -> Zone:
-    _known(item, where, {"id", "name", "polygon", "dwell_min_s"})
+    _known(item, where, {"id", "name", "polygon", "dwell_min_s", "limits"})
     corners = item.get("polygon")
     if not isinstance(corners, list | tuple) or not 3 <= len(corners) <= MAX_CORNERS:
         raise GeometryError(f"{where}.polygon must have 3 to {MAX_CORNERS} points")
@@ -186,7 +230,48 @@ def _zone(item: Any, where: str) -> Zone:
     dwell_min_s = item.get("dwell_min_s", 3.0)
     if not _number(dwell_min_s) or not 0 <= dwell_min_s <= 3600:
         raise GeometryError(f"{where}.dwell_min_s must be between 0 and 3600 seconds")
-    return Zone(_id(item, where), polygon, _text(item, "name", where, ""), float(dwell_min_s))
+    limits = _limits(item.get("limits"), f"{where}.limits")
+    return Zone(_id(item, where), polygon, _text(item, "name", where, ""), float(dwell_min_s), limits)
+
+
+def _limits(value: Any, where: str) -> ZoneLimits:
+    if value is None:
+        return NO_LIMITS
+    _known(value, where, {"dwell_s", "queue", "occupancy"})
+    dwell_s = value.get("dwell_s")
+    return ZoneLimits(
+        None if dwell_s is None else _seconds(dwell_s, f"{where}.dwell_s", 86400),
+        _people_limit(value.get("queue"), f"{where}.queue"),
+        _people_limit(value.get("occupancy"), f"{where}.occupancy"),
+    )
+
+
+def _people_limit(value: Any, where: str) -> PeopleLimit | None:
+    if value is None:
+        return None
+    _known(value, where, {"people", "clear", "hold_s", "cool_down_s"})
+    people = value.get("people")
+    if not _whole(people) or not 1 <= people <= MOST_PEOPLE:
+        raise GeometryError(f"{where}.people must be a whole number from 1 to {MOST_PEOPLE:,}")
+    clear = value.get("clear", people - 1)
+    if not _whole(clear) or not 0 <= clear < people:
+        raise GeometryError(f"{where}.clear must be a whole number from 0 to people - 1")
+    return PeopleLimit(
+        people,
+        clear,
+        _seconds(value.get("hold_s", HOLD_S), f"{where}.hold_s", 3600),
+        _seconds(value.get("cool_down_s", COOL_DOWN_S), f"{where}.cool_down_s", 86400),
+    )
+
+
+def _seconds(value: Any, where: str, most: int) -> float:
+    if not _number(value) or not 0 <= value <= most:
+        raise GeometryError(f"{where} must be between 0 and {most} seconds")
+    return float(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _homography(value: Any) -> tuple[tuple[float, float, float], ...] | None:

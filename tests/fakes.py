@@ -15,10 +15,12 @@ import numpy as np
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConflict
+from analytics.events import Event
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
+from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
@@ -46,6 +48,8 @@ class MemoryStore:
         self._forgotten: dict[str, int] = {}
         self._cuts: dict[tuple[str, int], int] = {}
         self._weights: dict[str, tuple[float, float]] = {}
+        self._events: dict[str, NumberedEvent] = {}
+        self._numbered = [0]
         self._leases = [0, 0]
         self._term: int | None = None
 
@@ -200,10 +204,27 @@ class MemoryStore:
             )
         for row in checkpoint.rows:
             self._minutes[row.stream, row.minute, row.epoch] = copy.deepcopy(row)
+        self._add_events(checkpoint.events)
         if checkpoint.epoch in self._begun.get(checkpoint.stream, {}):
             key = checkpoint.stream, checkpoint.epoch
             self._cuts[key] = max(self._cuts.get(key, 0), checkpoint.cut)
         self.checkpoints_written += 1
+
+    def _add_events(self, events: Collection[Event]) -> None:
+        for event in events:
+            if event.id not in self._events:
+                self._numbered[0] += 1
+                self._events[event.id] = NumberedEvent(self.numbered, event, self._wall_clock())
+
+    @property
+    def numbered(self) -> int:
+        """The newest event's number."""
+        return self._numbered[0]
+
+    @property
+    def events(self) -> list[Event]:
+        """All of them, in their order."""
+        return [numbered.event for numbered in self._events.values()]
 
     def load_checkpoint(self, stream: str) -> Checkpoint | None:
         with self._ask():
@@ -250,6 +271,52 @@ class MemoryStore:
 
     def write(self, stream: str, epoch: int, rows: Sequence[MinuteRow], **state: Any) -> None:
         self.checkpoint(Checkpoint(stream, epoch, rows, state, None, 0.0))
+
+
+class MemoryOutbox:
+    """`analytics.storage.outbox.Outbox` over a `MemoryStore`; passes the same contract suite."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def append(self, events: Collection[Event]) -> None:
+        with self._store._ask():
+            self._store._add_events(events)
+
+    def number(self) -> int:
+        with self._store._ask():
+            return self._store.numbered
+
+    def after(self, number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
+        with self._store._ask():
+            found = [one for one in self._store._events.values() if one.number > number and _fits(one.event, wanted)]
+            return found[:limit]
+
+    def before(self, time_s: float) -> int:
+        with self._store._ask():
+            found = [one.number for one in self._store._events.values() if one.event.time_s >= time_s]
+            return min(found) - 1 if found else self._store.numbered
+
+    def oldest(self) -> int:
+        with self._store._ask():
+            return next((one.number for one in self._store._events.values()), self._store.numbered + 1)
+
+    def forget(self, stored_before_s: float, keep: int) -> int:
+        with self._store._ask():
+            over = [
+                one.event.id
+                for one in self._store._events.values()
+                if one.stored_s < stored_before_s or one.number <= self._store.numbered - keep
+            ]
+            for name in over:
+                del self._store._events[name]
+            return len(over)
+
+
+def _fits(event: Event, wanted: EventFilter) -> bool:
+    parts = (event.type, wanted.types), (event.context.stream, wanted.streams), (event.context.site, wanted.sites)
+    recent = wanted.since_s is None or event.time_s >= wanted.since_s
+    return recent and all(value in among for value, among in parts if among)
 
 
 class MemoryAccessStore:

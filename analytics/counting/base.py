@@ -53,8 +53,57 @@ class Crossing:
     time_s: float
 
 
-CountEvent: TypeAlias = Crossing
-"""What a counter tells at once, beside what it adds to the minute; a union once there is more than one kind."""
+@dataclass(frozen=True, slots=True)
+class ZoneEntry:
+    """A visit to a zone has begun."""
+
+    zone: str
+    track: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneExit:
+    """A visit to a zone is known to be over; ``dwell_s`` is from the first to the last frame inside."""
+
+    zone: str
+    track: int
+    dwell_s: float
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DwellExceeded:
+    """A visit has lasted longer than its zone's limit; told once a visit."""
+
+    zone: str
+    track: int
+    dwell_s: float
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    """So many wait in a zone that it is too long a queue (``over``), or not any more."""
+
+    zone: str
+    over: bool
+    people: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OccupancyChanged:
+    """So many are in a zone that its threshold is reached (``over``), or not any more."""
+
+    zone: str
+    over: bool
+    people: int
+    time_s: float
+
+
+CountEvent: TypeAlias = Crossing | ZoneEntry | ZoneExit | DwellExceeded | QueueChanged | OccupancyChanged
+"""What a counter tells at once, beside what it adds to the minute."""
 
 
 class Counter(Protocol[Value]):

@@ -1,4 +1,4 @@
-"""Who is in a zone, who came, who left, and how long they stayed."""
+"""Who is in a zone, who came, who left, how long they stayed, and whether there are too many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.counting import histogram
-from analytics.counting.base import Analytic, Column, CountEvent, ObservedFrame, Row
+from analytics.counting.base import (
+    Analytic,
+    Column,
+    CountEvent,
+    DwellExceeded,
+    ObservedFrame,
+    OccupancyChanged,
+    QueueChanged,
+    Row,
+    ZoneEntry,
+    ZoneExit,
+)
+from analytics.counting.level import Level
 from analytics.counting.minute_book import MinuteBook
 from analytics.geometry import Geometry, Zone
 
@@ -46,21 +58,42 @@ class ZoneChange:
 
     Attributes:
         inside: people in it now.
-        entries: visits that began.
-        exits: visits that ended.
+        present: visits that are not over.
+        staying: those of them that are long enough to count.
+        entered: tracks whose visits began.
+        ended: tracks whose visits ended, with their lengths, seconds.
+        overstayed: tracks whose visits have become too long, with their lengths so far, seconds.
         dwells_s: lengths of the ended visits that were long enough to count.
     """
 
     inside: int
-    entries: int
-    exits: int
+    present: int
+    staying: int
+    entered: tuple[int, ...]
+    ended: tuple[tuple[int, float], ...]
+    overstayed: tuple[tuple[int, float], ...]
     dwells_s: tuple[float, ...]
+
+    @property
+    def entries(self) -> int:
+        """Visits that began."""
+        return len(self.entered)
+
+    @property
+    def exits(self) -> int:
+        """Visits that ended."""
+        return len(self.ended)
 
 
 @dataclass(slots=True)
 class _Visit:
     begun_s: float
     inside_s: float  # last seen inside
+    overstayed: bool = False
+
+    @property
+    def dwell_s(self) -> float:
+        return self.inside_s - self.begun_s
 
 
 class VisitDetector:
@@ -84,58 +117,124 @@ class VisitDetector:
         inside = self.zone.contains(frame.feet) if len(frame.feet) else ()
         here = [int(track) for track, is_inside in zip(frame.ids, inside, strict=True) if is_inside]
         time_s = frame.time_s
-        entries = 0
+        entered = []
         for track in here:
             visit = self._visits.get(track)
             if visit is not None and time_s - visit.inside_s <= self._exit_grace_s:
                 visit.inside_s = time_s
             elif visit is None:
                 self._visits[track] = _Visit(time_s, time_s)
-                entries += 1
+                entered.append(track)
         left = set(map(int, frame.gone))
         over = [
             track
             for track, visit in self._visits.items()
             if track in left or time_s - visit.inside_s > self._exit_grace_s
         ]
-        ended = [self._visits.pop(track) for track in over]
+        ended = tuple((track, self._visits.pop(track).dwell_s) for track in over)
         returned = [track for track in over if track in here]
         for track in returned:  # came back after the grace: the old visit is over, a new one begins
             self._visits[track] = _Visit(time_s, time_s)
-        dwells = (visit.inside_s - visit.begun_s for visit in ended)
-        long_enough = tuple(dwell_s for dwell_s in dwells if dwell_s >= self.zone.dwell_min_s)
-        return ZoneChange(len(here), entries + len(returned), len(ended), long_enough)
+        return ZoneChange(
+            inside=len(here),
+            present=len(self._visits),
+            staying=sum(visit.dwell_s >= self.zone.dwell_min_s for visit in self._visits.values()),
+            entered=(*entered, *returned),
+            ended=ended,
+            overstayed=self._overstayed(),
+            dwells_s=tuple(dwell_s for _, dwell_s in ended if dwell_s >= self.zone.dwell_min_s),
+        )
+
+    def _overstayed(self) -> tuple[tuple[int, float], ...]:
+        """Visits that have just become too long."""
+        limit_s = self.zone.limits.dwell_s
+        if limit_s is None:
+            return ()
+        found = [(track, visit) for track, visit in self._visits.items() if visit.dwell_s > limit_s]
+        new = tuple((track, visit.dwell_s) for track, visit in found if not visit.overstayed)
+        for _, visit in found:
+            visit.overstayed = True
+        return new
 
     def snapshot(self) -> dict[str, Any]:
-        return {str(track): [visit.begun_s, visit.inside_s] for track, visit in self._visits.items()}
+        return {str(track): [visit.begun_s, visit.inside_s, visit.overstayed] for track, visit in self._visits.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._visits = {int(track): _Visit(begun, inside) for track, (begun, inside) in state.items()}
+        self._visits = {int(track): _Visit(*visit) for track, visit in state.items()}
+
+
+class _WatchedZone:
+    """A zone with its visits, and what is told of them."""
+
+    def __init__(self, zone: Zone) -> None:
+        self.visits = VisitDetector(zone)
+        self._queue = Level(zone.limits.queue)
+        self._occupancy = Level(zone.limits.occupancy)
+
+    @property
+    def zone(self) -> Zone:
+        return self.visits.zone
+
+    def use(self, zone: Zone) -> None:
+        """The same zone, with another name or other limits."""
+        self.visits.zone = zone
+        self._queue.use(zone.limits.queue)
+        self._occupancy.use(zone.limits.occupancy)
+
+    def events(self, change: ZoneChange, frame: ObservedFrame) -> list[CountEvent]:
+        """What is to be told of a frame's change."""
+        name, time_s = self.zone.id, frame.time_s
+        found: list[CountEvent] = [ZoneExit(name, track, dwell_s, time_s) for track, dwell_s in change.ended]
+        found += [ZoneEntry(name, track, time_s) for track in change.entered]
+        found += [DwellExceeded(name, track, dwell_s, time_s) for track, dwell_s in change.overstayed]
+        seen_since_last = frame.dt_s > 0
+        if (over := self._queue.update(change.staying, time_s, seen_since_last)) is not None:
+            found.append(QueueChanged(name, over, change.staying, time_s))
+        if (over := self._occupancy.update(change.present, time_s, seen_since_last)) is not None:
+            found.append(OccupancyChanged(name, over, change.present, time_s))
+        return found
+
+    def snapshot(self) -> dict[str, Any]:
+        # What was drawn stands beside its state: a zone that has moved since must not inherit visits.
+        return {
+            "drawn": _corners(self.zone),
+            "tracks": self.visits.snapshot(),
+            "queue": self._queue.snapshot(),
+            "occupancy": self._occupancy.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        if state.get("drawn") == _corners(self.zone):
+            self.visits.restore(state["tracks"])
+            self._queue.restore(state.get("queue"))
+            self._occupancy.restore(state.get("occupancy"))
 
 
 class ZoneCounter:
     """All zones of one stream; see `analytics.counting.base.Counter`."""
 
     def __init__(self, geometry: Geometry) -> None:
-        self._detectors = [VisitDetector(zone) for zone in geometry.zones]
+        self._zones = [_WatchedZone(zone) for zone in geometry.zones]
         self._minutes: MinuteBook[dict[str, ZoneTotals]] = MinuteBook(dict)
 
     def use_geometry(self, geometry: Geometry) -> None:
-        known = {(d.zone.id, d.zone.polygon): d for d in self._detectors}
-        self._detectors = [known.get((zone.id, zone.polygon)) or VisitDetector(zone) for zone in geometry.zones]
-        for detector, zone in zip(self._detectors, geometry.zones, strict=True):
-            detector.zone = zone  # a new name is no new zone
+        known = {(watched.zone.id, watched.zone.polygon): watched for watched in self._zones}
+        self._zones = [known.get((zone.id, zone.polygon)) or _WatchedZone(zone) for zone in geometry.zones]
+        for watched, zone in zip(self._zones, geometry.zones, strict=True):
+            watched.use(zone)  # a new name is no new zone
 
     def update(self, frame: ObservedFrame) -> Sequence[CountEvent]:
-        if not self._detectors:
+        if not self._zones:
             return ()
         minute = self._minutes.at(frame.time_s)
-        for detector in self._detectors:
-            change = detector.update(frame)
+        events: list[CountEvent] = []
+        for watched in self._zones:
+            change = watched.visits.update(frame)
             dwells = Counter(map(histogram.bin_of, change.dwells_s))
-            totals = minute.setdefault(detector.zone.id, ZoneTotals())
+            totals = minute.setdefault(watched.zone.id, ZoneTotals())
             totals.add(ZoneTotals(change.inside * frame.dt_s, change.inside, change.entries, change.exits, dwells))
-        return ()
+            events += watched.events(change, frame)
+        return events
 
     def pending(self) -> dict[int, dict[str, ZoneTotals]]:
         return self._minutes.pending()
@@ -144,14 +243,11 @@ class ZoneCounter:
         self._minutes.acknowledge(written)
 
     def snapshot(self) -> dict[str, Any]:
-        # What was drawn stands beside its state: a zone that has moved since must not inherit visits.
-        return {d.zone.id: {"drawn": _corners(d.zone), "tracks": d.snapshot()} for d in self._detectors}
+        return {watched.zone.id: watched.snapshot() for watched in self._zones}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        for detector in self._detectors:
-            saved = state.get(detector.zone.id, {})
-            if saved.get("drawn") == _corners(detector.zone):
-                detector.restore(saved["tracks"])
+        for watched in self._zones:
+            watched.restore(state.get(watched.zone.id, {}))
 
 
 def _corners(zone: Zone) -> list[list[float]]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
+from analytics.events import Event
 from analytics.minutes import MinuteRow, Totals
 
 
@@ -55,6 +56,7 @@ class Checkpoint:
         time_s: capture time of the frame.
         cut: one more with every checkpoint of an epoch; 0 where nobody has numbered them.
         made_s: when it was cut, by the clock of the machine, seconds since the epoch; 0 if nobody knows.
+        events: that happened in the frames since the checkpoint before, in their order; written with the rows.
     """
 
     stream: str
@@ -65,6 +67,7 @@ class Checkpoint:
     time_s: float
     cut: int = 0
     made_s: float = 0.0
+    events: Sequence[Event] = ()
 
 
 class Store(Protocol):

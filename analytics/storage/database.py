@@ -20,8 +20,8 @@ from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable
 from analytics.minutes import MINUTE_S, MinuteRow, Totals
+from analytics.storage import event_rows, selects, tables, upserts
 from analytics.storage import rows as row_format
-from analytics.storage import selects, tables, upserts
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.engine import BEGIN, driver_url, keep_to_ourselves, open_engine, reason_of
 from analytics.storage.lateness import KEPT_S, Verdict, verdict
@@ -302,6 +302,7 @@ class DatabaseStore:
         for row in checkpoint.rows:
             for analytic, values in row_format.table_rows(row):
                 self._upsert(connection, tables.MINUTE_TABLES[analytic], values)
+        event_rows.write(connection, checkpoint.events, self._wall_clock())
         table = tables.epochs
         mine = table.c.stream == checkpoint.stream, table.c.epoch == checkpoint.epoch
         connection.execute(sa.update(table).where(*mine, table.c.cut < checkpoint.cut).values(cut=checkpoint.cut))

@@ -6,13 +6,14 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from analytics.events import Event
 from analytics.minutes import minute_of
 from analytics.storage import rows as row_format
 from analytics.storage.base import Checkpoint
@@ -36,7 +37,8 @@ class Spool:
     """One stream's checkpoints that the database has not seen, in the order in which they were cut.
 
     Rows of one minute and epoch replace each other, so only the newest checkpoint of every minute needs to be kept: a
-    file a minute, and the newest file is rewritten. A day without database is 1,440 small files.
+    file a minute, and the newest file is rewritten, with the events of those before it. A day without database is 1,440
+    small files.
 
     Several processes, or machines that share a disk, may deliver what waits; one writes.
 
@@ -76,7 +78,8 @@ class Spool:
     def put(self, checkpoint: Checkpoint) -> bool:
         """Keep a checkpoint; False if there is no room for it, or the disk refuses."""
         target = self._target(checkpoint)
-        rows = self._rows_of(target) | {str(row.minute): row_format.to_json(row) for row in checkpoint.rows}
+        before = self._content_of(target)
+        rows = _by_minute(before) | {str(row.minute): row_format.to_json(row) for row in checkpoint.rows}
         content = json.dumps(
             {
                 "stream": checkpoint.stream,
@@ -87,6 +90,7 @@ class Spool:
                 "time_s": checkpoint.time_s,
                 "cut": checkpoint.cut,
                 "made_s": checkpoint.made_s,
+                "events": [*before.get("events", ()), *(event.to_json() for event in checkpoint.events)],
             }
         )
         temporary = target.with_suffix(".part")
@@ -125,16 +129,17 @@ class Spool:
             oldest = min(known.keys() - {target}, key=_place, default=None)
             if oldest is None or not oldest_may_go:
                 return False
-            self._lost += len(self._rows_of(oldest))
+            self._lost += len(_by_minute(self._content_of(oldest)))
             self._remove(oldest)
         return True
 
     @staticmethod
-    def _rows_of(path: Path) -> dict[str, dict[str, Any]]:
-        """The rows of a file; of one that is about to be replaced, minutes that were over are in no newer one."""
+    def _content_of(path: Path) -> dict[str, Any]:
+        """Of a file; of one that is about to be replaced, minutes that were over and events are in no newer one."""
         try:
-            return {str(row["minute"]): row for row in json.loads(path.read_text())["rows"]}
-        except (OSError, ValueError, KeyError, TypeError):
+            found = json.loads(path.read_text())
+            return found if isinstance(found, dict) else {}
+        except (OSError, ValueError):
             return {}
 
     def waiting(self) -> Iterator[tuple[Path, Checkpoint]]:
@@ -155,6 +160,7 @@ class Spool:
                     float(document["time_s"]),
                     int(document.get("cut", 0)),
                     float(document.get("made_s", 0.0)),
+                    [Event.from_json(event) for event in document.get("events", ())],
                 )
             except FileNotFoundError:  # somebody else delivered it
                 self._remove(path)
@@ -178,7 +184,7 @@ class Spool:
 
     def set_aside(self, path: Path) -> None:
         """Neither wanted nor to be thrown away: somebody has to look at it."""
-        self._lost += len(self._rows_of(path)) or 1
+        self._lost += len(_by_minute(self._content_of(path))) or 1
         with suppress(OSError):
             path.rename(path.with_suffix(".damaged"))
         self._known().pop(path, None)
@@ -209,6 +215,14 @@ class Spool:
                 for path in self._folder.glob("*.json"):
                     self._sizes[path] = path.stat().st_size
         return self._sizes
+
+
+def _by_minute(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of a file; none if it is damaged."""
+    try:
+        return {str(row["minute"]): row for row in content["rows"]}
+    except (KeyError, TypeError):
+        return {}
 
 
 def _place(path: Path) -> tuple[int, int]:

@@ -96,6 +96,35 @@ def _minute_table(analytic: Analytic[Any]) -> sa.Table:
 
 MINUTE_TABLES: Mapping[Analytic[Any], sa.Table] = {analytic: _minute_table(analytic) for analytic in ANALYTICS}
 
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=True),
+    sa.Column("id", sa.String(32), nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("stream", sa.String(64), nullable=False),
+    sa.Column("site", sa.String(200), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("model", sa.String(500), nullable=False),
+    sa.Column("time_s", sa.Double, nullable=False),
+    sa.Column("stored_s", sa.Double, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+)
+_UNNUMBERED = sa.text("number IS NULL")
+sa.Index("events_id", events.c.id, unique=True)
+sa.Index("events_number", events.c.number, unique=True)
+sa.Index("events_time", events.c.time_s)
+sa.Index("events_unnumbered", events.c.seq, sqlite_where=_UNNUMBERED, postgresql_where=_UNNUMBERED)
+
+numbering = sa.Table(
+    "numbering",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
 tokens = sa.Table(
     "tokens",
     metadata,

@@ -230,6 +230,8 @@ class StreamReader:
             geometry=work.geometry,
             analysis_fps=work.definition.analysis_fps,
             origin=source.origin,
+            site=work.definition.site,
+            model=self._model,
         )
         spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
         rehearsal = self._rehearsals.take(name, work.definition)
@@ -242,6 +244,9 @@ class StreamReader:
             raise
         logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
         return worker
+
+    def _model(self) -> str:
+        return self._detection.used.model
 
     def _let_go(self, name: str) -> None:
         """Drain a stream beside everything else and hand it back."""

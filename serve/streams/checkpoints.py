@@ -14,6 +14,8 @@ from serve.streams.worker import StreamWorker
 
 logger = logging.getLogger(__name__)
 LEFTOVERS_S = 30.0
+NEWS_S = 0.25
+"""How often it is looked whether a stream has something to tell; that is written ahead of the next round."""
 
 
 class Checkpoints:
@@ -21,7 +23,7 @@ class Checkpoints:
 
     Args:
         workers: of the streams, whoever they are by now.
-        interval_s: from the beginning of a round to that of the next.
+        interval_s: from the beginning of a round to that of the next. Streams with events do not wait for it.
         leftovers: what others have left behind, delivered beside.
         freed: given back beside.
     """
@@ -49,18 +51,21 @@ class Checkpoints:
 
     def _run(self) -> None:
         due_s = time.monotonic()
-        while not self._stop.wait(max(0.0, due_s - time.monotonic())):
+        while not self._stop.wait(min(NEWS_S, max(0.0, due_s - time.monotonic()))):
+            if time.monotonic() < due_s:
+                self._write([worker for worker in self._workers() if worker.has_news])
+                continue
             due_s = time.monotonic() + self._interval_s
-            away = self._write()
+            away = self._write(self._workers())
             self._freed.give_back()
             if not away and time.monotonic() >= self._leftovers_due_s:
                 self._leftovers_due_s = time.monotonic() + LEFTOVERS_S
                 self._deliver()
 
-    def _write(self) -> bool:
-        """All of them, once; returns whether the database is away."""
+    def _write(self, workers: Sequence[StreamWorker]) -> bool:
+        """These, once; returns whether the database is away."""
         away = False
-        for worker in self._workers():
+        for worker in workers:
             try:
                 away = not worker.checkpoint(database_away=away)
             except Exception:

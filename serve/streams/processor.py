@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analytics.counting.observer import FrameOutcome, StreamObserver
+from analytics.events import Event, EventContext, events_of
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
 from pipelines.batching.mailbox import WaitingFrame
@@ -37,11 +38,13 @@ class Cut:
         stamp: of that frame.
         state: of tracker and observer.
         rows: minutes that changed.
+        events: that nobody has stored yet, in their order.
     """
 
     stamp: FrameStamp
     state: Mapping[str, Any]
     rows: list[MinuteRow]
+    events: tuple[Event, ...] = ()
 
 
 class StreamProcessor:
@@ -51,6 +54,7 @@ class StreamProcessor:
         tracker: of this stream alone.
         observer: likewise.
         on_frame: called after each frame, by the same thread; must not block.
+        context: of the stream's events, asked for those frames that bring any; None: nobody wants them.
         clock: monotonic seconds, for the rate.
         longest_step_back_s: how far time may run back; beyond it, counters may know no more what of a minute is stored,
             and only another epoch adds to it.
@@ -62,18 +66,21 @@ class StreamProcessor:
         observer: StreamObserver,
         *,
         on_frame: Callable[[ProcessedFrame], None] | None = None,
+        context: Callable[[], EventContext] | None = None,
         clock: Callable[[], float],
         longest_step_back_s: float = math.inf,
     ) -> None:
         self._tracker = tracker
         self._observer = observer
         self._on_frame = on_frame
+        self._context = context
         self._clock = clock
         self._longest_step_back_s = longest_step_back_s
         self._lock = threading.Lock()
         self._meter = RateMeter()
         self._newest: FrameStamp | None = None
         self._geometry: Geometry | None = None
+        self._events: list[Event] = []
         self.frames = 0
         """That were processed since the start."""
         self.over = False
@@ -92,6 +99,8 @@ class StreamProcessor:
             outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
             self._newest = frame.stamp
             self.frames += 1
+            if outcome.events and self._context is not None:
+                self._events += events_of(outcome.events, self._context(), frame.stamp)
         self._meter.tick(self._clock())
         if self._on_frame is not None:
             self._on_frame(ProcessedFrame(frame, detections, tracks, outcome))
@@ -125,12 +134,19 @@ class StreamProcessor:
                 "tracker": self._tracker.snapshot(),
                 "observer": self._observer.snapshot(),
             }
-            return Cut(self._newest, state, self._observer.pending())
+            return Cut(self._newest, state, self._observer.pending(), tuple(self._events))
 
-    def acknowledge(self, rows: list[MinuteRow]) -> None:
-        """These rows are stored."""
+    @property
+    def has_events(self) -> bool:
+        """Whether something has happened that nobody has stored yet."""
+        return bool(self._events)
+
+    def acknowledge(self, rows: list[MinuteRow], events: Sequence[Event] = ()) -> None:
+        """These rows and events are stored."""
         with self._lock:
             self._observer.acknowledge(rows)
+            stored = {event.id for event in events}
+            self._events = [event for event in self._events if event.id not in stored]
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the state of a `Cut`.

@@ -13,8 +13,9 @@ from typing import Any
 from analytics.counting.minute_book import KEPT_MINUTES
 from analytics.counting.observer import StreamObserver
 from analytics.errors import StaleEpoch, StoreError, StoreUnavailable
+from analytics.events import Event, EventContext
 from analytics.geometry import Geometry
-from analytics.minutes import MINUTE_S, MinuteRow
+from analytics.minutes import MINUTE_S, MinuteRow, minute_of
 from analytics.storage.base import Checkpoint, Store
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
@@ -66,6 +67,8 @@ class WorkerPlan:
         geometry: lines and zones.
         analysis_fps: None for every frame.
         origin: names what the source shows; state of another origin is not taken up.
+        site: that the stream belongs to.
+        model: names what finds the people, by now.
     """
 
     stream: str
@@ -75,6 +78,8 @@ class WorkerPlan:
     geometry: Geometry
     analysis_fps: float | None
     origin: str = ""
+    site: str = ""
+    model: Callable[[], str] = str
 
 
 class StreamWorker:
@@ -110,6 +115,7 @@ class StreamWorker:
             ByteTracker(),
             observer,
             on_frame=on_frame,
+            context=lambda: EventContext(plan.stream, plan.site, plan.epoch, plan.model()),
             clock=time.monotonic,
             longest_step_back_s=(KEPT_MINUTES - 30) * MINUTE_S,
         )
@@ -223,6 +229,11 @@ class StreamWorker:
         if self._mailbox is not None:
             self._mailbox.keep_video_frames = wanted
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something has happened that others wait for, and the database is there to take it."""
+        return self._processor.has_events and self._trouble is None
+
     def checkpoint(self, *, database_away: bool = False) -> bool:
         """Write what is pending; when the database is away, to disk. Called every few seconds, by one thread.
 
@@ -252,9 +263,10 @@ class StreamWorker:
         """What is to be written now: rows that changed, or else a place that has moved on without frames."""
         state, time_s = self._begun_with
         rows: list[MinuteRow] = []
+        events: tuple[Event, ...] = ()
         index = resume = None
         if cut is not None:
-            state, time_s, rows = cut.state, cut.stamp.time_s, cut.rows
+            state, time_s, rows, events = cut.state, cut.stamp.time_s, cut.rows, cut.events
             index, resume = cut.stamp.index, cut.stamp.resume
         fits = place is not None and place.index == index
         if fits and place is not None:
@@ -267,13 +279,15 @@ class StreamWorker:
         mark = cut.stamp.mark if cut is not None else state.get("mark")
         state = {**state, "origin": self.plan.origin, "mark": mark}
         self._cuts += 1
-        return Checkpoint(self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts, time.time())
+        return Checkpoint(
+            self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts, time.time(), events
+        )
 
     def _settle(self, written: Checkpoint) -> None:
         """What was cut is safe, and may be forgotten."""
         # Only now: after a crash in between, rows are written twice, which changes nothing; the other way round they
         # would be lost. The broker hears of the place last: what it knows is only for people to look at.
-        self._processor.acknowledge(list(written.rows))
+        self._processor.acknowledge(list(written.rows), written.events)
         self._stored_resume, self._stored_s = written.resume, time.monotonic()
         if self._mailbox is not None:
             self._mailbox.pause(False)
@@ -289,7 +303,10 @@ class StreamWorker:
         over = sorted({row.minute for row in cut.rows})[:-MINUTES_IN_MEMORY]
         if over:
             self._minutes_lost += len(over)
-            self._processor.acknowledge([row for row in cut.rows if row.minute <= over[-1]])
+            self._processor.acknowledge(
+                [row for row in cut.rows if row.minute <= over[-1]],
+                [event for event in cut.events if minute_of(event.time_s) <= over[-1]],
+            )
 
     def _write(self, checkpoint: Checkpoint, database_away: bool) -> tuple[_Kept, bool]:
         """To the database, or else to disk; also returns whether the database is away."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analytics.errors import GeometryError
-from analytics.geometry import Geometry, Zone, foot_points
+from analytics.geometry import Geometry, PeopleLimit, Zone, ZoneLimits, foot_points
 
 DOOR: dict[str, Any] = {
     "id": "door",
@@ -39,6 +39,15 @@ def test_the_document_of_the_contract_survives_a_round_trip() -> None:
     assert Geometry.parse(json.loads(json.dumps(parsed.to_json()))) == parsed
     assert parsed.lines[0].in_name == "enter"
     assert parsed.zones[0].dwell_min_s == 3.0
+
+
+def test_limits_survive_a_round_trip_and_have_defaults() -> None:
+    limits = {"dwell_s": 300, "queue": {"people": 5}, "occupancy": {"people": 20, "clear": 15, "hold_s": 0}}
+    parsed = Geometry.parse(zone(limits=limits))
+    assert Geometry.parse(json.loads(json.dumps(parsed.to_json()))) == parsed
+    assert parsed.zones[0].limits == ZoneLimits(300.0, PeopleLimit(5, 4, 5.0, 60.0), PeopleLimit(20, 15, 0.0, 60.0))
+    assert Geometry.parse(zone(limits=None)) == Geometry.parse(zone()) == Geometry.parse(zone(limits={}))
+    assert Geometry.parse(zone()).to_json()["zones"][0]["limits"] is None
 
 
 @pytest.mark.parametrize("document", [{}, {"lines": None, "zones": []}, {"version": 4}])
@@ -80,6 +89,16 @@ def test_names_and_directions_have_defaults() -> None:
         (zone(polygon=[[0, 0], [1, 0], [1, "y"]]), r"zones\[0\].polygon\[2\] must be a point"),
         (zone(dwell_min_s=-1), r"zones\[0\].dwell_min_s must be between 0 and 3600 seconds"),
         (zone(dwell_min_s="long"), r"zones\[0\].dwell_min_s must be between 0 and 3600 seconds"),
+        (zone(limits=5), r"zones\[0\].limits must be an object"),
+        (zone(limits={"people": 5}), r"zones\[0\].limits has unknown parts: people"),
+        (zone(limits={"dwell_s": -1}), r"zones\[0\].limits.dwell_s must be between 0 and 86400 seconds"),
+        (zone(limits={"queue": {}}), r"zones\[0\].limits.queue.people must be a whole number from 1 to 10,000"),
+        (zone(limits={"queue": {"people": 2.5}}), r"limits.queue.people must be a whole number"),
+        (zone(limits={"queue": {"people": True}}), r"limits.queue.people must be a whole number"),
+        (zone(limits={"occupancy": {"people": 3, "clear": 3}}), r"occupancy.clear must be a whole number from 0 to"),
+        (zone(limits={"queue": {"people": 3, "hold_s": 1e9}}), r"queue.hold_s must be between 0 and 3600 seconds"),
+        (zone(limits={"queue": {"people": 3, "cool_down_s": None}}), r"cool_down_s must be between 0 and 86400"),
+        (zone(limits={"queue": {"people": 3, "over": 1}}), r"limits.queue has unknown parts: over"),
         (zone(id=""), r"zones\[0\].id must be 1 to 64 letters"),
         ({"homography": [[1, 0], [0, 1]]}, "homography must be 3 rows of 3 numbers"),
         ({"homography": [[1, 0, 0], [0, 1], [0, 0, 1]]}, "homography must be 3 rows of 3 numbers"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from analytics.counting.base import Crossing, ZoneEntry
 from analytics.counting.heatmap import HEAT
 from analytics.counting.lines import LINES
 from analytics.counting.observer import StreamObserver
@@ -116,7 +117,9 @@ def test_crossings_are_counted_and_told() -> None:
         assert outcome.people == 1
     totals = total(counter.pending())
     assert (totals[LINES]["door"].entered, totals[LINES]["door"].left) == (1, 0)
-    assert [(c.line, c.track, c.direction) for c in told] == [("door", 4, "in")]
+    times = [event.time_s for event in told]
+    assert told == [ZoneEntry("till", 4, times[0]), Crossing("door", 4, "in", times[1])]
+    assert times == [BEGIN_S + 10 * DT, BEGIN_S + 11 * DT]
 
 
 def test_a_line_that_nobody_crosses_is_there_with_zeros() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from analytics.counting.zones import VisitDetector, ZoneChange
-from analytics.geometry import Zone
+from analytics.counting.base import CountEvent, DwellExceeded, OccupancyChanged, QueueChanged, ZoneEntry, ZoneExit
+from analytics.counting.zones import VisitDetector, ZoneChange, ZoneCounter
+from analytics.geometry import Geometry, PeopleLimit, Zone, ZoneLimits
 from tests.analytics.counting.walking import FRAME, observed
 
 TILL = Zone("till", ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6)), dwell_min_s=3.0)
@@ -129,3 +131,91 @@ def test_a_visit_goes_on_after_a_snapshot(cut: int) -> None:
     for place in walk[cut:]:
         zone.frame({1: place})
     assert (zone.entries, zone.exits, zone.dwells) == (1, 1, [49 * DT])
+
+
+# -- what is told at once
+
+LIMITS = ZoneLimits(dwell_s=4.0, queue=PeopleLimit(2, 0, 1.0, 0.0), occupancy=PeopleLimit(3, 2, 0.5, 0.0))
+
+
+class Told:
+    """All that the counter of a zone tells, by the frame it is told in."""
+
+    def __init__(self, limits: ZoneLimits = LIMITS) -> None:
+        self.counter = ZoneCounter(Geometry(zones=(replace(TILL, limits=limits),)))
+        self.number = 0
+
+    def frames(self, count: int, *inside: int, gone: tuple[int, ...] = ()) -> list[CountEvent]:
+        """Frames with these people inside, and what they bring."""
+        found: list[CountEvent] = []
+        for _ in range(count):
+            self.number += 1
+            pixels = dict.fromkeys(inside, (INSIDE[0] * FRAME[1], INSIDE[1] * FRAME[0]))
+            found += self.counter.update(observed(pixels, self.number * DT, dt_s=DT, gone=gone))
+        return found
+
+
+def test_entries_and_exits_are_told_with_the_length_of_the_visit() -> None:
+    zone = Told(ZoneLimits())
+    assert zone.frames(9, 1) == [ZoneEntry("till", 1, DT)]
+    assert zone.frames(12) == []
+    assert zone.frames(1) == [ZoneExit("till", 1, 1.0, 22 * DT)]
+    totals = zone.counter.pending()[0]["till"]
+    assert (totals.entries, totals.exits) == (1, 1)
+
+
+def test_who_comes_back_after_the_grace_has_left_first() -> None:
+    zone = Told(ZoneLimits())
+    zone.frames(1, 1)
+    zone.number += 100
+    assert [type(event) for event in zone.frames(1, 1)] == [ZoneExit, ZoneEntry]
+
+
+def test_a_stay_that_becomes_too_long_is_told_once() -> None:
+    zone = Told()
+    assert zone.frames(33, 1) == [ZoneEntry("till", 1, DT)]
+    assert zone.frames(1, 1) == [DwellExceeded("till", 1, 33 * DT, 34 * DT)]
+    assert zone.frames(100, 1) == []
+
+
+def test_a_queue_is_made_of_those_who_stay() -> None:
+    zone = Told()
+    told = zone.frames(24 + 9, 1, 2)
+    assert [event for event in told if isinstance(event, QueueChanged)] == [QueueChanged("till", True, 2, 33 * DT)]
+    told = zone.frames(30)
+    # The grace of 1.5 s, and the second that it has to hold.
+    assert [event for event in told if isinstance(event, QueueChanged)] == [QueueChanged("till", False, 0, 54 * DT)]
+
+
+def test_an_occupancy_is_made_of_everybody() -> None:
+    zone = Told()
+    told = zone.frames(5, 1, 2, 3)
+    assert told[-1] == OccupancyChanged("till", True, 3, 5 * DT)
+    told = zone.frames(5, 1, 2, gone=(3,))
+    assert told[-1] == OccupancyChanged("till", False, 2, 10 * DT)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 20, 30, 33, 34, 40, 50])
+def test_what_is_told_goes_on_after_a_snapshot(cut: int) -> None:
+    people = [(1, 2, 3)] * 40 + [(1,)] * 10 + [()] * 30
+    whole, parts = Told(), Told()
+    wanted = [event for inside in people for event in whole.frames(1, *inside)]
+    found = [event for inside in people[:cut] for event in parts.frames(1, *inside)]
+    state = json.loads(json.dumps(parts.counter.snapshot()))
+    parts.counter = Told().counter
+    parts.counter.restore(state)
+    assert found + [event for inside in people[cut:] for event in parts.frames(1, *inside)] == wanted
+    assert {type(event) for event in wanted} == {ZoneEntry, ZoneExit, DwellExceeded, QueueChanged, OccupancyChanged}
+
+
+def test_a_state_from_before_there_were_limits_is_taken_up() -> None:
+    zone = Told()
+    zone.counter.restore({"till": {"drawn": [list(corner) for corner in TILL.polygon], "tracks": {"1": [0.0, 0.125]}}})
+    assert zone.frames(1, 1) == []
+
+
+def test_other_limits_keep_the_visits() -> None:
+    zone = Told(ZoneLimits())
+    zone.frames(34, 1)
+    zone.counter.use_geometry(Geometry(zones=(replace(TILL, limits=LIMITS),)))
+    assert zone.frames(1, 1) == [DwellExceeded("till", 1, 34 * DT, 35 * DT)]

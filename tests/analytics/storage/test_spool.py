@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from analytics.counting.base import Crossing
 from analytics.counting.people import PEOPLE
+from analytics.events import EventContext, events_of
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
+from pipelines.types import FrameStamp
 from tests.analytics.storage.minutes import NOON, checkpoint, row
 from tests.analytics.storage.test_database import files_no_larger_than
 from tests.assigning import assign
@@ -109,6 +112,22 @@ def test_a_minute_that_ended_in_an_earlier_checkpoint_is_not_lost_with_it(tmp_pa
     spool.put(checkpoint(1, row(minute=NOON + 60, frames=50), n=2))  # the first minute was settled by then
     ((_, waiting),) = spool.waiting()
     assert [(r.minute - NOON, r.totals[PEOPLE].frames) for r in waiting.rows] == [(0, 360), (60, 50)]
+
+
+def test_events_of_checkpoints_that_share_a_file_are_all_there_in_their_order(tmp_path: Path) -> None:
+    context = EventContext("cam", "berlin", 1, "nanodet-g")
+    crossings = [Crossing("door", number, "in", NOON + number / 8) for number in range(6)]
+    events = events_of(crossings, context, FrameStamp(0, NOON, resume={"position": 1}))
+    spool = Spool(tmp_path, "cam")
+    for first in (0, 2, 4):
+        assert spool.put(replace(checkpoint(1, row(frames=first)), cut=first + 1, events=events[first : first + 2]))
+    ((path, waiting),) = Spool(tmp_path, "cam").waiting()
+    assert list(waiting.events) == events
+    document = json.loads(path.read_text())
+    del document["events"]  # as an earlier version wrote it
+    path.write_text(json.dumps(document))
+    ((_, waiting),) = Spool(tmp_path, "cam").waiting()
+    assert (list(waiting.events), list(waiting.rows)) == ([], [row(frames=4)])
 
 
 def test_streams_and_epochs_do_not_mix(tmp_path: Path) -> None:

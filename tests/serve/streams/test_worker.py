@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -70,6 +71,104 @@ def truth() -> Totals:
     assert counted[LINES]["door"].entered > 5
     assert counted[ZONES]["till"].exits > 3
     return counted
+
+
+# -- events
+
+
+def told(store: MemoryStore, kind: str = "footfall.crossing.v1") -> list[tuple[str, float]]:
+    """Ids and times of all events of a type, in their order."""
+    return [(event.id, event.time_s) for event in store.events if event.type == kind]
+
+
+def undisturbed_store(live: bool = False) -> MemoryStore:
+    store = MemoryStore()
+    store.put_stream(StreamRecord("cam", {}))
+    source = ScriptedSource(script(), live=live, brighter_per_s=8.0)
+    Reader(store, Path("/nowhere"), source).start().until_frames(FRAMES).stop()
+    return store
+
+
+def test_events_are_those_of_the_counts_each_in_its_frame(make: Make, store: MemoryStore) -> None:
+    make().start().until_frames(FRAMES).stop()
+    counted = total(store)
+    kinds = Counter(event.type for event in store.events)
+    door, till = counted[LINES]["door"], counted[ZONES]["till"]
+    assert kinds["footfall.crossing.v1"] == door.entered + door.left > 10
+    assert (kinds["footfall.zone-entry.v1"], kinds["footfall.zone-exit.v1"]) == (till.entries, till.exits)
+    directions = Counter(e.data["direction"] for e in store.events if e.type == "footfall.crossing.v1")
+    assert directions == {"in": door.entered, "out": door.left}
+    times = [event.time_s for event in store.events]
+    assert times == sorted(times)
+    assert len({event.id for event in store.events}) == len(times)
+    assert {(e.context.stream, e.context.epoch) for e in store.events} == {("cam", 1)}
+
+
+@pytest.mark.parametrize(("checkpoint_at", "crash_at"), [(1, 1), (100, 300), (479, 485), (600, 720)])
+def test_after_a_crash_every_event_is_there_once_with_the_id_that_it_would_have_had(
+    make: Make, store: MemoryStore, checkpoint_at: int, crash_at: int
+) -> None:
+    steps, (first, second) = paused(script(), checkpoint_at, crash_at)
+    victim = make(*steps).start().until_frames(checkpoint_at)
+    victim.worker.checkpoint()
+    first.set()
+    victim.until_frames(crash_at)
+    victim.crash()
+    heir = make().start()
+    heir.until(lambda: heir.worker.status().state == "stopped", "the end of the recording")
+    heir.stop()
+    truth = undisturbed_store()
+    for kind in ("footfall.crossing.v1", "footfall.zone-entry.v1", "footfall.zone-exit.v1"):
+        assert told(store, kind) == told(truth, kind)
+    second.set()
+
+
+def test_events_wait_on_disk_with_their_rows_while_the_database_is_away(make: Make, store: MemoryStore) -> None:
+    steps, gates = paused(script(), 200, 300, 400)
+    reader = make(*steps).start()
+    for place, gate in zip((200, 300, 400), gates, strict=True):
+        reader.until_frames(place)
+        store.away = place < 400
+        reader.worker.checkpoint()
+        gate.set()
+    reader.until_frames(FRAMES).stop()
+    assert told(store) == told(undisturbed_store())
+
+
+def test_what_memory_had_no_room_for_is_told_no_more_than_it_is_counted(
+    make: Make, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "MINUTES_IN_MEMORY", 1)
+    gate = threading.Event()
+    times = [BEGIN_S + number * DT for number in range(FRAMES)]
+    reader = make(*times, gate.wait, live=True, max_bytes=10)  # type: ignore[arg-type]
+    reader.collector.add = partial(reader.collector.add, capacity=FRAMES)  # type: ignore[method-assign]
+    reader.start().until_frames(FRAMES)
+    store.away = True
+    reader.worker.checkpoint()
+    assert reader.worker.status().rows_lost > 0
+    store.away = False
+    reader.worker.checkpoint()
+    counted = total(store)[LINES]["door"]
+    assert len(told(store)) == counted.entered + counted.left > 0
+    gate.set()
+
+
+def test_a_stream_has_news_until_they_are_stored(make: Make, store: MemoryStore) -> None:
+    steps, (gate,) = paused(script(), 300)
+    reader = make(*steps).start().until_frames(300)
+    assert reader.worker.has_news
+    store.away = True
+    reader.worker.checkpoint()
+    store.away = False
+    assert not reader.worker.has_news  # it is on disk, and goes with the next round
+    gate.set()
+    reader.until_frames(FRAMES)
+    assert not reader.worker.has_news  # the database is away, as far as is known
+    reader.worker.checkpoint()
+    assert not reader.worker.has_news
+    reader.stop()
+    assert told(store) == told(undisturbed_store())
 
 
 # -- crashes and hand-overs

@@ -1,0 +1,118 @@
+"""What others are told as it happens: what counters tell, with an identity that outlives crashes and replays.
+
+An event has a type with a version, such as ``footfall.crossing.v1``. What such an event means never changes: fields
+may be added, for anything else there is a ``v2``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from analytics.counting.base import (
+    CountEvent,
+    Crossing,
+    DwellExceeded,
+    OccupancyChanged,
+    QueueChanged,
+    ZoneEntry,
+    ZoneExit,
+)
+from pipelines.types import FrameStamp
+
+COUNT_EVENT_TYPES: Mapping[type[CountEvent], str] = {
+    Crossing: "footfall.crossing.v1",
+    ZoneEntry: "footfall.zone-entry.v1",
+    ZoneExit: "footfall.zone-exit.v1",
+    DwellExceeded: "footfall.dwell-exceeded.v1",
+    QueueChanged: "footfall.queue.v1",
+    OccupancyChanged: "footfall.occupancy.v1",
+}
+"""What each thing that a counter tells is called outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventContext:
+    """What is the same for all events of a stream for a while.
+
+    Attributes:
+        stream: id.
+        site: that it belongs to; empty if none was given.
+        epoch: of the assignment.
+        model: name of what found the people.
+    """
+
+    stream: str
+    site: str
+    epoch: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        id: 32 hexadecimal digits; the same whenever the same frames of a replayable source are analysed.
+        type: with its version.
+        context: whose it is.
+        subject: id of the line or zone that it is about; empty if it is about the stream.
+        time_s: capture time, seconds since the epoch.
+        data: JSON types, by its type.
+    """
+
+    id: str
+    type: str
+    context: EventContext
+    subject: str
+    time_s: float
+    data: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types, for the spool."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Event:
+        """The reverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError: a part is missing, or is something else.
+        """
+        return Event(**{**document, "context": EventContext(**document["context"])})
+
+
+def events_of(told: Iterable[CountEvent], context: EventContext, stamp: FrameStamp) -> list[Event]:
+    """What counters told of one frame, as events.
+
+    Two people may cross a line in one frame; which of them is which makes no difference to anybody, so they are told
+    apart by their number alone. The track's number is no part of the identity: the next epoch may give another.
+
+    Args:
+        told: in the order in which it was told.
+        context: of the stream, when the frame was analysed.
+        stamp: of the frame. One that can be replayed has the same identity whoever analyses it; a live one is seen
+            once, and a camera's clock that is set back may show its time again, in another epoch.
+    """
+    epoch = context.epoch if stamp.resume is None else None
+    seen: Counter[str] = Counter()
+    found = []
+    for one in told:
+        data = asdict(one)
+        del data["time_s"]
+        subject = data["line" if isinstance(one, Crossing) else "zone"]
+        kind = COUNT_EVENT_TYPES[type(one)]
+        key = [context.stream, kind, subject, round(one.time_s * 1e6), epoch, data.get("direction"), data.get("over")]
+        name = json.dumps(key)
+        seen[name] += 1
+        found.append(Event(identity(name, seen[name]), kind, context, subject, one.time_s, data))
+    return found
+
+
+def identity(*parts: Any) -> str:
+    """An id for what ``parts`` (JSON types) say; the same parts give the same."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

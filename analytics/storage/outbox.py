@@ -1,0 +1,183 @@
+"""Events on their way out: written in the transaction of the rows that they belong to, read in the order of numbers.
+
+Transactions do not become visible in the order in which they began, so a number that is given within one can be
+passed by a reader before it is there to be seen. Here a number is given afterwards, to what is there already, by
+whoever reads, one at a time: so numbers have no holes, nothing ever appears behind one that was read, and the events of
+a stream, whose transactions come one after the other, keep their order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from analytics.events import Event
+from analytics.storage import event_rows, tables
+from analytics.storage.database import DatabaseStore
+
+AT_ONCE = 10_000
+"""Events that are numbered, or forgotten, in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedEvent:
+    """An event in its place.
+
+    Attributes:
+        number: one more with every event, without holes, never used again.
+        event: itself.
+        stored_s: when it was written, seconds since the epoch.
+    """
+
+    number: int
+    event: Event
+    stored_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events somebody wants; an empty part means all.
+
+    Attributes:
+        types: with their versions.
+        streams: ids.
+        sites: names.
+        since_s: only what was captured then or later; None: whenever.
+    """
+
+    types: frozenset[str] = frozenset()
+    streams: frozenset[str] = frozenset()
+    sites: frozenset[str] = frozenset()
+    since_s: float | None = None
+
+
+EVERYTHING = EventFilter()
+
+
+class Outbox(Protocol):
+    """Events that happened, until they are too old. Thread-safe; every call is one transaction.
+
+    Every method raises `StoreUnavailable` when the database is away, locked for too long, or full.
+    """
+
+    def append(self, events: Collection[Event]) -> None:
+        """Write events that belong to no rows; those that are there already are left as they are."""
+        ...
+
+    def number(self) -> int:
+        """Give numbers to what has none yet; returns the newest number, 0 if there never was an event."""
+        ...
+
+    def after(self, number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
+        """Events with larger numbers, in their order.
+
+        Args:
+            number: the last one that was read.
+            limit: how many at most.
+            wanted: which.
+        """
+        ...
+
+    def before(self, time_s: float) -> int:
+        """The number after which to read, to see all that was captured at ``time_s`` or later."""
+        ...
+
+    def oldest(self) -> int:
+        """The smallest number that is kept; one more than the newest if none is."""
+        ...
+
+    def forget(self, stored_before_s: float, keep: int) -> int:
+        """Remove what was written before a time, and the oldest of more than ``keep``; returns how many.
+
+        Never what has no number yet; at most `AT_ONCE` in one call.
+        """
+        ...
+
+
+class DatabaseOutbox:
+    """See `Outbox`.
+
+    Args:
+        database: whose connections are used; it stays the caller's to close.
+        wall_clock: seconds since the epoch.
+    """
+
+    def __init__(self, database: DatabaseStore, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._wall_clock = wall_clock
+
+    def append(self, events: Collection[Event]) -> None:
+        with self._database._transaction() as connection:
+            event_rows.write(connection, events, self._wall_clock())
+
+    def number(self) -> int:
+        events, numbering = tables.events, tables.numbering
+        mine = numbering.c.name == "events"
+        with self._database._transaction(reading=True) as connection:
+            last = int(connection.execute(sa.select(numbering.c.last).where(mine)).scalar_one())
+            if connection.execute(sa.select(events.c.seq).where(events.c.number.is_(None)).limit(1)).first() is None:
+                return last
+        fresh = (
+            sa.select(events.c.seq, sa.func.row_number().over(order_by=events.c.seq).label("place"))
+            .where(events.c.number.is_(None))
+            .order_by(events.c.seq)
+            .limit(AT_ONCE)
+            .subquery("fresh")
+        )
+        with self._database._transaction() as connection:
+            # Locks the row first: whoever numbers next waits, and then sees what was numbered here.
+            locked = sa.update(numbering).where(mine).values(last=numbering.c.last).returning(numbering.c.last)
+            last = int(connection.execute(locked).scalar_one())
+            given = sa.update(events).where(events.c.seq == fresh.c.seq).values(number=last + fresh.c.place)
+            last += connection.execute(given).rowcount
+            connection.execute(sa.update(numbering).where(mine).values(last=last))
+        return last
+
+    def after(self, number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
+        table = tables.events
+        query = sa.select(table).where(table.c.number > number, *_conditions(wanted)).order_by(table.c.number)
+        with self._database._transaction(reading=True) as connection:
+            return [_numbered(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+    def before(self, time_s: float) -> int:
+        table = tables.events
+        first = sa.select(sa.func.min(table.c.number)).where(table.c.time_s >= time_s)
+        with self._database._transaction(reading=True) as connection:
+            found = connection.execute(first).scalar()
+            return int(
+                connection.execute(sa.select(tables.numbering.c.last)).scalar_one() if found is None else found - 1
+            )
+
+    def oldest(self) -> int:
+        with self._database._transaction(reading=True) as connection:
+            found = connection.execute(sa.select(sa.func.min(tables.events.c.number))).scalar()
+            last = connection.execute(sa.select(tables.numbering.c.last)).scalar_one()
+        return int(last + 1 if found is None else found)
+
+    def forget(self, stored_before_s: float, keep: int) -> int:
+        table, numbering = tables.events, tables.numbering
+        with self._database._transaction() as connection:
+            last = int(connection.execute(sa.select(numbering.c.last)).scalar_one())
+            first = connection.execute(sa.select(sa.func.min(table.c.number))).scalar()
+            if first is None:
+                return 0
+            within = table.c.number < first + AT_ONCE
+            over = sa.or_(table.c.stored_s < stored_before_s, table.c.number <= last - keep)
+            return connection.execute(sa.delete(table).where(within, over)).rowcount
+
+
+def _conditions(wanted: EventFilter) -> list[sa.ColumnElement[bool]]:
+    table = tables.events
+    parts = (table.c.type, wanted.types), (table.c.stream, wanted.streams), (table.c.site, wanted.sites)
+    found: list[sa.ColumnElement[bool]] = [column.in_(sorted(values)) for column, values in parts if values]
+    if wanted.since_s is not None:
+        found.append(table.c.time_s >= wanted.since_s)
+    return found
+
+
+def _numbered(row: sa.RowMapping) -> NumberedEvent:
+    return NumberedEvent(row["number"], event_rows.event_of(row), row["stored_s"])

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analytics.counting.base import (
+    CountEvent,
+    Crossing,
+    DwellExceeded,
+    OccupancyChanged,
+    QueueChanged,
+    ZoneEntry,
+    ZoneExit,
+)
+from analytics.events import COUNT_EVENT_TYPES, Event, EventContext, events_of
+from pipelines.types import FrameStamp
+
+CONTEXT = EventContext("cam", "berlin", 3, "nanodet-g")
+LIVE = FrameStamp(7, 100.25)
+TOPIC = FrameStamp(7, 100.25, resume={"position": 9})
+EVERYTHING: list[CountEvent] = [
+    Crossing("door", 1, "in", 100.25),
+    ZoneEntry("till", 1, 100.25),
+    ZoneExit("till", 2, 8.5, 100.25),
+    DwellExceeded("till", 3, 61.0, 100.25),
+    QueueChanged("till", True, 5, 100.25),
+    OccupancyChanged("hall", False, 9, 100.25),
+]
+
+
+def test_each_thing_that_counters_tell_has_a_type_and_only_what_it_needs() -> None:
+    assert {type(one) for one in EVERYTHING} == COUNT_EVENT_TYPES.keys()
+    found = events_of(EVERYTHING, CONTEXT, LIVE)
+    assert [(event.type, event.subject, event.data) for event in found] == [
+        ("footfall.crossing.v1", "door", {"line": "door", "track": 1, "direction": "in"}),
+        ("footfall.zone-entry.v1", "till", {"zone": "till", "track": 1}),
+        ("footfall.zone-exit.v1", "till", {"zone": "till", "track": 2, "dwell_s": 8.5}),
+        ("footfall.dwell-exceeded.v1", "till", {"zone": "till", "track": 3, "dwell_s": 61.0}),
+        ("footfall.queue.v1", "till", {"zone": "till", "over": True, "people": 5}),
+        ("footfall.occupancy.v1", "hall", {"zone": "hall", "over": False, "people": 9}),
+    ]
+    assert {(event.context, event.time_s) for event in found} == {(CONTEXT, 100.25)}
+
+
+def test_an_event_survives_the_spool() -> None:
+    for event in events_of(EVERYTHING, CONTEXT, TOPIC):
+        assert Event.from_json(json.loads(json.dumps(event.to_json()))) == event
+
+
+@pytest.mark.parametrize("document", [{}, {"id": "x"}, {"context": 7}, {"context": {"stream": "cam"}}])
+def test_what_is_no_event_is_refused(document: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError)):
+        Event.from_json(document)
+
+
+def ids(*told: CountEvent, epoch: int = 3, stamp: FrameStamp = TOPIC, stream: str = "cam") -> list[str]:
+    return [event.id for event in events_of(told, EventContext(stream, "", epoch, "m"), stamp)]
+
+
+def test_frames_that_are_replayed_give_the_same_ids_whoever_analyses_them() -> None:
+    first = ids(Crossing("door", 1, "in", 100.25), Crossing("door", 2, "in", 100.25))
+    assert ids(Crossing("door", 8, "in", 100.25), Crossing("door", 5, "in", 100.25), epoch=4) == first
+    assert len(set(first)) == 2
+    assert all(len(one) == 32 and int(one, 16) >= 0 for one in first)
+
+
+def test_what_a_live_camera_shows_is_seen_once_though_its_clock_may_tell_a_time_twice() -> None:
+    crossing = Crossing("door", 1, "in", 100.25)
+    assert ids(crossing, stamp=LIVE) == ids(crossing, stamp=LIVE)
+    assert ids(crossing, stamp=LIVE, epoch=4) != ids(crossing, stamp=LIVE)
+
+
+def test_what_differs_has_another_id() -> None:
+    found = [
+        *ids(Crossing("door", 1, "in", 100.25)),
+        *ids(Crossing("door", 1, "out", 100.25)),
+        *ids(Crossing("gate", 1, "in", 100.25)),
+        *ids(Crossing("door", 1, "in", 100.375)),
+        *ids(Crossing("door", 1, "in", 100.25), stream="other"),
+        *ids(ZoneEntry("door", 1, 100.25)),
+        *ids(QueueChanged("till", True, 5, 100.25)),
+        *ids(QueueChanged("till", False, 5, 100.25)),
+    ]
+    assert len(set(found)) == len(found)
+
+
+def test_the_order_of_a_frame_does_not_matter_to_people_who_go_opposite_ways() -> None:
+    one, other = Crossing("door", 1, "in", 100.25), Crossing("door", 2, "out", 100.25)
+    assert set(ids(one, other)) == set(ids(other, one))
