@@ -192,6 +192,16 @@ class SecuritySettings(BaseModel):
     )
 
 
+class EventsSettings(BaseModel):
+    """What is told to others as it happens."""
+
+    model_config = _SECTION
+    keep_days: float = Field(
+        7.0, ge=0.01, le=3650, description="How long events are kept, so that who was away can ask for them, days."
+    )
+    keep_most: int = Field(1_000_000, ge=1000, le=1_000_000_000, description="Events that are kept at most.")
+
+
 class RaySettings(BaseModel):
     """The Ray cluster under the service."""
 
@@ -223,6 +233,7 @@ class Settings(BaseSettings):
     reader: ReaderSettings = ReaderSettings()
     sources: SourcesSettings = SourcesSettings()
     privacy: PrivacySettings = PrivacySettings()
+    events: EventsSettings = EventsSettings()
     security: SecuritySettings = SecuritySettings()
     ray: RaySettings = RaySettings()
 

@@ -20,6 +20,8 @@ from serve.definitions.catalogue import AnySource
 # its people, an ETag is the newest, no JSON Schema can say. `says_why` holds the refusals to that.
 REFUSED_BY_MEANING = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429", "5xx"]
 _MEANINGS = ("geometry-invalid", "definition-refused", "bad-request", "source-not-allowed")
+ENDLESS = ("/api/v1/events",)
+"""Paths whose answers go on for as long as somebody listens; they have tests of their own."""
 _MEANT = ("source.rtsp.url", "source.simulator.scene")
 """Fields whose values are held against one another, or have a grammar of their own."""
 
@@ -37,8 +39,8 @@ def config() -> SchemathesisConfig:
 
 
 def operations() -> OpenApiSchema:
-    """All that the document describes; a test holds the service against the same document."""
-    return schemathesis.openapi.from_dict(document(), config=config())
+    """All that the document describes and that comes to an end; a test holds the service against the same document."""
+    return schemathesis.openapi.from_dict(document(), config=config()).exclude(path=list(ENDLESS))
 
 
 def tried(examples: int) -> settings:

@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 
 from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
-from serve.api import audit, counts, errors, heatmap, live, monitoring, page, readers, streams, tokens
+from analytics.storage.outbox import Outbox
+from serve.api import audit, counts, errors, events, heatmap, live, monitoring, page, readers, streams, tokens
 from serve.api.audit import Auditor
 from serve.api.bodies import BoundedBody
 from serve.api.credentials import Credentials
@@ -19,6 +20,7 @@ from serve.api.registry_client import RegistryClient
 from serve.api.routing import HeadAsGet, KnownParameters
 from serve.api.security import Doorman, Viewer
 from serve.api.throttle import FailureThrottle
+from serve.events.tail import EventTail
 from serve.settings import Settings
 
 _DESCRIPTION = "Cameras in, people counts and heatmaps out. Errors are RFC 9457 problem+json."
@@ -29,13 +31,16 @@ _TAGS = [
     {"name": "geometry", "description": "Lines and zones."},
     {"name": "live", "description": "Pictures and tracks as they happen."},
     {"name": "reports", "description": "Counts and heatmaps of any window."},
+    {"name": "events", "description": "What happens, as it happens, and what has happened lately."},
     {"name": "readers", "description": "Who holds the cameras, and how much more they take."},
     {"name": "access", "description": "Tokens, and who changed what with them."},
     {"name": "monitoring", "description": "Health, readiness and metrics."},
 ]
 
 
-def make_api(registry: RegistryClient, store: Store, access: AccessStore, settings: Settings) -> FastAPI:
+def make_api(
+    registry: RegistryClient, store: Store, access: AccessStore, outbox: Outbox, settings: Settings
+) -> FastAPI:
     """The application over whatever registry and stores it is given."""
     app = FastAPI(
         title="Footfall",
@@ -51,8 +56,9 @@ def make_api(registry: RegistryClient, store: Store, access: AccessStore, settin
     credentials = Credentials(access, token.get_secret_value() if token else None)
     app.state.registry, app.state.store, app.state.settings = registry, store, settings
     app.state.access, app.state.credentials = access, credentials
+    app.state.outbox, app.state.event_tail = outbox, EventTail(outbox)
     errors.install(app)
-    for module in (streams, live, counts, heatmap, readers, tokens, audit, monitoring):
+    for module in (streams, live, counts, heatmap, events, readers, tokens, audit, monitoring):
         app.include_router(module.router)
     page.install(app)
 

@@ -11,10 +11,12 @@ from starlette.requests import HTTPConnection
 
 from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
+from analytics.storage.outbox import Outbox
 from serve.api.credentials import Credentials
 from serve.api.registry_client import RegistryClient
 from serve.control.preconditions import Precondition
 from serve.errors import BadRequest
+from serve.events.tail import EventTail
 from serve.settings import Settings
 
 
@@ -38,6 +40,16 @@ def access_of(connection: HTTPConnection) -> AccessStore:
     return access
 
 
+def outbox_of(connection: HTTPConnection) -> Outbox:
+    outbox: Outbox = connection.app.state.outbox
+    return outbox
+
+
+def event_tail_of(connection: HTTPConnection) -> EventTail:
+    tail: EventTail = connection.app.state.event_tail
+    return tail
+
+
 def credentials_of(connection: HTTPConnection) -> Credentials:
     credentials: Credentials = connection.app.state.credentials
     return credentials
@@ -47,6 +59,8 @@ InRegistry = Annotated[RegistryClient, Depends(registry_of)]
 InStore = Annotated[Store, Depends(store_of)]
 InSettings = Annotated[Settings, Depends(settings_of)]
 InAccess = Annotated[AccessStore, Depends(access_of)]
+InOutbox = Annotated[Outbox, Depends(outbox_of)]
+InEventTail = Annotated[EventTail, Depends(event_tail_of)]
 InCredentials = Annotated[Credentials, Depends(credentials_of)]
 
 

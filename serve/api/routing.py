@@ -49,6 +49,10 @@ def allowed_methods(request: Request) -> str | None:
     return ", ".join(["HEAD", *found] if "GET" in found else found)
 
 
+HEAD_ONLY = "footfall.head"
+"""In the scope of a request whose body nobody wants: what would go on for ever ends with its head."""
+
+
 class HeadAsGet:
     """Answers HEAD with what GET would say, without the body (RFC 9110, 9.3.2)."""
 
@@ -65,4 +69,4 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_without_body)
+        await self._app({**scope, "method": "GET", HEAD_ONLY: True}, receive, send_without_body)

@@ -21,10 +21,12 @@ from analytics.errors import LeaseLost, StoreError, StoreUnavailable, UnknownStr
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
+from analytics.storage.outbox import DatabaseOutbox
 from serve.control.acceptance import Acceptance
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.changes import Changing, to_its_end
 from serve.control.entry import StreamEntry, read_entries
+from serve.control.event_keeping import EventKeeping
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
 from serve.control.neighbours import Neighbours
@@ -78,6 +80,7 @@ class Registry(Changing):
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loaded = False
         self._health = StoreHealth()
+        self._event_keeping = EventKeeping(settings.events)
         self._sealing = Sealing(settings.key_file)
         self._leadership = Leadership(clock)
         loop = asyncio.get_running_loop()
@@ -106,6 +109,8 @@ class Registry(Changing):
         with self._health.round():
             await asyncio.to_thread(store.renew)
             await self._sweep(store)
+            if isinstance(store, DatabaseStore):
+                await self._event_keeping.keep(DatabaseOutbox(store))
             await self._assignments.plan_if_due()
 
     async def _sweep(self, store: Store) -> None:

@@ -16,6 +16,7 @@ from ray.serve.schema import ApplicationStatus, LoggingConfig
 
 from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
+from analytics.storage.outbox import DatabaseOutbox
 from pipelines.types import Detections, ImageBatch
 from serve import logs
 from serve.deployments.answers import AnsweringLive, AnsweringRegistry
@@ -198,7 +199,8 @@ class ApiReplica(Api):
         settings = _configured(arguments)
         self._reader = reader
         store = DatabaseStore(settings.store_url)
-        super().__init__(settings, HandleRegistryClient(registry, live), store, DatabaseAccessStore(store))
+        client = HandleRegistryClient(registry, live)
+        super().__init__(settings, client, store, DatabaseAccessStore(store), DatabaseOutbox(store))
 
 
 def _service_ends() -> bool:

@@ -23,6 +23,7 @@ READS: dict[str, tuple[str, ...]] = {
         "detector.model",
         "sources",
         "security",
+        "events",
     ),
     "Live": _EVERYBODY,
     "StreamReader": (

@@ -18,6 +18,7 @@ from analytics.minutes import MinuteRow
 from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
+from analytics.storage.outbox import DatabaseOutbox
 from serve.api.app import make_api
 from serve.control.registry import Registry
 from serve.deployments.live import Live
@@ -83,7 +84,7 @@ def api(tmp_path: Path, store: BrokenStore, token: str | None) -> Iterator[TestC
     if token is not None:
         values["api"] = {"token": token}
     settings = load(None, **values)
-    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), settings)
+    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), DatabaseOutbox(store), settings)
     with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 40000), raise_server_exceptions=False) as client:
         yield client
 

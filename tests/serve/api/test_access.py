@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from analytics.storage.access import DatabaseAccessStore
+from analytics.storage.outbox import DatabaseOutbox
 from serve.api.app import make_api
 from serve.api.credentials import Scope, new_token
 from serve.api.security import PROTOCOL
@@ -178,7 +179,7 @@ def test_every_operation_says_what_it_needs_or_is_open(api: TestClient) -> None:
 def open_api(tmp_path: Path, store: BrokenStore, base: str, client: str) -> TestClient:
     """The API without a token in its settings, as somebody there sees it."""
     settings = load(None, data_dir=str(tmp_path))
-    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), settings)
+    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), DatabaseOutbox(store), settings)
     return TestClient(app, base, client=(client, 40000), raise_server_exceptions=False)
 
 

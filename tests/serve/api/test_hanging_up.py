@@ -18,7 +18,7 @@ from serve.api.models import ProbeBody
 from serve.settings import load
 from serve.streams.live_frame import LiveFrame
 from serve.streams.probe import ProbeResult
-from tests.fakes import MemoryAccessStore, MemoryStore
+from tests.fakes import MemoryAccessStore, MemoryOutbox, MemoryStore
 
 
 async def nothing(*_: Any) -> None:
@@ -122,7 +122,7 @@ def test_a_socket_ends_with_the_token_that_it_was_opened_with(
     viewer, secret = new_token("viewer", Scope.VIEWER, 0.0)
     access.add_token(viewer)
     access.add_token(new_token("other", Scope.ADMIN, 0.0)[0])
-    app = make_api(Watched(), MemoryStore(), access, load())  # type: ignore[arg-type]
+    app = make_api(Watched(), MemoryStore(), access, MemoryOutbox(MemoryStore()), load())  # type: ignore[arg-type]
     sent: list[dict[str, Any]] = []
     scope = {
         "type": "websocket",

@@ -12,6 +12,7 @@ import uvicorn
 
 from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
+from analytics.storage.outbox import DatabaseOutbox
 from serve.api.app import make_api
 from serve.api.registry_client import newest_frame
 from serve.settings import load
@@ -31,7 +32,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = DatabaseStore(f"sqlite:///{folder / 'footfall.db'}")
     store.migrate()
     settings = load(None, data_dir=str(folder), api={"token": TOKEN, "wrong_tokens_per_minute": 1_000_000})
-    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), settings)
+    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), DatabaseOutbox(store), settings)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:

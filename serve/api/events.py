@@ -1,0 +1,204 @@
+"""What happens, as it happens, and what has happened lately."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from analytics.errors import StoreError
+from analytics.storage.outbox import EventFilter, NumberedEvent, Outbox
+from pipelines.errors import FootfallError
+from serve.api.credentials import FRESH_S, Scope
+from serve.api.dependencies import InEventTail, InOutbox
+from serve.api.errors import RESPONSES, TEXT
+from serve.api.period import moment
+from serve.api.routing import HEAD_ONLY, KnownParameters
+from serve.api.security import Viewer, require_still
+from serve.errors import BadRequest, TooManyWatchers
+from serve.events.envelope import cloud_event
+from serve.events.tail import EventTail
+
+router = APIRouter(prefix="/api/v1", dependencies=[Viewer, KnownParameters], responses=RESPONSES, tags=["events"])
+PING_S = 15
+RETRY_MS = 2000
+SEND_TIMEOUT_S = 30.0
+"""Who takes nothing for so long is hung up on, and may connect again."""
+MOST_LISTENERS = 200
+MAX_PAGE = 1000
+NUMBER = r"[0-9]{1,18}"
+_EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "0f7c3e6a4d5b9c1e8a2f7d6b5c4e3f21",
+    "source": "/api/v1/streams/entrance",
+    "type": "footfall.crossing.v1",
+    "subject": "door",
+    "time": "2026-03-01T09:00:00.125000Z",
+    "datacontenttype": "application/json",
+    "data": {"line": "door", "track": 17, "direction": "in"},
+    "stream": "entrance",
+    "site": "berlin-1",
+    "epoch": 3,
+    "model": "nanodet-g",
+    "sequence": "00000000000000004711",
+}
+
+
+class EventAnswer(BaseModel):
+    """An event as a CloudEvent 1.0 in JSON."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+    specversion: str
+    id: str = Field(description="The same however often it is sent: who has seen it drops it.")
+    source: str = Field(description="The stream, as a path of this API.")
+    type: str = Field(description="With its version, such as `footfall.crossing.v1`.")
+    subject: str | None = Field(None, description="Id of the line or zone that it is about.")
+    time: str = Field(description="Of the capture, RFC 3339.")
+    datacontenttype: str
+    data: dict[str, Any] = Field(description="By its type.")
+    stream: str
+    site: str | None = None
+    epoch: int = Field(description="Of the stream's assignment.")
+    model: str | None = Field(None, description="That found the people.")
+    sequence: str = Field(description="Its number among all events, in 20 digits.")
+
+
+def _wanted(
+    type: Annotated[
+        list[str] | None, Query(max_length=32, description="Only these types; may be given several times.")
+    ] = None,
+    stream: Annotated[list[str] | None, Query(max_length=200, description="Only of these streams; likewise.")] = None,
+    site: Annotated[list[str] | None, Query(max_length=200, description="Only of these sites; likewise.")] = None,
+    since: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=64,
+            examples=["2026-03-01T09:00:00Z", 1_772_355_600],
+            description="Only what was captured then or later: ISO 8601, or seconds since the epoch.",
+        ),
+    ] = None,
+) -> EventFilter:
+    since_s = None if since is None else moment(since, "since", UTC)
+    return EventFilter(frozenset(type or ()), frozenset(stream or ()), frozenset(site or ()), since_s)
+
+
+Wanted = Annotated[EventFilter, Depends(_wanted)]
+After = Annotated[int | None, Query(ge=0, le=10**18, description="Only events with larger numbers (`sequence`).")]
+
+
+def _last_event_id(
+    last_event_id: Annotated[
+        str | None,
+        Header(description="Number of the last event that came; sent by browsers when they connect again."),
+    ] = None,
+) -> int | None:
+    if not last_event_id:
+        return None
+    if not re.fullmatch(NUMBER, last_event_id):
+        raise BadRequest("Last-Event-ID: the number of an event is needed, as it came in the field id")
+    return int(last_event_id)
+
+
+@router.get(
+    "/events",
+    response_class=EventSourceResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": TEXT}}}},
+)
+async def follow_events(
+    request: Request,
+    tail: InEventTail,
+    outbox: InOutbox,
+    wanted: Wanted,
+    last: Annotated[int | None, Depends(_last_event_id)],
+    after: After = None,
+) -> Response:
+    """What happens, as server-sent events, for as long as you listen; begins now unless you say where.
+
+    The field `id` of each is its number, `data` the event as a CloudEvent in JSON. A browser that connects again says
+    which number came last (`Last-Event-ID`), and misses nothing. `after` and `since` begin in the past. Where what was
+    asked for is not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is.
+    """
+    if request.scope.get(HEAD_ONLY):
+        return Response(media_type="text/event-stream")
+    if tail.listeners >= MOST_LISTENERS:
+        raise TooManyWatchers(f"{MOST_LISTENERS} are listening already: try again later")
+    number = last if last is not None else after
+    if number is None:
+        number = await asyncio.to_thread(_beginning, outbox, wanted)
+    oldest = await asyncio.to_thread(outbox.oldest)
+    messages = _messages(request, tail, number, oldest, wanted)
+    return EventSourceResponse(messages, ping=PING_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+
+
+def _beginning(outbox: Outbox, wanted: EventFilter) -> int:
+    """The number after which to read, where nobody said one."""
+    newest = outbox.number()
+    return newest if wanted.since_s is None else outbox.before(wanted.since_s)
+
+
+async def _messages(
+    request: Request, tail: EventTail, number: int, oldest: int, wanted: EventFilter
+) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(comment="events of Footfall", retry=RETRY_MS)
+    if number + 1 < oldest:
+        yield ServerSentEvent(event="gap", data=json.dumps({"after": number, "oldest": oldest}))
+    batches = tail.listen(number, wanted)
+    coming: asyncio.Future[list[NumberedEvent]] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(batches))
+            done, _ = await asyncio.wait({coming}, timeout=FRESH_S)
+            try:
+                await require_still(request, Scope.VIEWER)
+            except StoreError:
+                continue  # nothing can be read either: it goes on when the database is back
+            except FootfallError:
+                return  # who connects again hears why
+            if done:
+                for one in coming.result():
+                    yield ServerSentEvent(id=str(one.number), data=json.dumps(cloud_event(one)))
+                coming = None
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+        await batches.aclose()
+
+
+@router.get(
+    "/events/history",
+    response_model=list[EventAnswer],
+    responses={
+        200: {
+            "headers": {"Link": {"description": '`rel="next"`: the page of later ones.', "schema": {"type": "string"}}}
+        }
+    },
+)
+async def list_events(
+    outbox: InOutbox,
+    wanted: Wanted,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Events on a page.")] = 100,
+) -> Response:
+    """What has happened, oldest first, a page at a time, as far back as events are kept."""
+    found = await asyncio.to_thread(_page, outbox, wanted, after, limit)
+    headers = {}
+    if len(found) > limit:
+        headers["Link"] = f'<?limit={limit}&after={found[limit - 1].number}>; rel="next"'
+    return JSONResponse([cloud_event(one) for one in found[:limit]], headers=headers)
+
+
+def _page(outbox: Outbox, wanted: EventFilter, after: int | None, limit: int) -> list[NumberedEvent]:
+    outbox.number()
+    if after is None:
+        after = 0 if wanted.since_s is None else outbox.before(wanted.since_s)
+    return outbox.after(after, limit + 1, wanted)

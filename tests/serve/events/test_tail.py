@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent
+from serve.events import tail as tail_module
+from serve.events.tail import EventTail
+from tests.analytics.storage.test_outbox import crossing
+from tests.fakes import MemoryOutbox, MemoryStore
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "POLL_S", 0.005)
+
+
+class CountingOutbox(MemoryOutbox):
+    """Counts who asks for events."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.asked = 0
+
+    def after(self, number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
+        self.asked += 1
+        return super().after(number, limit, wanted)
+
+
+class House:
+    """An outbox, its tail, and those who listen."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.outbox = CountingOutbox(self.store)
+        self.tail = EventTail(self.outbox)
+        self.wrote = 0
+
+    def write(self, count: int, stream: str = "cam") -> None:
+        self.outbox.append([crossing(float(self.wrote + number), stream) for number in range(count)])
+        self.wrote += count
+
+    async def hear(self, count: int, after: int = 0, wanted: EventFilter = EVERYTHING) -> list[int]:
+        """Numbers of the first events that a listener has."""
+        found: list[int] = []
+        listening = self.tail.listen(after, wanted)
+        async for batch in listening:
+            found += [one.number for one in batch]
+            if len(found) >= count:
+                break
+        await listening.aclose()
+        return found[:count]
+
+
+def run(test: Callable[[House], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        house = House()
+        await asyncio.wait_for(test(house), 20)
+        assert house.tail.listeners == 0
+        await house.tail.stop()
+
+    asyncio.run(whole())
+
+
+def test_a_listener_has_what_is_there_and_what_comes_in_order() -> None:
+    async def test(house: House) -> None:
+        house.write(5)
+        hearing = asyncio.create_task(house.hear(8))
+        while house.tail._newest < 5:
+            await asyncio.sleep(0.001)
+        for _ in range(3):
+            house.write(1)
+            await asyncio.sleep(0.01)
+        assert await hearing == list(range(1, 9))
+
+    run(test)
+
+
+def test_many_listeners_cost_the_store_no_more_than_one() -> None:
+    async def test(house: House) -> None:
+        house.write(1)
+        assert await house.hear(1) == [1]
+        hearing = [asyncio.create_task(house.hear(10, after=1)) for _ in range(50)]
+        await asyncio.sleep(0.02)
+        house.outbox.asked = 0
+        house.write(10)
+        assert await asyncio.gather(*hearing) == [list(range(2, 12))] * 50
+        assert house.outbox.asked <= 10
+
+    run(test)
+
+
+def test_who_is_far_behind_reads_from_the_store_and_catches_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "AT_ONCE", 7)
+    monkeypatch.setattr(tail_module, "REMEMBERED", 10)
+
+    async def test(house: House) -> None:
+        house.tail = EventTail(house.outbox)
+        house.write(100)
+        slow = asyncio.create_task(house.hear(150))
+        await asyncio.sleep(0.02)
+        house.write(50)
+        assert await slow == list(range(1, 151))
+
+    run(test)
+
+
+def test_who_wants_some_has_those_alone_from_memory_and_from_the_store() -> None:
+    async def test(house: House) -> None:
+        for number in range(40):
+            house.write(1, f"cam{number % 2}")
+        wanted = EventFilter(streams=frozenset({"cam1"}))
+        assert await house.hear(20, wanted=wanted) == list(range(2, 41, 2))
+        hearing = asyncio.create_task(house.hear(2, after=40, wanted=wanted))
+        await asyncio.sleep(0.02)
+        for name in ("cam0", "cam1", "cam0", "cam1"):
+            house.write(1, name)
+        assert await hearing == [42, 44]
+
+    run(test)
+
+
+def test_a_database_that_is_away_is_waited_for_and_nothing_is_missed() -> None:
+    async def test(house: House) -> None:
+        house.write(3)
+        hearing = asyncio.create_task(house.hear(6))
+        await asyncio.sleep(0.02)
+        house.store.away = True
+        await asyncio.sleep(0.03)
+        assert house.tail.error is not None
+        late = asyncio.create_task(house.hear(6))
+        await asyncio.sleep(0.02)
+        house.store.away = False
+        house.write(3)
+        assert await hearing == await late == [1, 2, 3, 4, 5, 6]
+        assert house.tail.error is None
+
+    run(test)
+
+
+def test_nobody_is_asked_while_nobody_listens() -> None:
+    async def test(house: House) -> None:
+        house.write(1)
+        await house.hear(1)
+        await asyncio.sleep(0.02)
+        assert house.tail._following is None
+        house.write(2)
+        assert await house.hear(2, after=1) == [2, 3]
+
+    run(test)
