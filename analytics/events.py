@@ -36,6 +36,25 @@ COUNT_EVENT_TYPES: Mapping[type[CountEvent], str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class StreamStateChanged:
+    """A stream is in another state than it was, or has another problem."""
+
+    state: str
+    before: str | None
+    error: str | None
+    error_code: str | None
+    time_s: float
+
+
+STREAM_STATE = "footfall.stream-state.v1"
+EVENT_TYPES: Mapping[str, type[Any]] = {
+    **{name: source for source, name in COUNT_EVENT_TYPES.items()},
+    STREAM_STATE: StreamStateChanged,
+}
+"""Every type of event, with what it is made of; the data of an event are its fields but for the time."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventContext:
     """What is the same for all events of a stream for a while.
 

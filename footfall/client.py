@@ -24,6 +24,7 @@ import httpx
 from footfall.types import (
     AuditEntry,
     CountsAnswer,
+    EventAnswer,
     GeometryAnswer,
     GeometryBody,
     HeatmapAnswer,
@@ -258,6 +259,44 @@ class Client:
     def readers(self) -> list[ReaderAnswer]:
         """Who holds the streams, and how much more they take, CPU cores."""
         return cast(list[ReaderAnswer], self._json("GET", "/readers"))
+
+    # -- events
+
+    def events(
+        self,
+        *,
+        type: Sequence[str] = (),
+        stream: Sequence[str] = (),
+        site: Sequence[str] = (),
+        since: Moment | None = None,
+        after: int | None = None,
+        page_size: int = 1000,
+    ) -> Iterator[EventAnswer]:
+        """What has happened, oldest first, fetched a page at a time, as far back as the service keeps it.
+
+        Args:
+            type: only these, such as ``footfall.crossing.v1``.
+            stream: only of these.
+            site: only of these.
+            since: only what was captured then or later.
+            after: only events with larger numbers (``sequence``).
+            page_size: events a call.
+        """
+        query: dict[str, Any] = {
+            "type": list(type),
+            "stream": list(stream),
+            "site": list(site),
+            "since": since,
+            "after": after,
+            "limit": page_size,
+        }
+        while True:
+            answer = self._call("GET", "/events/history", params=query)
+            yield from cast(list[EventAnswer], _document(answer))
+            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("after")
+            if following is None or following == query.get("after"):
+                return
+            query["after"] = following
 
     # -- access; all of it needs a token of scope admin
 

@@ -16,6 +16,22 @@ class AuditEntry(TypedDict):
     subject: str | None
 
 
+class EventAnswer(TypedDict):
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: NotRequired[str | None]
+    time: str
+    datacontenttype: str
+    data: dict[str, Any]
+    stream: str
+    site: NotRequired[str | None]
+    epoch: int
+    model: NotRequired[str | None]
+    sequence: str
+
+
 class FileDefinition(TypedDict):
     type: Literal["file"]
     path: str
@@ -63,6 +79,13 @@ class PeopleCount(TypedDict):
     mean: float | None
     peak: int
     person_seconds: float
+
+
+class PeopleLimitBody(TypedDict):
+    people: int
+    clear: NotRequired[int | None]
+    hold_s: NotRequired[float]
+    cool_down_s: NotRequired[float]
 
 
 class ProbeAnswer(TypedDict):
@@ -134,13 +157,6 @@ class TokenBody(TypedDict):
     lifetime_s: NotRequired[float | None]
 
 
-class ZoneBody(TypedDict):
-    id: str
-    name: NotRequired[str]
-    polygon: list[list[float]]
-    dwell_min_s: NotRequired[float]
-
-
 class ZoneCount(TypedDict):
     mean: float | None
     peak: int
@@ -150,6 +166,12 @@ class ZoneCount(TypedDict):
     dwells: int
     dwell_p50_s: float | None
     dwell_p90_s: float | None
+
+
+class ZoneLimitsBody(TypedDict):
+    dwell_s: NotRequired[float | None]
+    queue: NotRequired[PeopleLimitBody | None]
+    occupancy: NotRequired[PeopleLimitBody | None]
 
 
 class Problem(TypedDict):
@@ -169,20 +191,6 @@ class CountsBucket(TypedDict):
     people: PeopleCount
     lines: dict[str, LineCount]
     zones: dict[str, ZoneCount]
-
-
-class GeometryAnswer(TypedDict):
-    lines: list[LineBody]
-    zones: list[ZoneBody]
-    homography: list[list[float]] | None
-    version: int
-
-
-class GeometryBody(TypedDict):
-    lines: NotRequired[list[LineBody]]
-    zones: NotRequired[list[ZoneBody]]
-    homography: NotRequired[list[list[float]] | None]
-    version: NotRequired[int | None]
 
 
 class HeatmapAnswer(TypedDict):
@@ -210,6 +218,38 @@ class NewToken(TypedDict):
 class ProbeBody(TypedDict):
     source: RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition
     seconds: NotRequired[float]
+
+
+class ZoneBody(TypedDict):
+    id: str
+    name: NotRequired[str]
+    polygon: list[list[float]]
+    dwell_min_s: NotRequired[float]
+    limits: NotRequired[ZoneLimitsBody | None]
+
+
+class CountsAnswer(TypedDict):
+    stream: str
+    start: str
+    end: str
+    bucket: Literal["1m", "15m", "1h", "1d"]
+    tz: str
+    buckets: list[CountsBucket]
+    total: CountsBucket
+
+
+class GeometryAnswer(TypedDict):
+    lines: list[LineBody]
+    zones: list[ZoneBody]
+    homography: list[list[float]] | None
+    version: int
+
+
+class GeometryBody(TypedDict):
+    lines: NotRequired[list[LineBody]]
+    zones: NotRequired[list[ZoneBody]]
+    homography: NotRequired[list[list[float]] | None]
+    version: NotRequired[int | None]
 
 
 class StreamAnswer(TypedDict):
@@ -265,13 +305,3 @@ class StreamChanges(TypedDict):
     enabled: NotRequired[bool]
     model: NotRequired[str | None]
     geometry: NotRequired[GeometryBody | None]
-
-
-class CountsAnswer(TypedDict):
-    stream: str
-    start: str
-    end: str
-    bucket: Literal["1m", "15m", "1h", "1d"]
-    tz: str
-    buckets: list[CountsBucket]
-    total: CountsBucket

@@ -12,6 +12,7 @@ from pipelines.models.catalogue import CATALOGUE
 from serve.api import document
 from serve.cli.main import app
 from serve.cli.settings_reference import page
+from serve.events import schemas
 from serve.settings import Settings
 from tests.conftest import ROOT
 
@@ -21,6 +22,10 @@ PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").r
 
 def test_the_settings_page_is_what_the_settings_say() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == page(), "run `make docs`"
+
+
+def test_the_asyncapi_document_is_what_is_sent() -> None:
+    assert (ROOT / "docs" / "asyncapi.json").read_text() == schemas.text(), "run `make docs`"
 
 
 def test_the_openapi_document_is_what_the_api_gives() -> None:
@@ -75,6 +80,6 @@ def api_documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["docs/openapi.json", "footfall/types.py"])
+@pytest.mark.parametrize("name", ["docs/asyncapi.json", "docs/openapi.json", "footfall/types.py"])
 def test_what_is_made_from_the_api_is_what_the_api_says(api_documents: Path, name: str) -> None:
     assert (ROOT / name).read_text() == (api_documents / name).read_text(), "run `make docs`"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from analytics.geometry import LARGEST_ENTRY, Geometry
+from analytics.geometry import COOL_DOWN_S, HOLD_S, LARGEST_ENTRY, MOST_PEOPLE, Geometry
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import StreamView
 from serve.definitions.base import AS_WHOLE
@@ -104,6 +104,27 @@ class LineBody(BaseModel):
     out_name: str = Field("out", max_length=200)
 
 
+class PeopleLimitBody(BaseModel):
+    """So many people that it is told, and so few that it is told again."""
+
+    people: int = Field(ge=1, le=MOST_PEOPLE, description="So many, or more, and the limit is reached.")
+    clear: int | None = Field(
+        None, ge=0, lt=MOST_PEOPLE, description="So few, or fewer, and it is not any more; none: one less than people."
+    )
+    hold_s: float = Field(HOLD_S, ge=0, le=3600, description="Either has to be so for as long before it is told.")
+    cool_down_s: float = Field(
+        COOL_DOWN_S, ge=0, le=86400, description="Least time from telling that it is reached to telling so again."
+    )
+
+
+class ZoneLimitsBody(BaseModel):
+    """What is told of a zone as an event, beside who comes and who leaves."""
+
+    dwell_s: float | None = Field(None, ge=0, le=86400, description="A visit that lasts longer; none: none does.")
+    queue: PeopleLimitBody | None = Field(None, description="Of people who have been there for the zone's dwell_min_s.")
+    occupancy: PeopleLimitBody | None = Field(None, description="Of everybody in it.")
+
+
 class ZoneBody(BaseModel):
     """An area of floor."""
 
@@ -111,6 +132,7 @@ class ZoneBody(BaseModel):
     name: str = Field("", max_length=200)
     polygon: list[Point] = Field(min_length=3, max_length=64, description="Its corners; it may not cross itself.")
     dwell_min_s: float = Field(3.0, ge=0, le=3600, description="A stay of at least this counts for the dwell times.")
+    limits: ZoneLimitsBody | None = Field(None, description="What is told of it as soon as it happens.")
 
 
 class GeometryBody(BaseModel):

@@ -9,7 +9,18 @@ import typer
 import yaml
 
 from serve import logs
-from serve.cli import bench, credentials, models, recordings, service, settings_reference, simulate, terminal, tokens
+from serve.cli import (
+    bench,
+    credentials,
+    events,
+    models,
+    recordings,
+    service,
+    settings_reference,
+    simulate,
+    terminal,
+    tokens,
+)
 from serve.settings import load
 
 app = typer.Typer(
@@ -27,6 +38,7 @@ app.command("evaluate")(recordings.evaluate_command)
 app.command("bench")(bench.bench_command)
 app.command("simulate")(simulate.simulate_command)
 app.add_typer(models.app, name="models")
+app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(credentials.app, name="credentials")
 

@@ -19,6 +19,7 @@ const GEOMETRY = {
         [0.9, 0.9],
       ],
       dwell_min_s: 3,
+      limits: { dwell_s: 300, queue: { people: 5, clear: 3, hold_s: 5, cool_down_s: 60 }, occupancy: null },
     },
   ],
   homography: null,

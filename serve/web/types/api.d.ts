@@ -184,6 +184,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens, as server-sent events, for as long as you listen; begins now unless you say where
+         * @description What happens, as server-sent events, for as long as you listen; begins now unless you say where.
+         *
+         *     The field `id` of each is its number, `data` the event as a CloudEvent in JSON. A browser that connects again says
+         *     which number came last (`Last-Event-ID`), and misses nothing. `after` and `since` begin in the past. Where what was
+         *     asked for is not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is.
+         */
+        get: operations["follow_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has happened, oldest first, a page at a time, as far back as events are kept
+         * @description What has happened, oldest first, a page at a time, as far back as events are kept.
+         */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/readers": {
         parameters: {
             query?: never;
@@ -535,6 +579,86 @@ export interface components {
             zones: {
                 [key: string]: components["schemas"]["ZoneCount"];
             };
+        };
+        /**
+         * EventAnswer
+         * @description An event as a CloudEvent 1.0 in JSON.
+         * @example {
+         *       "data": {
+         *         "direction": "in",
+         *         "line": "door",
+         *         "track": 17
+         *       },
+         *       "datacontenttype": "application/json",
+         *       "epoch": 3,
+         *       "id": "0f7c3e6a4d5b9c1e8a2f7d6b5c4e3f21",
+         *       "model": "nanodet-g",
+         *       "sequence": "00000000000000004711",
+         *       "site": "berlin-1",
+         *       "source": "/api/v1/streams/entrance",
+         *       "specversion": "1.0",
+         *       "stream": "entrance",
+         *       "subject": "door",
+         *       "time": "2026-03-01T09:00:00.125000Z",
+         *       "type": "footfall.crossing.v1"
+         *     }
+         */
+        EventAnswer: {
+            /** Specversion */
+            specversion: string;
+            /**
+             * Id
+             * @description The same however often it is sent: who has seen it drops it.
+             */
+            id: string;
+            /**
+             * Source
+             * @description The stream, as a path of this API.
+             */
+            source: string;
+            /**
+             * Type
+             * @description With its version, such as `footfall.crossing.v1`.
+             */
+            type: string;
+            /**
+             * Subject
+             * @description Id of the line or zone that it is about.
+             */
+            subject?: string | null;
+            /**
+             * Time
+             * @description Of the capture, RFC 3339.
+             */
+            time: string;
+            /** Datacontenttype */
+            datacontenttype: string;
+            /**
+             * Data
+             * @description By its type.
+             */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Stream */
+            stream: string;
+            /** Site */
+            site?: string | null;
+            /**
+             * Epoch
+             * @description Of the stream's assignment.
+             */
+            epoch: number;
+            /**
+             * Model
+             * @description That found the people.
+             */
+            model?: string | null;
+            /**
+             * Sequence
+             * @description Its number among all events, in 20 digits.
+             */
+            sequence: string;
         };
         /**
          * FileDefinition
@@ -958,6 +1082,34 @@ export interface components {
             peak: number;
             /** Person Seconds */
             person_seconds: number;
+        };
+        /**
+         * PeopleLimitBody
+         * @description So many people that it is told, and so few that it is told again.
+         */
+        PeopleLimitBody: {
+            /**
+             * People
+             * @description So many, or more, and the limit is reached.
+             */
+            people: number;
+            /**
+             * Clear
+             * @description So few, or fewer, and it is not any more; none: one less than people.
+             */
+            clear?: number | null;
+            /**
+             * Hold S
+             * @description Either has to be so for as long before it is told.
+             * @default 5
+             */
+            hold_s: number;
+            /**
+             * Cool Down S
+             * @description Least time from telling that it is reached to telling so again.
+             * @default 60
+             */
+            cool_down_s: number;
         };
         /**
          * ProbeAnswer
@@ -1571,6 +1723,8 @@ export interface components {
              * @default 3
              */
             dwell_min_s: number;
+            /** @description What is told of it as soon as it happens. */
+            limits?: components["schemas"]["ZoneLimitsBody"] | null;
         };
         /**
          * ZoneCount
@@ -1599,6 +1753,21 @@ export interface components {
             dwell_p50_s: number | null;
             /** Dwell P90 S */
             dwell_p90_s: number | null;
+        };
+        /**
+         * ZoneLimitsBody
+         * @description What is told of a zone as an event, beside who comes and who leaves.
+         */
+        ZoneLimitsBody: {
+            /**
+             * Dwell S
+             * @description A visit that lasts longer; none: none does.
+             */
+            dwell_s?: number | null;
+            /** @description Of people who have been there for the zone's dwell_min_s. */
+            queue?: components["schemas"]["PeopleLimitBody"] | null;
+            /** @description Of everybody in it. */
+            occupancy?: components["schemas"]["PeopleLimitBody"] | null;
         };
         /**
          * Problem
@@ -2781,6 +2950,183 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_events: {
+        parameters: {
+            query?: {
+                /** @description Only events with larger numbers (`sequence`). */
+                after?: number | null;
+                /** @description Only these types; may be given several times. */
+                type?: string[] | null;
+                /** @description Only of these streams; likewise. */
+                stream?: string[] | null;
+                /** @description Only of these sites; likewise. */
+                site?: string[] | null;
+                /** @description Only what was captured then or later: ISO 8601, or seconds since the epoch. */
+                since?: string | null;
+            };
+            header?: {
+                /** @description Number of the last event that came; sent by browsers when they connect again. */
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_events: {
+        parameters: {
+            query?: {
+                /** @description Only events with larger numbers (`sequence`). */
+                after?: number | null;
+                /** @description Events on a page. */
+                limit?: number;
+                /** @description Only these types; may be given several times. */
+                type?: string[] | null;
+                /** @description Only of these streams; likewise. */
+                stream?: string[] | null;
+                /** @description Only of these sites; likewise. */
+                site?: string[] | null;
+                /** @description Only what was captured then or later: ISO 8601, or seconds since the epoch. */
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description `rel="next"`: the page of later ones. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -52,7 +52,13 @@ export function documentOf(shapes, homography, version) {
   const zones = withIds(shapes.filter((shape) => shape.kind === "zone"));
   return {
     lines: lines.map(({ id, name, a, b, in_name, out_name }) => ({ id, name, a, b, in_name, out_name })),
-    zones: zones.map(({ id, name, polygon, dwell_min_s }) => ({ id, name, polygon, dwell_min_s })),
+    zones: zones.map(({ id, name, polygon, dwell_min_s, limits }) => ({
+      id,
+      name,
+      polygon,
+      dwell_min_s,
+      limits: limits ?? null,
+    })),
     homography,
     version,
   };

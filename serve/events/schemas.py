@@ -1,0 +1,132 @@
+"""What each type of event holds, as JSON Schema and as an AsyncAPI document; made from the events themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from analytics.events import EVENT_TYPES
+from serve.events.envelope import SEQUENCE_DIGITS, SPEC_VERSION
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_MEANINGS: Mapping[str, str] = {
+    "line": "Id of the line.",
+    "zone": "Id of the zone.",
+    "track": "Number of the person, for one epoch of the stream; the next may give it to somebody else.",
+    "direction": "`in` is a crossing from left to right of a line drawn from top to bottom.",
+    "dwell_s": "From the first to the last frame inside so far, seconds.",
+    "over": "Whether the limit is reached now, or not any more.",
+    "people": "How many count for the limit now.",
+    "state": "Of the stream, now.",
+    "before": "What it was when it was told last; none if that is not known.",
+    "error": "What is wrong, for people; none if nothing is.",
+    "error_code": "The same for machines.",
+}
+_STREAM_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+
+def data_schema(kind: str) -> dict[str, Any]:
+    """JSON Schema of an event's data."""
+    source = EVENT_TYPES[kind]
+    made = TypeAdapter(source).json_schema()
+    properties = {
+        field.name: {**made["properties"][field.name], "description": _MEANINGS[field.name]}
+        for field in dataclasses.fields(source)
+        if field.name != "time_s"
+    }
+    for described in properties.values():
+        described.pop("title", None)
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def event_schema(kind: str) -> dict[str, Any]:
+    """JSON Schema of an event in its envelope; further attributes may come, and are to be left out by who reads it."""
+    text = {"type": "string", "minLength": 1}
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:footfall:event:{kind}",
+        "title": kind,
+        "description": description_of(kind),
+        "type": "object",
+        "properties": {
+            "specversion": {"const": SPEC_VERSION},
+            "id": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "The same however often it is sent."},
+            "source": {"type": "string", "format": "uri-reference", "description": "The stream, as a path of the API."},
+            "type": {"const": kind},
+            "subject": {**text, "description": "Id of the line or zone that it is about."},
+            "time": {"type": "string", "format": "date-time", "description": "Of the capture."},
+            "datacontenttype": {"const": "application/json"},
+            "data": data_schema(kind),
+            "stream": {"type": "string", "pattern": _STREAM_ID},
+            "site": text,
+            "epoch": {"type": "integer", "minimum": 0, "description": "Of the stream's assignment."},
+            "model": {**text, "description": "That found the people."},
+            "sequence": {
+                "type": "string",
+                "pattern": f"^[0-9]{{{SEQUENCE_DIGITS}}}$",
+                "description": "Its number among all events; numbers grow, and of one stream they keep its order.",
+            },
+        },
+        "required": [
+            *("specversion", "id", "source", "type", "time", "datacontenttype", "data", "stream", "epoch", "sequence"),
+        ],
+    }
+
+
+def description_of(kind: str) -> str:
+    """What has happened, in a sentence or two."""
+    return " ".join((EVENT_TYPES[kind].__doc__ or "").replace("``", "`").split())
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3.0 document of all that leaves the service by itself."""
+    names = {kind: kind.removeprefix("footfall.").replace(".", "_").replace("-", "_") for kind in EVENT_TYPES}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Events of Footfall",
+            "version": version("footfall"),
+            "description": "What happens in front of cameras, as CloudEvents 1.0 in JSON. Each comes at least once, "
+            "those of a stream in their order; who has seen an id drops it.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {
+            "events": {
+                "address": "/api/v1/events",
+                "title": "Server-sent events",
+                "description": "GET; each message's data is one event, its id the event's number.",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
+            }
+        },
+        "operations": {
+            "follow": {"action": "send", "channel": {"$ref": "#/channels/events"}},
+        },
+        "components": {
+            "messages": {
+                name: {
+                    "name": kind,
+                    "summary": description_of(kind),
+                    "contentType": "application/cloudevents+json",
+                    "payload": {key: value for key, value in event_schema(kind).items() if key != "$schema"},
+                }
+                for kind, name in names.items()
+            }
+        },
+    }
+
+
+def text() -> str:
+    """The document as it is kept in the repository."""
+    return json.dumps(asyncapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(text())

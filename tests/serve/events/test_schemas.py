@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from analytics.events import EVENT_TYPES, STREAM_STATE, Event, EventContext, events_of
+from analytics.storage.outbox import NumberedEvent
+from serve.events.envelope import cloud_event
+from serve.events.schemas import asyncapi, data_schema, description_of, event_schema
+from tests.analytics.test_events import CONTEXT, EVERYTHING, LIVE
+
+TOLD = [
+    *events_of(EVERYTHING, CONTEXT, LIVE),
+    Event(
+        "1" * 32,
+        STREAM_STATE,
+        EventContext("cam", "", 0, ""),
+        "",
+        100.0,
+        {"state": "failed", "before": None, "error": "no", "error_code": "source-unauthorized"},
+    ),
+]
+
+
+def test_every_type_of_event_is_tried_here() -> None:
+    assert {event.type for event in TOLD} == EVENT_TYPES.keys()
+
+
+@pytest.mark.parametrize("event", TOLD, ids=[event.type for event in TOLD])
+def test_what_is_sent_is_what_its_schema_says(event: Event) -> None:
+    schema = event_schema(event.type)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    sent = json.loads(json.dumps(cloud_event(NumberedEvent(7, event, 0.0))))
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    validator.validate(sent)
+    assert set(sent["data"]) == set(schema["properties"]["data"]["properties"])
+    assert set(sent) <= set(schema["properties"])
+    for wrong in ({"type": "other"}, {"id": "x"}, {"sequence": "7"}, {"data": {}}):
+        assert not validator.is_valid({**sent, **wrong}), wrong
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES)
+def test_everything_is_described(kind: str) -> None:
+    assert description_of(kind).endswith(".")
+    assert all(one["description"] for one in data_schema(kind)["properties"].values())
+
+
+def test_the_asyncapi_document_has_every_type_and_no_reference_into_nowhere() -> None:
+    document = asyncapi()
+    messages = document["components"]["messages"]
+    assert {message["name"] for message in messages.values()} == EVENT_TYPES.keys()
+    references = [
+        part["$ref"] for channel in document["channels"].values() for part in channel["messages"].values()
+    ] + [operation["channel"]["$ref"] for operation in document["operations"].values()]
+    for reference in references:
+        found = document
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+        assert found
