@@ -104,6 +104,8 @@ class MemoryStore:
                 self._begin(stream, epoch)
                 if purge:
                     self._purged[stream] = epoch
+                    for name in [name for name, one in self._events.items() if one.event.context.stream == stream]:
+                        del self._events[name]
             return removed
 
     def sweep(self) -> bool:
@@ -296,6 +298,12 @@ class MemoryOutbox:
         with self._store._ask():
             found = [one.number for one in self._store._events.values() if one.event.time_s >= time_s]
             return min(found) - 1 if found else self._store.numbered
+
+    def newest_of(self, kind: str) -> dict[str, Event]:
+        with self._store._ask():
+            return {
+                one.event.context.stream: one.event for one in self._store._events.values() if one.event.type == kind
+            }
 
     def oldest(self) -> int:
         with self._store._ask():

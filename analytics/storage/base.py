@@ -91,7 +91,7 @@ class Store(Protocol):
         ...
 
     def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
-        """Forget a registration and its checkpoint; with ``purge`` also its minutes. False if there was none.
+        """Forget a registration and its checkpoint; with ``purge`` also minutes and events. False if there was none.
 
         Purged minutes are out of sight at once; `sweep` removes them.
         """

@@ -143,6 +143,8 @@ class DatabaseStore:
             ended: dict[str, Any] = {"owner": None, "active": False, "epoch": epoch}
             if purge:
                 ended |= {"purged_epoch": epoch, "purging": True}
+                # At once: what is registered again and replayed has events with the very same ids.
+                connection.execute(sa.delete(tables.events).where(tables.events.c.stream == stream))
             statement = sa.update(table).where(table.c.stream == stream).values(ended).returning(table.c.epoch)
             last = connection.execute(statement).scalar()
             if last is not None:

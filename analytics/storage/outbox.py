@@ -28,7 +28,7 @@ class NumberedEvent:
     """An event in its place.
 
     Attributes:
-        number: one more with every event, without holes, never used again.
+        number: one more with every event, never used again; those of purged streams are missing.
         event: itself.
         stored_s: when it was written, seconds since the epoch.
     """
@@ -84,6 +84,10 @@ class Outbox(Protocol):
 
     def before(self, time_s: float) -> int:
         """The number after which to read, to see all that was captured at ``time_s`` or later."""
+        ...
+
+    def newest_of(self, kind: str) -> dict[str, Event]:
+        """The newest event of a type, by stream; those without a number are left out."""
         ...
 
     def oldest(self) -> int:
@@ -151,6 +155,13 @@ class DatabaseOutbox:
             return int(
                 connection.execute(sa.select(tables.numbering.c.last)).scalar_one() if found is None else found - 1
             )
+
+    def newest_of(self, kind: str) -> dict[str, Event]:
+        table = tables.events
+        newest = sa.select(sa.func.max(table.c.number)).where(table.c.type == kind).group_by(table.c.stream)
+        with self._database._transaction(reading=True) as connection:
+            found = connection.execute(sa.select(table).where(table.c.number.in_(newest))).mappings()
+            return {row["stream"]: event_rows.event_of(row) for row in found}
 
     def oldest(self) -> int:
         with self._database._transaction(reading=True) as connection:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -21,6 +22,8 @@ from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
+Condition: TypeAlias = tuple[StreamState, str | None]
+"""State and code of what is wrong, if anything is."""
 GUESSED_S = 60.0
 """For so long nothing is moved for the sake of a stream that is not measured yet."""
 
@@ -114,6 +117,18 @@ class StreamEntry:
     def failed(self) -> bool:
         """Whether its reader says that it cannot go on."""
         return self.status is not None and self.status.state is StreamState.FAILED
+
+    @property
+    def condition(self) -> Condition:
+        """What it is shown to be, in short: asked for all streams, every second."""
+        status = self.status
+        if not self.definition.enabled:
+            return StreamState.STOPPED, None
+        if status is None:
+            return StreamState.STARTING, "no-reader" if self.waiting else None
+        if status.error is None and status.state is StreamState.RUNNING and self.meter.skipped_share:
+            return StreamState.RUNNING, "overloaded"
+        return status.state, status.error_code
 
     @property
     def assignment(self) -> Assignment:

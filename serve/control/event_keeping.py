@@ -1,13 +1,17 @@
-"""Keeps the outbox in order: numbers for all events, and none that is too old."""
+"""Keeps the outbox in order: numbers for all events, none that is too old; and tells of streams' states."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from analytics.events import STREAM_STATE
 from analytics.storage.outbox import AT_ONCE, Outbox
+from serve.control.entry import StreamEntry
+from serve.control.state_events import StateEvents
 from serve.settings import EventsSettings
+from serve.streams.status import StreamStatus
 
 FORGET_S = 60.0
 DAY_S = 86400.0
@@ -32,6 +36,31 @@ class EventKeeping:
         self._clock = clock
         self._wall_clock = wall_clock
         self._due_s = clock()
+        self._states = StateEvents()
+        self._knows_states = False
+
+    def begin(self) -> None:
+        """Somebody else may have led meanwhile."""
+        self._knows_states = False
+
+    async def tell(
+        self, outbox: Outbox, entries: Mapping[str, StreamEntry], status_of: Callable[[StreamEntry], StreamStatus]
+    ) -> None:
+        """Tell of streams that are in another state by now.
+
+        Raises:
+            StoreError: the database does not work; what was to be told is told the next time.
+        """
+        if not self._knows_states:
+            told = await asyncio.to_thread(outbox.newest_of, STREAM_STATE)
+            self._states.begin({name: event.data for name, event in told.items()})
+            self._knows_states = True
+        changed = [entries[name] for name in self._states.look(entries)]
+        if changed:
+            events = list(self._states.events(changed, {entry.record.id: status_of(entry) for entry in changed}))
+            conditions = {entry.record.id: entry.condition for entry in changed}
+            await asyncio.to_thread(outbox.append, events)
+            self._states.told(conditions)
 
     async def keep(self, outbox: Outbox) -> None:
         """Number what has no number yet, and forget some of what is too old.

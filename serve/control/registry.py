@@ -110,7 +110,9 @@ class Registry(Changing):
             await asyncio.to_thread(store.renew)
             await self._sweep(store)
             if isinstance(store, DatabaseStore):
-                await self._event_keeping.keep(DatabaseOutbox(store))
+                outbox = DatabaseOutbox(store)
+                await self._event_keeping.tell(outbox, self._entries, lambda entry: self._view(entry).status)
+                await self._event_keeping.keep(outbox)
             await self._assignments.plan_if_due()
 
     async def _sweep(self, store: Store) -> None:
@@ -146,6 +148,7 @@ class Registry(Changing):
     async def _load(self, store: Store) -> None:
         self._entries |= await asyncio.to_thread(lambda: read_entries(store.list_streams(), self._entry_of))
         self._assignments.begin()
+        self._event_keeping.begin()
         self._loaded = True
         logger.info("%d streams are registered", len(self._entries))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from analytics.events import EVENT_TYPES, STREAM_STATE
 from footfall import Client
 from footfall.types import KafkaDefinition, StreamBody
 from pipelines.errors import SourceDisconnected, SourceError, SourceUnauthorized
@@ -27,6 +29,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 FPS, SECONDS = 8, 40
+CROSSING = "footfall.crossing.v1"
 BEGUN_S = 1_790_000_030.0  # half a minute into a minute, so that a minute ends in the middle of the scene
 WINDOW = {"start": str(int(BEGUN_S) - 600), "end": str(int(BEGUN_S) + 600)}
 
@@ -69,6 +72,17 @@ def report(api: Client, stream: str) -> dict[str, Any]:
     return {"buckets": counts["buckets"], "grid": heat["grid"], "covered_s": heat["covered_s"]}
 
 
+def happened(api: Client, stream: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Time, type and subject of all events of the counters, and their data; a person's number may be another."""
+    kinds = [kind for kind in EVENT_TYPES if kind != STREAM_STATE]
+    events = list(api.events(type=kinds, stream=[stream]))
+    assert len({event["id"] for event in events}) == len(events) > 10
+    assert [event["time"] for event in events] == sorted(event["time"] for event in events)
+    return [
+        (event["time"], event["type"], event.get("subject") or "", {**event["data"], "track": 0}) for event in events
+    ]
+
+
 def wait_all_counted(api: Client, stream: str, frames: int, timeout_s: float = 40) -> dict[str, Any]:
     """The report, once the whole scene is in it."""
     expected_s = (frames - 1) / FPS
@@ -107,6 +121,17 @@ def test_counts_are_equal_when_the_consumer_is_killed_in_the_middle_of_a_minute(
     half.close()
     assert wait_all_counted(api, "disturbed", scene.frames) == truth
     assert api.get_stream("disturbed")["epoch"] >= 3
+    assert happened(api, "disturbed") == happened(api, "undisturbed")
+    crossed = Counter(
+        (event["subject"], event["data"]["direction"]) for event in api.events(type=[CROSSING], stream=["disturbed"])
+    )
+    counted = {
+        (line, way): sum(bucket["lines"].get(line, {}).get(way, 0) for bucket in truth["buckets"])
+        for bucket in truth["buckets"]
+        for line, ways in bucket["lines"].items()
+        for way in ways
+    }
+    assert crossed == Counter(counted)
 
 
 def _send_slowly(feed: KafkaFeed, scene: Scene, pause: threading.Event) -> None:

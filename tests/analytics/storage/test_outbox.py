@@ -107,6 +107,18 @@ def test_what_waited_on_a_disk_brings_its_events_as_far_as_its_rows_are_wanted(
     assert outbox.number() == (1 if live else 0)
 
 
+def test_a_purged_streams_events_go_with_it_and_may_come_again(store: Store, outbox: Outbox) -> None:
+    for stream in ("cam", "gate"):
+        store.checkpoint(cut(begun(store, stream), 1, crossing(1.0, stream), stream=stream))
+    assert outbox.number() == 2
+    store.delete_stream("cam", purge=True)
+    store.delete_stream("gate")
+    assert [one.event.context.stream for one in outbox.after(0, 10)] == ["gate"]
+    store.checkpoint(cut(begun(store), 1, crossing(1.0)))
+    assert outbox.number() == 3
+    assert [one.event for one in outbox.after(2, 10)] == [crossing(1.0)]
+
+
 def test_who_wants_some_has_those_alone(outbox: Outbox) -> None:
     outbox.append([crossing(float(n), f"cam{n % 2}", ("berlin", "paris", "rome")[n % 3]) for n in range(12)])
     outbox.number()

@@ -54,6 +54,7 @@ class Load:
         self._running_s: dict[str, float] = {}
         self._first: dict[str, int] = {}
         self._topic_lost: int | None = None
+        self._events_before = 0
 
     @property
     def names(self) -> list[str]:
@@ -62,6 +63,7 @@ class Load:
     def begin(self, broker: Broker) -> None:
         """Returns once all are counted, and the topic is in the middle of its scene."""
         self._begun_s = time.time()
+        self._events_before = max((int(event["sequence"]) for event in self.api.events()), default=0)
         for name in self.cameras:
             source = {"type": "rtsp", "url": self._servers[name].url(name)}
             self.api.put_stream(name, {"source": source, "analysis_fps": 5, "geometry": self._geometry})  # type: ignore
@@ -157,6 +159,15 @@ class Load:
         self._topic_lost = max(self._scene.frames - frames for frames in seen)
         for name, counted in found.items():
             assert counted == truth, name
+            crossings = sum(sum(counts.values()) for b in counted["buckets"] for counts in b["lines"].values())
+            self._check_events(name, crossings)
+
+    def _check_events(self, name: str, crossings: int) -> None:
+        """Every crossing that is counted is told once, in the order of the pictures."""
+        told = list(self.api.events(type=["footfall.crossing.v1"], stream=[name], after=self._events_before))
+        assert len(told) == len({event["id"] for event in told}) == crossings, name
+        if name in self.topics:  # a camera's clock may be wrong for a while
+            assert [event["time"] for event in told] == sorted(event["time"] for event in told), name
 
     def check_cameras(
         self,
@@ -195,6 +206,7 @@ class Load:
                 f"{name}: {covered_s} s of {shortest_s:.1f} to {longest_s:.1f}, {crossings} crossings, {moves} moves"
             )
             assert shortest_s <= covered_s <= longest_s, found
+            self._check_events(name, crossings)
             least, most = self.crossings_within(covered_s, away_s)
             assert least - 1 <= crossings <= most + 1, f"{found}; the truth is {least} to {most}"
             missing_s[name] = ended_s - self._running_s[name] - covered_s

@@ -1,0 +1,122 @@
+"""Events of the whole service, on their way to others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from footfall import Client
+from footfall.types import StreamBody
+from pipelines.simulator.rtsp.camera_server import CameraServer
+from serve.launch.service import Service
+from tests.integration.conftest import kill_replica, wait_frames
+from tests.integration.test_page import QUIET
+from tests.integration.wire import Wire
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+CROSSING = "footfall.crossing.v1"
+LISTEN = """(after) => {
+    window.heard = [];
+    window.source = new EventSource(`/api/v1/events?type=footfall.crossing.v1&stream=shop&after=${after}`);
+    window.source.onmessage = ({ data, lastEventId }) => window.heard.push([Number(lastEventId), JSON.parse(data)]);
+}"""
+
+
+@pytest.fixture
+def shop(api: Client, cameras: CameraServer, clip: Path) -> str:
+    """A camera whose people cross a line."""
+    geometry = json.loads((clip / "geometry.json").read_text())
+    source = {"type": "rtsp", "url": cameras.url("cam0")}
+    body = cast(StreamBody, {"source": source, "site": "berlin", "analysis_fps": 6, "geometry": geometry})
+    api.put_stream("shop", body)
+    wait_frames(api, "shop", 5)
+    return "shop"
+
+
+@pytest.fixture
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path, headless=True, args=QUIET)
+        yield running
+        running.close()
+
+
+def crossings(api: Client, after: int = 0) -> list[tuple[int, str]]:
+    """Numbers and ids of the crossings that were told."""
+    return [
+        (int(event["sequence"]), event["id"]) for event in api.events(type=[CROSSING], stream=["shop"], after=after)
+    ]
+
+
+def counted(api: Client) -> int:
+    lines = api.counts("shop", bucket="1h")["total"]["lines"]
+    return sum(sum(ways.values()) for ways in lines.values())
+
+
+def wait_told(api: Client, count: int) -> None:
+    wait_until(lambda: len(crossings(api)) >= count, 60, f"{count} crossings", every_s=0.3)
+
+
+def test_every_crossing_that_is_counted_is_told_though_the_reader_dies(api: Client, shop: str) -> None:
+    wait_told(api, 3)
+    before = api.get_stream(shop)["epoch"]
+    kill_replica("StreamReader")
+    wait_until(lambda: api.get_stream(shop)["epoch"] > before, 60, "another epoch")
+    wait_told(api, len(crossings(api)) + 3)
+    api.patch_stream(shop, {"enabled": False})
+    wait_until(lambda: api.get_stream(shop)["state"] == "stopped", 20, "its end")
+    told = crossings(api)
+    assert len({name for _, name in told}) == len(told) == counted(api)
+    event = next(api.events(type=[CROSSING], site=["berlin"]))
+    assert (event["specversion"], event["source"], event["stream"]) == ("1.0", "/api/v1/streams/shop", "shop")
+    assert event["data"]["direction"] in ("in", "out")
+    assert event["model"]
+
+
+def test_a_browser_that_was_cut_off_has_heard_everything_once_and_in_order(
+    api: Client, shop: str, service: Service, browser: Browser
+) -> None:
+    wait_told(api, 1)
+    port = urlsplit(service.url).port
+    assert port is not None
+    with Wire(port) as wire:
+        page = browser.new_page(base_url=f"http://127.0.0.1:{wire.port}")
+        page.goto("/")
+        page.evaluate(LISTEN, 0)
+
+        def heard() -> list[Any]:
+            return cast(list[Any], page.evaluate("window.heard"))
+
+        for _ in range(2):
+            count = len(heard())
+            wait_until(lambda count=count: len(heard()) >= count + 2, 60, "further events", every_s=0.3)
+            wire.cut()
+            wait_told(api, len(crossings(api)) + 2)  # nobody hears of them now
+            assert page.evaluate("window.source.readyState") != 1
+            wire.mend()
+        api.patch_stream(shop, {"enabled": False})
+        wait_until(lambda: api.get_stream(shop)["state"] == "stopped", 20, "its end")
+        told = crossings(api)
+        wait_until(lambda: len(heard()) >= len(told), 30, "all of them", every_s=0.3)
+        assert [number for number, _ in heard()] == [number for number, _ in told]
+        assert [event["id"] for _, event in heard()] == [name for _, name in told]
+        page.close()
+
+
+def test_a_camera_that_does_not_answer_is_told(api: Client) -> None:
+    source = {"type": "rtsp", "url": "rtsp://viewer:s3cret@127.0.0.1:9/nobody"}
+    api.put_stream("dead", cast(StreamBody, {"source": source}))
+
+    def told() -> list[Any]:
+        return [event["data"] for event in api.events(type=["footfall.stream-state.v1"], stream=["dead"])]
+
+    (state, *_) = wait_until(told, 30, "its state")  # type: ignore[misc]
+    assert (state["state"], state["before"], state["error_code"]) == ("reconnecting", None, "source-unreachable")
+    assert "s3cret" not in state["error"]
