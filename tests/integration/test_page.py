@@ -493,6 +493,20 @@ def test_the_token_is_asked_for_once_and_kept_for_the_tab(page: Page, hall: str,
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_what_happens_is_listed_as_it_happens(page: Page, api: Client, hall: str, clip: Path, shoot: Shoot) -> None:
+    api.put_geometry(hall, json.loads((clip / "geometry.json").read_text()))
+    page.goto("/#/")
+    page.get_by_role("link", name="Events").click()
+    expect(page.locator(".events [data-type='footfall.crossing.v1']").nth(1)).to_contain_text("Somebody crossed")
+    expect(page.get_by_role("status")).to_have_text("Live, with those of the last ten minutes")
+    shoot("events")
+    page.get_by_label("Which events").select_option("footfall.stream-state.v1")
+    expect(page.locator(".events tbody tr").first).to_contain_text("Running")
+    assert page.locator(".events [data-type='footfall.crossing.v1']").count() == 0
+    page.locator(".events tbody a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
 def test_of_fifty_cameras_only_those_in_sight_hold_a_connection(page: Page, api: Client, hall: str) -> None:
     many = [{**api.get_stream(hall), "id": f"cam-{number:02}", "name": f"Camera {number}"} for number in range(50)]
     page.route("**/api/v1/streams?limit=*", lambda route: route.fulfill(json=many))
@@ -586,7 +600,7 @@ def wait_to_fit(page: Page, width: int) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window(page: Page, hall: str, scheme: Any, screenshots: Path) -> None:
     page.emulate_media(color_scheme=scheme)
-    views = {"cameras": "/#/", "camera": f"/#/cameras/{hall}", "draw": f"/#/cameras/{hall}/draw", "add": "/#/add"}
+    views = {"events": "/#/events", "cameras": "/#/", "camera": f"/#/cameras/{hall}", "draw": f"/#/cameras/{hall}/draw", "add": "/#/add"}
     for name, address in views.items():
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -10,6 +10,7 @@ import { start, streams, subscribe } from "./lib/streams.js";
 import { cameraView } from "./views/camera.js";
 import { camerasView } from "./views/cameras.js";
 import { editorView } from "./views/editor.js";
+import { eventsView } from "./views/events.js";
 import { addView, settingsView } from "./views/register.js";
 import { askToken } from "./widgets/dialogs.js";
 
@@ -17,6 +18,7 @@ import { askToken } from "./widgets/dialogs.js";
 const ROUTES = [
   [/^\/?$/, camerasView],
   [/^\/add$/, addView],
+  [/^\/events$/, eventsView],
   [/^\/cameras\/([^/]+)$/, cameraView],
   [/^\/cameras\/([^/]+)\/draw$/, editorView],
   [/^\/cameras\/([^/]+)\/settings$/, settingsView],

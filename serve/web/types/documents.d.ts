@@ -17,6 +17,8 @@ export type ReaderView = Schemas["ReaderAnswer"];
 export type SourceDefinition = Schemas["ProbeBody"]["source"];
 /** The API does not describe descriptions; that they are JSON Schema is said here. */
 export type SourceType = Omit<Schemas["SourceType"], "schema"> & { schema: Schema };
+/** As a CloudEvent. */
+export type ServiceEvent = Schemas["EventAnswer"];
 export type StreamView = Schemas["StreamAnswer"];
 export type ZoneCounts = Schemas["ZoneCount"];
 export type ZoneDocument = Schemas["ZoneBody"];
