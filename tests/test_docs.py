@@ -43,7 +43,7 @@ def test_every_setting_has_a_description() -> None:
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    commands = {command.name for command in app.registered_commands} | {"models", "tokens", "credentials"}
+    commands = {command.name for command in app.registered_commands} | {"models", "events", "tokens", "credentials"}
     listed = re.search(r"`footfall --help` lists all commands: ([^.]*)\.", README)
     assert listed is not None
     assert set(re.findall(r"`([a-z]+)`", listed[1])) == commands

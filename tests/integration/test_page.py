@@ -600,7 +600,13 @@ def wait_to_fit(page: Page, width: int) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window(page: Page, hall: str, scheme: Any, screenshots: Path) -> None:
     page.emulate_media(color_scheme=scheme)
-    views = {"events": "/#/events", "cameras": "/#/", "camera": f"/#/cameras/{hall}", "draw": f"/#/cameras/{hall}/draw", "add": "/#/add"}
+    views = {
+        "events": "/#/events",
+        "cameras": "/#/",
+        "camera": f"/#/cameras/{hall}",
+        "draw": f"/#/cameras/{hall}/draw",
+        "add": "/#/add",
+    }
     for name, address in views.items():
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
