@@ -253,7 +253,7 @@ def _people_limit(value: Any, where: str) -> PeopleLimit | None:
     people = value.get("people")
     if not _whole(people) or not 1 <= people <= MOST_PEOPLE:
         raise GeometryError(f"{where}.people must be a whole number from 1 to {MOST_PEOPLE:,}")
-    clear = value.get("clear", people - 1)
+    clear = people - 1 if value.get("clear") is None else value["clear"]
     if not _whole(clear) or not 0 <= clear < people:
         raise GeometryError(f"{where}.clear must be a whole number from 0 to people - 1")
     return PeopleLimit(

@@ -60,6 +60,7 @@ def make_api(
     errors.install(app)
     for module in (streams, live, counts, heatmap, events, readers, tokens, audit, monitoring):
         app.include_router(module.router)
+    app.include_router(events.socket_router)
     page.install(app)
 
     # The last one comes first: whoever is turned away at the door has said nothing that was read.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -23,11 +24,13 @@ from serve.api.errors import RESPONSES, TEXT
 from serve.api.period import moment
 from serve.api.routing import HEAD_ONLY, KnownParameters
 from serve.api.security import Viewer, require_still
+from serve.api.sockets import AGAIN, BAD, FULL, GONE, Farewell, converse
 from serve.errors import BadRequest, TooManyWatchers
 from serve.events.envelope import cloud_event
 from serve.events.tail import EventTail
 
 router = APIRouter(prefix="/api/v1", dependencies=[Viewer, KnownParameters], responses=RESPONSES, tags=["events"])
+socket_router = APIRouter(prefix="/api/v1", tags=["events"])  # sockets are opened before anybody is refused
 PING_S = 15
 RETRY_MS = 2000
 SEND_TIMEOUT_S = 30.0
@@ -71,27 +74,38 @@ class EventAnswer(BaseModel):
     sequence: str = Field(description="Its number among all events, in 20 digits.")
 
 
-def _wanted(
-    type: Annotated[
-        list[str] | None, Query(max_length=32, description="Only these types; may be given several times.")
-    ] = None,
-    stream: Annotated[list[str] | None, Query(max_length=200, description="Only of these streams; likewise.")] = None,
-    site: Annotated[list[str] | None, Query(max_length=200, description="Only of these sites; likewise.")] = None,
-    since: Annotated[
-        str | None,
-        Query(
-            min_length=1,
-            max_length=64,
-            examples=["2026-03-01T09:00:00Z", 1_772_355_600],
-            description="Only what was captured then or later: ISO 8601, or seconds since the epoch.",
-        ),
-    ] = None,
-) -> EventFilter:
+Types = Annotated[
+    list[str] | None, Query(alias="type", max_length=32, description="Only these types; may be given several times.")
+]
+Streams = Annotated[
+    list[str] | None, Query(alias="stream", max_length=200, description="Only of these streams; likewise.")
+]
+Sites = Annotated[list[str] | None, Query(alias="site", max_length=200, description="Only of these sites; likewise.")]
+Since = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=64,
+        examples=["2026-03-01T09:00:00Z", 1_772_355_600],
+        description="Only what was captured then or later: ISO 8601, or seconds since the epoch.",
+    ),
+]
+
+
+def _wanted(types: Types = None, streams: Streams = None, sites: Sites = None, since: Since = None) -> EventFilter:
     since_s = None if since is None else moment(since, "since", UTC)
-    return EventFilter(frozenset(type or ()), frozenset(stream or ()), frozenset(site or ()), since_s)
+    return EventFilter(frozenset(types or ()), frozenset(streams or ()), frozenset(sites or ()), since_s)
+
+
+def _wanted_later(
+    types: Types = None, streams: Streams = None, sites: Sites = None, since: Since = None
+) -> Callable[[], EventFilter]:
+    """The same for a WebSocket, which can say what is wrong only once it is open."""
+    return partial(_wanted, types, streams, sites, since)
 
 
 Wanted = Annotated[EventFilter, Depends(_wanted)]
+WantedLater = Annotated[Callable[[], EventFilter], Depends(_wanted_later)]
 After = Annotated[int | None, Query(ge=0, le=10**18, description="Only events with larger numbers (`sequence`).")]
 
 
@@ -172,6 +186,41 @@ async def _messages(
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
         await batches.aclose()
+
+
+@socket_router.websocket("/events/socket")
+async def events_socket(
+    socket: WebSocket, tail: InEventTail, outbox: InOutbox, wanted: WantedLater, after: After = None
+) -> None:
+    """The same over a WebSocket: each message is an event in JSON.
+
+    Takes the same parameters. Begins with ``{"gap": {"after": ..., "oldest": ...}}`` where what was asked for is not
+    kept any more. Closes with 4400 for a parameter that nobody knows or that makes no sense, 4401 without the right
+    token, 4503 while the database is away, 1013 when too many are listening. A token is given as for live pictures.
+    """
+
+    async def tell() -> Farewell:
+        try:
+            number = after if after is not None else await asyncio.to_thread(_beginning, outbox, wanted())
+            oldest = await asyncio.to_thread(outbox.oldest)
+        except BadRequest as error:
+            return BAD, str(error)
+        except StoreError as error:
+            return AGAIN, str(error)
+        if tail.listeners >= MOST_LISTENERS:
+            return FULL, f"{MOST_LISTENERS} are listening already: try again later"
+        if number + 1 < oldest:
+            await socket.send_json({"gap": {"after": number, "oldest": oldest}})
+        batches = tail.listen(number, wanted())
+        try:
+            async for batch in batches:
+                for one in batch:
+                    await socket.send_json(cloud_event(one))
+        finally:
+            await batches.aclose()
+        return GONE, "there are no more events"
+
+    await converse(socket, ("type", "stream", "site", "since", "after"), tell)
 
 
 @router.get(

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Query, Response, WebSocket
 from fastapi.responses import Response as PlainResponse
 
-from analytics.errors import StoreError
 from pipelines.errors import FootfallError
-from serve.api.credentials import FRESH_S, Scope
 from serve.api.dependencies import InRegistry
 from serve.api.errors import BINARY, RESPONSES, UNKNOWN
 from serve.api.models import StreamId
 from serve.api.registry_client import RegistryClient, newest_frame
 from serve.api.routing import KnownParameters
-from serve.api.security import PROTOCOL, Viewer, require, require_still
+from serve.api.security import Viewer
+from serve.api.sockets import AGAIN, FULL, GONE, Farewell, converse
 from serve.errors import NotReady, TooManyWatchers
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
-WS_BAD, WS_REFUSED, WS_GONE, WS_AGAIN = 4400, 4401, 4404, 4503
-WS_FULL = 1013
-"""Try again later, in the words of the registry of close codes (RFC 6455, 7.4)."""
 
 
 @router.get(
@@ -58,32 +52,11 @@ async def tracks(
     A page, which cannot set headers here, gives its token as the subprotocol ``footfall.token.TOKEN`` (the token in
     base64url, without padding), and offers ``footfall`` beside it, which is the one that is chosen.
     """
-    await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
-    try:
-        require(socket, Scope.VIEWER)
-    except FootfallError as error:
-        await socket.close(WS_REFUSED, str(error)[:120])
-        return
-    unknown = socket.query_params.keys() - {"picture"}
-    if unknown:
-        await socket.close(WS_BAD, f"there is no query parameter {sorted(unknown)[0]!r} here"[:120])
-        return
-    sender = asyncio.create_task(_send(socket, registry, stream, picture))
-    listener = asyncio.create_task(_until_gone(socket))
-    doorman = asyncio.create_task(_until_refused(socket))
-    done, pending = await asyncio.wait({sender, listener, doorman}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
-    told = next((task.result() for task in (doorman, sender) if task in done), None)
-    code, reason = told or (1000, "")
-    with contextlib.suppress(RuntimeError):
-        await socket.close(code, reason[:120])
+    await converse(socket, ("picture",), lambda: _send(socket, registry, stream, picture))
 
 
-async def _send(socket: WebSocket, registry: RegistryClient, stream: str, picture: bool) -> tuple[int, str]:
-    """Send frames until there are no more; returns the code to close with, and why."""
+async def _send(socket: WebSocket, registry: RegistryClient, stream: str, picture: bool) -> Farewell:
+    """Send frames until there are no more."""
     frames = registry.watch(stream)
     try:
         async for frame in frames:
@@ -91,33 +64,13 @@ async def _send(socket: WebSocket, registry: RegistryClient, stream: str, pictur
             if picture:
                 await socket.send_bytes(frame.jpeg)
     except NotReady as error:
-        return WS_AGAIN, str(error)
+        return AGAIN, str(error)
     except TooManyWatchers as error:
-        return WS_FULL, str(error)
+        return FULL, str(error)
     except FootfallError as error:
-        return WS_GONE, str(error)
-    except (WebSocketDisconnect, RuntimeError):
-        return 1000, ""
+        return GONE, str(error)
     finally:
         close = getattr(frames, "aclose", None)
         if close is not None:
             await close()
-    return WS_GONE, "the stream was removed"
-
-
-async def _until_refused(socket: WebSocket) -> tuple[int, str]:
-    """As long as the token is good; returns the code to close with, and why."""
-    while True:
-        await asyncio.sleep(FRESH_S)
-        try:
-            await require_still(socket, Scope.VIEWER)
-        except StoreError as error:
-            return WS_AGAIN, str(error)
-        except FootfallError as error:
-            return WS_REFUSED, str(error)
-
-
-async def _until_gone(socket: WebSocket) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-        while True:
-            await socket.receive()
+    return GONE, "the stream was removed"

@@ -104,10 +104,17 @@ def asyncapi() -> dict[str, Any]:
                 "title": "Server-sent events",
                 "description": "GET; each message's data is one event, its id the event's number.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
-            }
+            },
+            "socket": {
+                "address": "/api/v1/events/socket",
+                "title": "WebSocket",
+                "description": "Each message is one event.",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
+            },
         },
         "operations": {
             "follow": {"action": "send", "channel": {"$ref": "#/channels/events"}},
+            "followSocket": {"action": "send", "channel": {"$ref": "#/channels/socket"}},
         },
         "components": {
             "messages": {

@@ -42,7 +42,8 @@ def test_the_document_of_the_contract_survives_a_round_trip() -> None:
 
 
 def test_limits_survive_a_round_trip_and_have_defaults() -> None:
-    limits = {"dwell_s": 300, "queue": {"people": 5}, "occupancy": {"people": 20, "clear": 15, "hold_s": 0}}
+    queue, occupancy = {"people": 5, "clear": None}, {"people": 20, "clear": 15, "hold_s": 0}
+    limits = {"dwell_s": 300, "queue": queue, "occupancy": occupancy}
     parsed = Geometry.parse(zone(limits=limits))
     assert Geometry.parse(json.loads(json.dumps(parsed.to_json()))) == parsed
     assert parsed.zones[0].limits == ZoneLimits(300.0, PeopleLimit(5, 4, 5.0, 60.0), PeopleLimit(20, 15, 0.0, 60.0))

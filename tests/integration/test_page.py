@@ -250,6 +250,8 @@ def test_a_line_and_a_zone_are_drawn_saved_and_counted(
     for corner in [*zone["polygon"], zone["polygon"][0]]:
         click_at(page, surface, *corner)
     page.get_by_label("Name").last.fill("Till")
+    page.get_by_text("Tell as an event").click()
+    page.get_by_label("People inside, from").fill("2")
     shoot("drawn")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("button", name="Saved")).to_be_disabled()
@@ -265,6 +267,7 @@ def test_a_line_and_a_zone_are_drawn_saved_and_counted(
     assert saved["lines"][0]["a"] == pytest.approx(line["a"], abs=0.005)
     assert saved["lines"][0]["b"] == pytest.approx(line["b"], abs=0.005)
     assert (saved["zones"][0]["id"], saved["zones"][0]["dwell_min_s"]) == ("till", 3)
+    assert saved["zones"][0]["limits"]["occupancy"] == {"people": 2, "clear": 1, "hold_s": 5, "cool_down_s": 60}
     assert saved["zones"][0]["polygon"] == [pytest.approx(corner, abs=0.005) for corner in zone["polygon"]]
 
     page.get_by_role("link", name="Back to the camera").click()

@@ -22,6 +22,7 @@ export type ServiceEvent = Schemas["EventAnswer"];
 export type StreamView = Schemas["StreamAnswer"];
 export type ZoneCounts = Schemas["ZoneCount"];
 export type ZoneDocument = Schemas["ZoneBody"];
+export type ZoneLimits = Schemas["ZoneLimitsBody"];
 
 /** A line or a zone on the page; one that was never saved has no id. */
 export type LineShape = Omit<LineDocument, "id"> & { kind: "line"; key: string; id?: string };

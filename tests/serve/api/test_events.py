@@ -14,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.outbox import DatabaseOutbox
@@ -98,7 +99,53 @@ def test_a_head_of_what_never_ends_comes_to_an_end(api: TestClient) -> None:
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
 
 
-# -- what happens
+# -- what happens, over a WebSocket
+
+SOCKET = "ws://127.0.0.1:8000/api/v1/events/socket"
+
+
+def test_a_socket_hears_what_is_there_and_what_comes(api: TestClient, outbox: DatabaseOutbox) -> None:
+    fill(outbox, 1, 2)
+    with api.websocket_connect(f"{SOCKET}?after=1") as socket:
+        assert socket.receive_json()["sequence"] == f"{2:020d}"
+        fill(outbox, 3, stream="other")
+        assert socket.receive_json()["stream"] == "other"
+    with api.websocket_connect(f"{SOCKET}?since=0&stream=other") as socket:
+        assert socket.receive_json()["sequence"] == f"{3:020d}"
+
+
+def test_a_socket_says_what_is_not_kept_any_more(api: TestClient, outbox: DatabaseOutbox) -> None:
+    fill(outbox, *range(5))
+    outbox.number()
+    outbox.forget(0.0, keep=1)
+    with api.websocket_connect(f"{SOCKET}?after=0") as socket:
+        assert socket.receive_json() == {"gap": {"after": 0, "oldest": 5}}
+        assert socket.receive_json()["sequence"] == f"{5:020d}"
+
+
+@pytest.mark.parametrize(("query", "code"), [("?kind=x", 4400), ("?since=yesterday", 4400)])
+def test_a_socket_that_asks_for_nonsense_is_closed(api: TestClient, query: str, code: int) -> None:
+    with api.websocket_connect(SOCKET + query) as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+    assert closed.value.code == code
+
+
+@pytest.mark.parametrize("token", ["a-long-secret"])
+def test_a_strangers_socket_is_closed(api: TestClient, token: str) -> None:
+    with api.websocket_connect(SOCKET) as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+    assert closed.value.code == 4401
+
+
+def test_a_socket_is_closed_while_the_database_is_away(api: TestClient, store: BrokenStore) -> None:
+    assert api.get("/api/v1/streams").status_code == 200
+    store.away = True
+    with api.websocket_connect(SOCKET) as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+    assert closed.value.code == 4503
+
+
+# -- what happens, as server-sent events
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 /** @import { LineShape, Shape, ZoneShape } from "../../types/documents.js" */
 
 import { el, setText } from "../lib/dom.js";
+import { limitOf, withLimit } from "../lib/limits.js";
 import { nameOf } from "../lib/shapes.js";
 import { field, setFieldError } from "./fields.js";
 
-/** @typedef {Partial<Pick<LineShape, "name" | "in_name" | "out_name">> | Partial<Pick<ZoneShape, "dwell_min_s">>} Change */
+/** @import { Limit } from "../lib/limits.js" */
+/** @typedef {Partial<Pick<LineShape, "name" | "in_name" | "out_name">>} LineChange */
+/** @typedef {LineChange | Partial<Pick<ZoneShape, "dwell_min_s" | "limits">>} Change */
 
 /**
  * @typedef {object} PanelEvents
@@ -17,8 +20,20 @@ import { field, setFieldError } from "./fields.js";
  * @property {() => void} removed
  */
 
+/** @type {[Limit, string, string][]} */
+const LIMITS = [
+  ["queue", "People who stay, from", "10000"],
+  ["occupancy", "People inside, from", "10000"],
+  ["dwell_s", "A stay longer than (seconds)", "86400"],
+];
+
 export class ShapePanel {
   #events;
+  /** @type {Map<Limit, HTMLInputElement>} */
+  #limits = new Map();
+  /** @type {ZoneShape["limits"]} */
+  #known = null;
+  #told = el("details", { class: "limits" }, el("summary", null, "Tell as an event"));
   #name;
   #inward;
   #outward;
@@ -39,6 +54,7 @@ export class ShapePanel {
     this.#dwell = this.#seconds();
     const dwellBox = field("A stay counts after (seconds)", this.#dwell);
     this.#dwell.addEventListener("input", () => this.#editDwell(dwellBox));
+    for (const [part, label, max] of LIMITS) this.#told.append(this.#limit(part, label, max));
     const directions = [field("With the arrow", this.#inward), field("Against it", this.#outward)];
     const turn = el(
       "button",
@@ -57,6 +73,7 @@ export class ShapePanel {
       el("div", { class: "shape-head" }, el("span", { class: "shape-kind" }, word), this.#id),
       field("Name", this.#name),
       kind === "line" ? el("div", { class: "pair" }, directions) : dwellBox,
+      kind === "zone" && this.#told,
       el("div", { class: "actions" }, kind === "line" && turn, this.#remove),
     );
   }
@@ -78,7 +95,11 @@ export class ShapePanel {
     if (shape.kind === "line") {
       show(this.#inward, shape.in_name);
       show(this.#outward, shape.out_name);
-    } else show(this.#dwell, String(shape.dwell_min_s));
+    } else {
+      show(this.#dwell, String(shape.dwell_min_s));
+      this.#known = shape.limits;
+      for (const [part, input] of this.#limits) show(input, String(limitOf(shape.limits, part) ?? ""));
+    }
   }
 
   /** @param {(text: string) => Change} change */
@@ -89,6 +110,34 @@ export class ShapePanel {
       oninput: (event) => this.#events.edited(change(event.currentTarget.value)),
       onchange: () => this.#events.settled(),
     });
+  }
+
+  /**
+   * A number that may be left out.
+   *
+   * @param {Limit} part
+   * @param {string} label
+   * @param {string} max
+   */
+  #limit(part, label, max) {
+    const input = el("input", {
+      type: "number",
+      min: "1",
+      max,
+      step: "1",
+      placeholder: "never",
+      onchange: () => this.#events.settled(),
+    });
+    const box = field(label, input);
+    input.addEventListener("input", () => {
+      const valid = input.checkValidity();
+      setFieldError(box, valid ? null : `A whole number from 1 to ${max}, or nothing.`);
+      if (!valid) return;
+      const number = input.value === "" ? null : input.valueAsNumber;
+      this.#events.edited({ limits: withLimit(this.#known, part, number) });
+    });
+    this.#limits.set(part, input);
+    return box;
   }
 
   #seconds() {
