@@ -105,31 +105,60 @@ class Event:
         return Event(**{**document, "context": EventContext(**document["context"])})
 
 
-def events_of(told: Iterable[CountEvent], context: EventContext, stamp: FrameStamp) -> list[Event]:
-    """What counters told of one frame, as events.
+class EventMaker:
+    """Makes events of what the counters of one stream tell, and gives them their identities.
 
-    Two people may cross a line in one frame; which of them is which makes no difference to anybody, so they are told
-    apart by their number alone. The track's number is no part of the identity: the next epoch may give another.
-
-    Args:
-        told: in the order in which it was told.
-        context: of the stream, when the frame was analysed.
-        stamp: of the frame. One that can be replayed has the same identity whoever analyses it; a live one is seen
-            once, and a camera's clock that is set back may show its time again, in another epoch.
+    Two people may cross a line in one frame, and frames may have the same time; which of them is which makes no
+    difference to anybody, so they are told apart by their number alone. The track's number is no part of the identity:
+    the next epoch may give another. A clock that is set back may show a time twice, so its turns are counted. All of
+    that is state, which goes on with the counters': so frames that are analysed again after a crash have the very same
+    events.
     """
-    epoch = context.epoch if stamp.resume is None else None
-    seen: Counter[str] = Counter()
-    found = []
-    for one in told:
-        data = asdict(one)
-        del data["time_s"]
-        subject = data["line" if isinstance(one, Crossing) else "zone"]
-        kind = COUNT_EVENT_TYPES[type(one)]
-        key = [context.stream, kind, subject, round(one.time_s * 1e6), epoch, data.get("direction"), data.get("over")]
-        name = json.dumps(key)
-        seen[name] += 1
-        found.append(Event(identity(name, seen[name]), kind, context, subject, one.time_s, data))
-    return found
+
+    def __init__(self) -> None:
+        self._time_us: int | None = None
+        self._turns = 0
+        self._seen: Counter[str] = Counter()
+
+    def make(self, told: Iterable[CountEvent], context: EventContext, stamp: FrameStamp) -> list[Event]:
+        """What counters told of one frame, as events.
+
+        Args:
+            told: in the order in which it was told.
+            context: of the stream, when the frame was analysed.
+            stamp: of the frame. One that can be replayed has the same identity whoever analyses it; a live one is seen
+                once, by one epoch.
+        """
+        epoch = context.epoch if stamp.resume is None else None
+        found = []
+        for one in told:
+            self._pass(round(one.time_s * 1e6))
+            data = asdict(one)
+            del data["time_s"]
+            subject = data["line" if isinstance(one, Crossing) else "zone"]
+            kind = COUNT_EVENT_TYPES[type(one)]
+            what = json.dumps([kind, subject, data.get("direction"), data.get("over")])
+            self._seen[what] += 1
+            key = context.stream, epoch, self._turns, self._time_us, what, self._seen[what]
+            found.append(Event(identity(*key), kind, context, subject, one.time_s, data))
+        return found
+
+    def _pass(self, time_us: int) -> None:
+        if time_us == self._time_us:
+            return
+        if self._time_us is not None and time_us < self._time_us:
+            self._turns += 1
+        self._time_us = time_us
+        self._seen.clear()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state as JSON types."""
+        return {"time_us": self._time_us, "turns": self._turns, "seen": dict(self._seen)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a `snapshot`; one from before there were any begins afresh."""
+        self._time_us, self._turns = state.get("time_us"), state.get("turns", 0)
+        self._seen = Counter(state.get("seen", {}))
 
 
 def identity(*parts: Any) -> str:

@@ -214,12 +214,23 @@ class MemoryStore:
 
     def _add_events(self, events: Collection[Event]) -> None:
         for event in events:
-            if event.id not in self._events:
+            self._events.setdefault(event.id, NumberedEvent(0, event, self._wall_clock()))
+
+    def give_numbers(self) -> int:
+        """To all events that have none yet; returns the newest number."""
+        for name, one in self._events.items():
+            if not one.number:
                 self._numbered[0] += 1
-                self._events[event.id] = NumberedEvent(self.numbered, event, self._wall_clock())
+                self._events[name] = replace(one, number=self._numbered[0], stored_s=self._wall_clock())
+        return self._numbered[0]
 
     @property
-    def numbered(self) -> int:
+    def numbered(self) -> dict[str, NumberedEvent]:
+        """Events that have a number, by id."""
+        return {name: one for name, one in self._events.items() if one.number}
+
+    @property
+    def newest_number(self) -> int:
         """The newest event's number."""
         return self._numbered[0]
 
@@ -287,34 +298,36 @@ class MemoryOutbox:
 
     def number(self) -> int:
         with self._store._ask():
-            return self._store.numbered
+            return self._store.give_numbers()
+
+    def _numbered(self) -> list[NumberedEvent]:
+        return list(self._store.numbered.values())
 
     def after(self, number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
         with self._store._ask():
-            found = [one for one in self._store._events.values() if one.number > number and _fits(one.event, wanted)]
-            return found[:limit]
+            return [one for one in self._numbered() if one.number > number and _fits(one.event, wanted)][:limit]
 
     def before(self, time_s: float) -> int:
         with self._store._ask():
-            found = [one.number for one in self._store._events.values() if one.event.time_s >= time_s]
-            return min(found) - 1 if found else self._store.numbered
+            found = [one.number for one in self._numbered() if one.event.time_s >= time_s]
+            return min(found) - 1 if found else self._store.newest_number
 
     def newest_of(self, kind: str) -> dict[str, Event]:
         with self._store._ask():
-            return {
-                one.event.context.stream: one.event for one in self._store._events.values() if one.event.type == kind
-            }
+            events = (one.event for one in self._numbered())
+            return {event.context.stream: event for event in events if event.type == kind}
 
     def oldest(self) -> int:
         with self._store._ask():
-            return next((one.number for one in self._store._events.values()), self._store.numbered + 1)
+            return next((one.number for one in self._numbered()), self._store.newest_number + 1)
 
     def forget(self, stored_before_s: float, keep: int) -> int:
         with self._store._ask():
+            newest = self._store.newest_number
             over = [
-                one.event.id
-                for one in self._store._events.values()
-                if one.stored_s < stored_before_s or one.number <= self._store.numbered - keep
+                name
+                for name, one in self._store.numbered.items()
+                if one.stored_s < stored_before_s or one.number <= newest - keep
             ]
             for name in over:
                 del self._store._events[name]

@@ -27,10 +27,13 @@ class Level:
         self._told_s = -math.inf
 
     def use(self, limit: PeopleLimit | None) -> None:
-        """From the next frame on; one that was reached and is no more wanted is forgotten without a word."""
+        """From the next frame on; one that is reached and no more wanted is told to be cleared then."""
         self._limit = limit
-        if limit is None:
-            self.restore(None)
+
+    @property
+    def reached(self) -> bool:
+        """Whether it was told that it is, and not yet that it is not any more."""
+        return self._reached
 
     def update(self, people: int, time_s: float, seen_since_last: bool) -> bool | None:
         """Take one frame.
@@ -45,7 +48,9 @@ class Level:
         """
         limit = self._limit
         if limit is None:
-            return None
+            was_reached = self._reached
+            self.restore(None)
+            return False if was_reached else None
         turns = people <= limit.clear if self._reached else people >= limit.people
         if not turns:
             self._since_s = None

@@ -170,6 +170,7 @@ class _WatchedZone:
         self.visits = VisitDetector(zone)
         self._queue = Level(zone.limits.queue)
         self._occupancy = Level(zone.limits.occupancy)
+        self._last_s: float | None = None
 
     @property
     def zone(self) -> Zone:
@@ -187,12 +188,18 @@ class _WatchedZone:
         found: list[CountEvent] = [ZoneExit(name, track, dwell_s, time_s) for track, dwell_s in change.ended]
         found += [ZoneEntry(name, track, time_s) for track in change.entered]
         found += [DwellExceeded(name, track, dwell_s, time_s) for track, dwell_s in change.overstayed]
-        seen_since_last = frame.dt_s > 0
+        seen_since_last = frame.dt_s > 0 or time_s == self._last_s  # clocks that tell seconds, or stand still
+        self._last_s = time_s
         if (over := self._queue.update(change.staying, time_s, seen_since_last)) is not None:
             found.append(QueueChanged(name, over, change.staying, time_s))
         if (over := self._occupancy.update(change.present, time_s, seen_since_last)) is not None:
             found.append(OccupancyChanged(name, over, change.present, time_s))
         return found
+
+    def farewell(self) -> list[tuple[type[QueueChanged | OccupancyChanged], str]]:
+        """What was told to be reached and will not be told to be cleared, because nobody looks any more."""
+        kinds = (QueueChanged, self._queue), (OccupancyChanged, self._occupancy)
+        return [(kind, self.zone.id) for kind, level in kinds if level.reached]
 
     def snapshot(self) -> dict[str, Any]:
         # What was drawn stands beside its state: a zone that has moved since must not inherit visits.
@@ -215,19 +222,23 @@ class ZoneCounter:
 
     def __init__(self, geometry: Geometry) -> None:
         self._zones = [_WatchedZone(zone) for zone in geometry.zones]
+        self._farewells: list[tuple[type[QueueChanged | OccupancyChanged], str]] = []
         self._minutes: MinuteBook[dict[str, ZoneTotals]] = MinuteBook(dict)
 
     def use_geometry(self, geometry: Geometry) -> None:
         known = {(watched.zone.id, watched.zone.polygon): watched for watched in self._zones}
         self._zones = [known.get((zone.id, zone.polygon)) or _WatchedZone(zone) for zone in geometry.zones]
+        kept = {id(watched) for watched in self._zones}
+        self._farewells += [one for w in known.values() if id(w) not in kept for one in w.farewell()]
         for watched, zone in zip(self._zones, geometry.zones, strict=True):
             watched.use(zone)  # a new name is no new zone
 
     def update(self, frame: ObservedFrame) -> Sequence[CountEvent]:
+        events: list[CountEvent] = [kind(zone, False, 0, frame.time_s) for kind, zone in self._farewells]
+        self._farewells = []
         if not self._zones:
-            return ()
+            return events
         minute = self._minutes.at(frame.time_s)
-        events: list[CountEvent] = []
         for watched in self._zones:
             change = watched.visits.update(frame)
             dwells = Counter(map(histogram.bin_of, change.dwells_s))

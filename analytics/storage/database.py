@@ -32,6 +32,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 10.0
 SWEEP_S = 6 * 3600
 """Minutes that a transaction removes at once, seconds."""
+PURGED_EVENTS = 5_000
+"""That are removed at once."""
 NAMES_AT_ONCE = 10_000
 """In one question; databases bound the number of its parameters."""
 LEASE = "registry"
@@ -135,6 +137,8 @@ class DatabaseStore:
 
     def delete_stream(self, stream: str, *, purge: bool = False) -> bool:
         table = tables.assignments
+        while purge and self._purge_events(stream):
+            pass
         with self._transaction() as connection:
             self._fence(connection)
             removed = connection.execute(sa.delete(tables.streams).where(tables.streams.c.id == stream)).rowcount
@@ -143,14 +147,24 @@ class DatabaseStore:
             ended: dict[str, Any] = {"owner": None, "active": False, "epoch": epoch}
             if purge:
                 ended |= {"purged_epoch": epoch, "purging": True}
-                # At once: what is registered again and replayed has events with the very same ids.
-                connection.execute(sa.delete(tables.events).where(tables.events.c.stream == stream))
             statement = sa.update(table).where(table.c.stream == stream).values(ended).returning(table.c.epoch)
             last = connection.execute(statement).scalar()
+            if purge:
+                # What came since; from here on nobody writes more. At once, for what is registered again and replayed
+                # has events with the very same ids.
+                connection.execute(sa.delete(tables.events).where(tables.events.c.stream == stream))
             if last is not None:
                 # The end is an epoch of its own: what comes later, from before it, is judged like any other.
                 self._begin(connection, stream, last)
         return bool(removed)
+
+    def _purge_events(self, stream: str) -> bool:
+        """Remove a piece of a stream's events, in a transaction of its own; False if few are left."""
+        table = tables.events
+        some = sa.select(table.c.seq).where(table.c.stream == stream).limit(PURGED_EVENTS)
+        with self._transaction() as connection:
+            self._fence(connection)
+            return connection.execute(sa.delete(table).where(table.c.seq.in_(some))).rowcount == PURGED_EVENTS
 
     def sweep(self) -> bool:
         table = tables.assignments

@@ -12,6 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from analytics.events import Event, EventContext
 from analytics.storage import tables
 
+MODEL_LENGTH = 500
+"""Of a name; a path may be longer, and is no reason not to store what was counted."""
+
 
 def write(connection: sa.Connection, events: Iterable[Event], stored_s: float) -> None:
     """Write events within a transaction; those that are there already are left as they are."""
@@ -36,7 +39,7 @@ def _row(event: Event, stored_s: float) -> dict[str, Any]:
         "site": context.site,
         "subject": event.subject,
         "epoch": context.epoch,
-        "model": context.model,
+        "model": context.model[:MODEL_LENGTH],
         "time_s": event.time_s,
         "stored_s": stored_s,
         "data": json.dumps(event.data),

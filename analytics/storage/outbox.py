@@ -2,8 +2,8 @@
 
 Transactions do not become visible in the order in which they began, so a number that is given within one can be
 passed by a reader before it is there to be seen. Here a number is given afterwards, to what is there already, by
-whoever reads, one at a time: so numbers have no holes, nothing ever appears behind one that was read, and the events of
-a stream, whose transactions come one after the other, keep their order.
+whoever reads, one at a time: so nothing ever appears behind one that was read, and the events of a stream, whose
+transactions come one after the other, keep their order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class NumberedEvent:
     Attributes:
         number: one more with every event, never used again; those of purged streams are missing.
         event: itself.
-        stored_s: when it was written, seconds since the epoch.
+        stored_s: when it got its number, seconds since the epoch: a second or so after it was written, by a clock of
+            few, while those who write are many.
     """
 
     number: int
@@ -95,7 +96,7 @@ class Outbox(Protocol):
         ...
 
     def forget(self, stored_before_s: float, keep: int) -> int:
-        """Remove what was written before a time, and the oldest of more than ``keep``; returns how many.
+        """Remove what was numbered before a time, and the oldest of more than ``keep``; returns how many.
 
         Never what has no number yet; at most `AT_ONCE` in one call.
         """
@@ -136,8 +137,10 @@ class DatabaseOutbox:
             # Locks the row first: whoever numbers next waits, and then sees what was numbered here.
             locked = sa.update(numbering).where(mine).values(last=numbering.c.last).returning(numbering.c.last)
             last = int(connection.execute(locked).scalar_one())
-            given = sa.update(events).where(events.c.seq == fresh.c.seq).values(number=last + fresh.c.place)
-            last += connection.execute(given).rowcount
+            values = {"number": last + fresh.c.place, "stored_s": self._wall_clock()}
+            given = sa.update(events).where(events.c.seq == fresh.c.seq).values(values).returning(events.c.number)
+            # Not their count: what is purged at this very moment is seen, and then passed over.
+            last = max((int(number) for (number,) in connection.execute(given)), default=last)
             connection.execute(sa.update(numbering).where(mine).values(last=last))
         return last
 
@@ -173,12 +176,9 @@ class DatabaseOutbox:
         table, numbering = tables.events, tables.numbering
         with self._database._transaction() as connection:
             last = int(connection.execute(sa.select(numbering.c.last)).scalar_one())
-            first = connection.execute(sa.select(sa.func.min(table.c.number))).scalar()
-            if first is None:
-                return 0
-            within = table.c.number < first + AT_ONCE
             over = sa.or_(table.c.stored_s < stored_before_s, table.c.number <= last - keep)
-            return connection.execute(sa.delete(table).where(within, over)).rowcount
+            first = sa.select(table.c.number).where(table.c.number.is_not(None), over).order_by(table.c.number)
+            return connection.execute(sa.delete(table).where(table.c.number.in_(first.limit(AT_ONCE)))).rowcount
 
 
 def _conditions(wanted: EventFilter) -> list[sa.ColumnElement[bool]]:

@@ -116,6 +116,8 @@ _UNNUMBERED = sa.text("number IS NULL")
 sa.Index("events_id", events.c.id, unique=True)
 sa.Index("events_number", events.c.number, unique=True)
 sa.Index("events_time", events.c.time_s)
+sa.Index("events_stored", events.c.stored_s)
+sa.Index("events_stream", events.c.stream, events.c.number)
 sa.Index("events_unnumbered", events.c.seq, sqlite_where=_UNNUMBERED, postgresql_where=_UNNUMBERED)
 
 numbering = sa.Table(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
@@ -24,10 +25,10 @@ from serve.api.errors import RESPONSES, TEXT
 from serve.api.period import moment
 from serve.api.routing import HEAD_ONLY, KnownParameters
 from serve.api.security import Viewer, require_still
-from serve.api.sockets import AGAIN, BAD, FULL, GONE, Farewell, converse
+from serve.api.sockets import AGAIN, BAD, FULL, Farewell, converse
 from serve.errors import BadRequest, TooManyWatchers
 from serve.events.envelope import cloud_event
-from serve.events.tail import EventTail
+from serve.events.tail import EventTail, Heard
 
 router = APIRouter(prefix="/api/v1", dependencies=[Viewer, KnownParameters], responses=RESPONSES, tags=["events"])
 socket_router = APIRouter(prefix="/api/v1", tags=["events"])  # sockets are opened before anybody is refused
@@ -36,6 +37,9 @@ RETRY_MS = 2000
 SEND_TIMEOUT_S = 30.0
 """Who takes nothing for so long is hung up on, and may connect again."""
 MOST_LISTENERS = 200
+MOST_AT_A_TIME = 5000
+"""Events on one connection; who wants more comes back, as browsers do by themselves. Between us and him others keep
+what he does not take, in memory, and do not tell us: so it is bounded here."""
 MAX_PAGE = 1000
 NUMBER = r"[0-9]{1,18}"
 _EXAMPLE: dict[str, Any] = {
@@ -139,36 +143,39 @@ async def follow_events(
 
     The field `id` of each is its number, `data` the event as a CloudEvent in JSON. A browser that connects again says
     which number came last (`Last-Event-ID`), and misses nothing. `after` and `since` begin in the past. Where what was
-    asked for is not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is.
+    asked for is not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is. After
+    5,000 events the connection ends: who connects again goes on.
     """
     if request.scope.get(HEAD_ONLY):
         return Response(media_type="text/event-stream")
     if tail.listeners >= MOST_LISTENERS:
         raise TooManyWatchers(f"{MOST_LISTENERS} are listening already: try again later")
-    number = last if last is not None else after
-    if number is None:
-        number = await asyncio.to_thread(_beginning, outbox, wanted)
-    oldest = await asyncio.to_thread(outbox.oldest)
-    messages = _messages(request, tail, number, oldest, wanted)
+    number, gap = await asyncio.to_thread(_beginning, outbox, wanted, after if last is None else last)
+    messages = _messages(request, tail, number, gap, wanted)
     return EventSourceResponse(messages, ping=PING_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
 
-def _beginning(outbox: Outbox, wanted: EventFilter) -> int:
-    """The number after which to read, where nobody said one."""
+def _beginning(outbox: Outbox, wanted: EventFilter, asked: int | None) -> tuple[int, dict[str, int] | None]:
+    """The number after which to read, and what of that was asked for is not there."""
     newest = outbox.number()
-    return newest if wanted.since_s is None else outbox.before(wanted.since_s)
+    if asked is None:
+        return (newest if wanted.since_s is None else outbox.before(wanted.since_s)), None
+    if asked > newest:  # the database is another, or was set back: who drops what he has seen misses nothing
+        return 0, {"after": asked, "oldest": outbox.oldest()}
+    return asked, None
 
 
 async def _messages(
-    request: Request, tail: EventTail, number: int, oldest: int, wanted: EventFilter
+    request: Request, tail: EventTail, number: int, gap: dict[str, int] | None, wanted: EventFilter
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="events of Footfall", retry=RETRY_MS)
-    if number + 1 < oldest:
-        yield ServerSentEvent(event="gap", data=json.dumps({"after": number, "oldest": oldest}))
+    if gap is not None:
+        yield ServerSentEvent(event="gap", data=json.dumps(gap))
     batches = tail.listen(number, wanted)
-    coming: asyncio.Future[list[NumberedEvent]] | None = None
+    coming: asyncio.Future[Heard] | None = None
+    told = 0
     try:
-        while True:
+        while told < MOST_AT_A_TIME:
             coming = coming or asyncio.ensure_future(anext(batches))
             done, _ = await asyncio.wait({coming}, timeout=FRESH_S)
             try:
@@ -178,8 +185,13 @@ async def _messages(
             except FootfallError:
                 return  # who connects again hears why
             if done:
-                for one in coming.result():
+                heard = coming.result()
+                if heard.oldest is not None:
+                    yield ServerSentEvent(event="gap", data=json.dumps({"after": number, "oldest": heard.oldest}))
+                for one in heard.events:
                     yield ServerSentEvent(id=str(one.number), data=json.dumps(cloud_event(one)))
+                    number = one.number
+                told += len(heard.events)
                 coming = None
     finally:
         if coming is not None:
@@ -195,30 +207,37 @@ async def events_socket(
     """The same over a WebSocket: each message is an event in JSON.
 
     Takes the same parameters. Begins with ``{"gap": {"after": ..., "oldest": ...}}`` where what was asked for is not
-    kept any more. Closes with 4400 for a parameter that nobody knows or that makes no sense, 4401 without the right
-    token, 4503 while the database is away, 1013 when too many are listening. A token is given as for live pictures.
+    kept any more. Closes with 4400 for a parameter that nobody knows or a time that cannot be read, 4401 without the
+    right token, 4503 while the database is away and after 5,000 events (go on after the last one), 1013 when too many
+    are listening. A token is given as for live pictures.
     """
 
     async def tell() -> Farewell:
         try:
-            number = after if after is not None else await asyncio.to_thread(_beginning, outbox, wanted())
-            oldest = await asyncio.to_thread(outbox.oldest)
+            number, gap = await asyncio.to_thread(_beginning, outbox, wanted(), after)
         except BadRequest as error:
             return BAD, str(error)
         except StoreError as error:
             return AGAIN, str(error)
         if tail.listeners >= MOST_LISTENERS:
             return FULL, f"{MOST_LISTENERS} are listening already: try again later"
-        if number + 1 < oldest:
-            await socket.send_json({"gap": {"after": number, "oldest": oldest}})
+        if gap is not None:
+            await socket.send_json({"gap": gap})
         batches = tail.listen(number, wanted())
+        told = 0
         try:
-            async for batch in batches:
-                for one in batch:
+            async for heard in batches:
+                if heard.oldest is not None:
+                    await socket.send_json({"gap": {"after": number, "oldest": heard.oldest}})
+                for one in heard.events:
                     await socket.send_json(cloud_event(one))
+                    number = one.number
+                told += len(heard.events)
+                if told >= MOST_AT_A_TIME:
+                    break
         finally:
             await batches.aclose()
-        return GONE, "there are no more events"
+        return AGAIN, f"{told} events are enough for one connection: go on after the last one"
 
     await converse(socket, ("type", "stream", "site", "since", "after"), tell)
 
@@ -233,6 +252,7 @@ async def events_socket(
     },
 )
 async def list_events(
+    request: Request,
     outbox: InOutbox,
     wanted: Wanted,
     after: After = None,
@@ -242,7 +262,8 @@ async def list_events(
     found = await asyncio.to_thread(_page, outbox, wanted, after, limit)
     headers = {}
     if len(found) > limit:
-        headers["Link"] = f'<?limit={limit}&after={found[limit - 1].number}>; rel="next"'
+        kept = [(key, value) for key, value in request.query_params.multi_items() if key != "after"]
+        headers["Link"] = f'<?{urlencode([*kept, ("after", found[limit - 1].number)])}>; rel="next"'
     return JSONResponse([cloud_event(one) for one in found[:limit]], headers=headers)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 
+from analytics.errors import StoreError
 from analytics.events import STREAM_STATE
-from analytics.storage.outbox import AT_ONCE, Outbox
+from analytics.storage.outbox import Outbox
 from serve.control.entry import StreamEntry
 from serve.control.state_events import StateEvents
 from serve.settings import EventsSettings
 from serve.streams.status import StreamStatus
 
+logger = logging.getLogger(__name__)
 FORGET_S = 60.0
 DAY_S = 86400.0
 
@@ -36,12 +39,28 @@ class EventKeeping:
         self._clock = clock
         self._wall_clock = wall_clock
         self._due_s = clock()
-        self._states = StateEvents()
+        self._failed = False
+        self._states = StateEvents(wall_clock)
         self._knows_states = False
 
     def begin(self) -> None:
         """Somebody else may have led meanwhile."""
         self._knows_states = False
+
+    async def round(
+        self, outbox: Outbox, entries: Mapping[str, StreamEntry], status_of: Callable[[StreamEntry], StreamStatus]
+    ) -> None:
+        """Tell and keep; what goes wrong is logged, once for as long as it lasts, and tried again the next time."""
+        try:
+            await self.tell(outbox, entries, status_of)
+            await self.keep(outbox)
+            self._failed = False
+        except StoreError as error:
+            logger.log(logging.DEBUG if self._failed else logging.WARNING, "events are not seen to: %s", error)
+            self._failed = True
+        except Exception:
+            logger.log(logging.DEBUG if self._failed else logging.ERROR, "events are not seen to", exc_info=True)
+            self._failed = True
 
     async def tell(
         self, outbox: Outbox, entries: Mapping[str, StreamEntry], status_of: Callable[[StreamEntry], StreamStatus]
@@ -73,4 +92,4 @@ class EventKeeping:
             before_s = self._wall_clock() - self._settings.keep_days * DAY_S
             forgotten = await asyncio.to_thread(outbox.forget, before_s, self._settings.keep_most)
             # A piece at a time, so that everybody else gets his turn.
-            self._due_s = self._clock() + (0.0 if forgotten >= AT_ONCE else FORGET_S)
+            self._due_s = self._clock() + (0.0 if forgotten else FORGET_S)

@@ -84,7 +84,7 @@ class Registry(Changing):
         self._sealing = Sealing(settings.key_file)
         self._leadership = Leadership(clock)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(run()) for run in (self._run, self._listen)]
+        self._tasks = [loop.create_task(run()) for run in (self._run, self._listen, self._see_to_events)]
 
     # -- life
 
@@ -109,10 +109,6 @@ class Registry(Changing):
         with self._health.round():
             await asyncio.to_thread(store.renew)
             await self._sweep(store)
-            if isinstance(store, DatabaseStore):
-                outbox = DatabaseOutbox(store)
-                await self._event_keeping.tell(outbox, self._entries, lambda entry: self._view(entry).status)
-                await self._event_keeping.keep(outbox)
             await self._assignments.plan_if_due()
 
     async def _sweep(self, store: Store) -> None:
@@ -128,6 +124,14 @@ class Registry(Changing):
             if self._loaded:
                 self._assignments.listen()
                 self._tell_of_viewers()
+
+    async def _see_to_events(self) -> None:
+        """Apart from everything else: what goes wrong with events keeps no camera from its reader."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            if self._loaded and isinstance(self._store, DatabaseStore):
+                outbox = DatabaseOutbox(self._store)
+                await self._event_keeping.round(outbox, self._entries, lambda entry: self._view(entry).status)
 
     async def _take_over(self) -> None:
         store = self._open()

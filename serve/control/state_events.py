@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from analytics.events import STREAM_STATE, Event, EventContext, StreamStateChanged, identity
 from pipelines.sources.supervisor import StreamState
@@ -15,12 +16,17 @@ class StateEvents:
     """Looked after once a second, by the registry that leads.
 
     A state is told once it is found a second time: what is over by then, such as the moment in which a stream changes
-    its reader, is nobody's business.
+    its reader, is nobody's business. Its time is when it was found first: a camera that gets overloaded has been
+    running for days.
+
+    Args:
+        wall_clock: seconds since the epoch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
+        self._wall_clock = wall_clock
         self._told: dict[str, Condition] = {}
-        self._found: dict[str, Condition] = {}
+        self._found: dict[str, tuple[Condition, float]] = {}
 
     def begin(self, told: Mapping[str, Mapping[str, object]]) -> None:
         """Take up what was told last, by whoever did, of each stream; data of events."""
@@ -36,10 +42,13 @@ class StateEvents:
         for name, entry in entries.items():
             now = entry.condition
             if now == self._told.get(name):
+                self._found.pop(name, None)
                 continue
-            if self._found.get(name) == now and now != (StreamState.STARTING, None):
+            found = self._found.get(name)
+            if found is None or found[0] != now:
+                self._found[name] = now, self._wall_clock()
+            elif now != (StreamState.STARTING, None):
                 changed.append(name)
-            self._found[name] = now
         if len(self._told) > len(entries):
             self._told = {name: told for name, told in self._told.items() if name in entries}
         self._found = {name: found for name, found in self._found.items() if name in entries}
@@ -55,12 +64,11 @@ class StateEvents:
                 before=None if before is None else before[0].value,
                 error=status.error,
                 error_code=entry.condition[1],
-                time_s=status.since_s,
+                time_s=self._found[name][1],
             )
             data = dataclasses.asdict(told)
             del data["time_s"]
             context = EventContext(name, entry.definition.site, entry.record.epoch, "")
-            # A state that comes back has begun at another time, or is told after another one.
             key = identity(STREAM_STATE, name, context.epoch, round(told.time_s * 1e6), told.state, told.error_code)
             yield Event(key, STREAM_STATE, context, "", told.time_s, data)
 

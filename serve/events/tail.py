@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from analytics.errors import StoreError
 from analytics.events import Event
@@ -18,6 +19,19 @@ AT_ONCE = 500
 """Events that are read from the store in one go."""
 REMEMBERED = 2000
 """Of the newest ones, for those who keep up: they ask the store for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a listener hears at once.
+
+    Attributes:
+        events: in their order.
+        oldest: number of the oldest that is kept, where some before these may be missing; None if none is.
+    """
+
+    events: list[NumberedEvent]
+    oldest: int | None = None
 
 
 class EventTail:
@@ -44,7 +58,7 @@ class EventTail:
         """How many listen."""
         return self._listeners
 
-    async def listen(self, number: int, wanted: EventFilter = EVERYTHING) -> AsyncGenerator[list[NumberedEvent]]:
+    async def listen(self, number: int, wanted: EventFilter = EVERYTHING) -> AsyncGenerator[Heard]:
         """Events with larger numbers, for ever: those that are there, and those that come, in their order.
 
         Args:
@@ -59,10 +73,10 @@ class EventTail:
                 changed = self._changed
                 newest = self._newest
                 if newest > number:
-                    found = await self._read(number, newest, wanted)
-                    number = found[-1].number if len(found) == AT_ONCE else newest
-                    if found:
-                        yield found
+                    heard = await self._read(number, newest, wanted)
+                    number = heard.events[-1].number if len(heard.events) == AT_ONCE else newest
+                    if heard.events or heard.oldest is not None:
+                        yield heard
                     continue
                 await changed.wait()
         finally:
@@ -71,17 +85,19 @@ class EventTail:
                 self._following.cancel()
                 self._following = None
 
-    async def _read(self, number: int, newest: int, wanted: EventFilter) -> list[NumberedEvent]:
+    async def _read(self, number: int, newest: int, wanted: EventFilter) -> Heard:
         if self._recent and self._recent[0].number <= number + 1:
             fresh = (one for one in self._recent if number < one.number <= newest)
-            found = [one for one in fresh if fits(one.event, wanted)]
-            return found[:AT_ONCE]
+            return Heard([one for one in fresh if fits(one.event, wanted)][:AT_ONCE])
         while True:
             try:
                 found = await asyncio.to_thread(self._outbox.after, number, AT_ONCE, wanted)
-                return [one for one in found if one.number <= newest]
+                # Asked second: what is forgotten in between is told to be missing, though it was still there.
+                oldest = await asyncio.to_thread(self._outbox.oldest)
             except StoreError:  # the one who follows says so
                 await asyncio.sleep(POLL_S)
+            else:
+                return Heard([one for one in found if one.number <= newest], oldest if oldest > number + 1 else None)
 
     async def _follow(self) -> None:
         """Look for what is new; the database may be away meanwhile."""
@@ -102,10 +118,11 @@ class EventTail:
         if newest <= self._newest:
             return
         if newest - self._newest <= REMEMBERED and self._newest:
-            at = self._newest
+            at, fresh = self._newest, list[NumberedEvent]()
             while at < newest and (found := await asyncio.to_thread(self._outbox.after, at, AT_ONCE)):
-                self._recent.extend(one for one in found if one.number <= newest)
+                fresh += [one for one in found if one.number <= newest]
                 at = found[-1].number
+            self._recent.extend(fresh)  # in one go: what breaks off in between begins anew
         else:  # nobody who is far behind is served from memory
             self._recent.clear()
         self._newest = newest

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.counting.observer import FrameOutcome, StreamObserver
-from analytics.events import Event, EventContext, events_of
+from analytics.events import Event, EventContext, EventMaker
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
 from pipelines.batching.mailbox import WaitingFrame
@@ -80,6 +80,7 @@ class StreamProcessor:
         self._meter = RateMeter()
         self._newest: FrameStamp | None = None
         self._geometry: Geometry | None = None
+        self._event_maker = EventMaker()
         self._events: list[Event] = []
         self.frames = 0
         """That were processed since the start."""
@@ -100,7 +101,7 @@ class StreamProcessor:
             self._newest = frame.stamp
             self.frames += 1
             if outcome.events and self._context is not None:
-                self._events += events_of(outcome.events, self._context(), frame.stamp)
+                self._events += self._event_maker.make(outcome.events, self._context(), frame.stamp)
         self._meter.tick(self._clock())
         if self._on_frame is not None:
             self._on_frame(ProcessedFrame(frame, detections, tracks, outcome))
@@ -133,6 +134,7 @@ class StreamProcessor:
                 "time_s": self._newest.time_s,
                 "tracker": self._tracker.snapshot(),
                 "observer": self._observer.snapshot(),
+                "events": self._event_maker.snapshot(),
             }
             return Cut(self._newest, state, self._observer.pending(), tuple(self._events))
 
@@ -159,3 +161,4 @@ class StreamProcessor:
         with self._lock:
             self._tracker.restore(state["tracker"])
             self._observer.restore(state["observer"])
+            self._event_maker.restore(state.get("events", {}))

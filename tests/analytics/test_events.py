@@ -13,7 +13,7 @@ from analytics.counting.base import (
     ZoneEntry,
     ZoneExit,
 )
-from analytics.events import COUNT_EVENT_TYPES, Event, EventContext, events_of
+from analytics.events import COUNT_EVENT_TYPES, Event, EventContext, EventMaker
 from pipelines.types import FrameStamp
 
 CONTEXT = EventContext("cam", "berlin", 3, "nanodet-g")
@@ -31,7 +31,7 @@ EVERYTHING: list[CountEvent] = [
 
 def test_each_thing_that_counters_tell_has_a_type_and_only_what_it_needs() -> None:
     assert {type(one) for one in EVERYTHING} == COUNT_EVENT_TYPES.keys()
-    found = events_of(EVERYTHING, CONTEXT, LIVE)
+    found = EventMaker().make(EVERYTHING, CONTEXT, LIVE)
     assert [(event.type, event.subject, event.data) for event in found] == [
         ("footfall.crossing.v1", "door", {"line": "door", "track": 1, "direction": "in"}),
         ("footfall.zone-entry.v1", "till", {"zone": "till", "track": 1}),
@@ -44,7 +44,7 @@ def test_each_thing_that_counters_tell_has_a_type_and_only_what_it_needs() -> No
 
 
 def test_an_event_survives_the_spool() -> None:
-    for event in events_of(EVERYTHING, CONTEXT, TOPIC):
+    for event in EventMaker().make(EVERYTHING, CONTEXT, TOPIC):
         assert Event.from_json(json.loads(json.dumps(event.to_json()))) == event
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_event_is_refused(document: dict[str, object]) -> None:
 
 
 def ids(*told: CountEvent, epoch: int = 3, stamp: FrameStamp = TOPIC, stream: str = "cam") -> list[str]:
-    return [event.id for event in events_of(told, EventContext(stream, "", epoch, "m"), stamp)]
+    return [event.id for event in EventMaker().make(told, EventContext(stream, "", epoch, "m"), stamp)]
 
 
 def test_frames_that_are_replayed_give_the_same_ids_whoever_analyses_them() -> None:
@@ -88,3 +88,36 @@ def test_what_differs_has_another_id() -> None:
 def test_the_order_of_a_frame_does_not_matter_to_people_who_go_opposite_ways() -> None:
     one, other = Crossing("door", 1, "in", 100.25), Crossing("door", 2, "out", 100.25)
     assert set(ids(one, other)) == set(ids(other, one))
+
+
+def test_frames_of_the_same_time_keep_their_events_apart() -> None:
+    """Timestamps may tell seconds, and clocks stand still."""
+    maker = EventMaker()
+    found = [maker.make([Crossing("door", track, "in", 100.0)], CONTEXT, TOPIC)[0].id for track in range(3)]
+    assert found == ids(*[Crossing("door", track, "in", 100.0) for track in range(3)])
+    assert len(set(found)) == 3
+
+
+def test_a_clock_that_is_set_back_shows_other_events_at_the_same_time() -> None:
+    maker = EventMaker()
+    times = [100.0, 101.0, 100.0, 101.0, 100.0]
+    found = [maker.make([Crossing("door", 1, "in", at_s)], CONTEXT, LIVE)[0].id for at_s in times]
+    assert len(set(found)) == len(times)
+
+
+@pytest.mark.parametrize("cut", range(7))
+def test_identities_go_on_after_a_snapshot(cut: int) -> None:
+    told = [Crossing("door", 1, "in", at_s) for at_s in (100.0, 100.0, 101.0, 100.5, 100.5, 101.0)]
+    whole, first, second = EventMaker(), EventMaker(), EventMaker()
+    wanted = [whole.make([one], CONTEXT, TOPIC)[0].id for one in told]
+    found = [first.make([one], CONTEXT, TOPIC)[0].id for one in told[:cut]]
+    second.restore(json.loads(json.dumps(first.snapshot())))
+    assert found + [second.make([one], CONTEXT, TOPIC)[0].id for one in told[cut:]] == wanted
+
+
+def test_a_state_from_before_there_were_events_begins_afresh() -> None:
+    maker = EventMaker()
+    maker.restore({})
+    assert maker.make([Crossing("door", 1, "in", 1.0)], CONTEXT, TOPIC) == EventMaker().make(
+        [Crossing("door", 1, "in", 1.0)], CONTEXT, TOPIC
+    )

@@ -69,12 +69,12 @@ def test_a_clock_that_is_set_back_neither_tells_too_early_nor_is_silent_for_ever
     assert [over for _, over in level.see(5, 5, 5)] == [True]
 
 
-def test_without_a_limit_nothing_is_told_and_one_that_is_taken_away_is_forgotten() -> None:
+def test_without_a_limit_nothing_is_told_and_one_that_is_taken_away_is_cleared() -> None:
     assert Watched(None).see(*[100] * 20) == []
     level = Watched()
     level.see(5, 5, 5)
     level.level.use(None)
-    assert level.see(0, 0, 0) == []
+    assert level.see(9, 9, 9) == [(3, False)]
     assert level.level.snapshot() is None
 
 

@@ -219,3 +219,30 @@ def test_other_limits_keep_the_visits() -> None:
     zone.frames(34, 1)
     zone.counter.use_geometry(Geometry(zones=(replace(TILL, limits=LIMITS),)))
     assert zone.frames(1, 1) == [DwellExceeded("till", 1, 34 * DT, 35 * DT)]
+
+
+def test_what_is_drawn_anew_or_taken_away_while_it_is_full_is_told_to_have_room() -> None:
+    for zones in ((), (replace(TILL, limits=LIMITS, polygon=((0.1, 0.1), (0.2, 0.1), (0.2, 0.2))),)):
+        zone = Told()
+        assert zone.frames(5, 1, 2, 3)[-1].over is True  # type: ignore[union-attr]
+        zone.counter.use_geometry(Geometry(zones=zones))
+        assert zone.frames(1) == [OccupancyChanged("till", False, 0, 6 * DT)]
+        assert zone.frames(5) == []
+
+
+def test_a_limit_that_is_taken_away_is_told_to_be_cleared() -> None:
+    zone = Told()
+    zone.frames(5, 1, 2, 3)
+    zone.counter.use_geometry(Geometry(zones=(replace(TILL, limits=ZoneLimits()),)))
+    assert zone.frames(1, 1, 2, 3) == [OccupancyChanged("till", False, 3, 6 * DT)]
+
+
+def test_frames_of_the_same_time_do_not_keep_a_limit_from_being_reached() -> None:
+    """Timestamps of a topic may tell seconds alone."""
+    zone = Told(ZoneLimits(occupancy=PeopleLimit(1, 0, 2.0, 0.0)))
+    told: list[CountEvent] = []
+    for number in range(20):
+        second, first_of_it = number // 4, number % 4 == 0
+        pixels = {1: (INSIDE[0] * FRAME[1], INSIDE[1] * FRAME[0])}
+        told += zone.counter.update(observed(pixels, float(second), dt_s=1.0 if first_of_it and second else 0.0))
+    assert [event for event in told if isinstance(event, OccupancyChanged)] == [OccupancyChanged("till", True, 1, 2.0)]

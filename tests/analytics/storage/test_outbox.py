@@ -7,23 +7,27 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from analytics.counting.base import Crossing
 from analytics.errors import StaleEpoch
-from analytics.events import Event, EventContext, events_of
+from analytics.events import Event, EventContext, EventMaker
+from analytics.storage import tables
 from analytics.storage.base import Checkpoint, Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox, EventFilter, Outbox
 from pipelines.types import FrameStamp
+from tests.analytics.storage.conftest import Postgres
 from tests.analytics.storage.minutes import NOON, row
 from tests.assigning import assign
 from tests.fakes import MemoryOutbox, MemoryStore
+from tests.waiting import wait_until
 
 
 def crossing(at_s: float, stream: str = "cam", site: str = "", line: str = "door", epoch: int = 1) -> Event:
     context = EventContext(stream, site, epoch, "nanodet-g")
     stamp = FrameStamp(0, at_s, resume={"position": 1})
-    (event,) = events_of([Crossing(line, 3, "in", at_s)], context, stamp)
+    (event,) = EventMaker().make([Crossing(line, 3, "in", at_s)], context, stamp)
     return event
 
 
@@ -119,6 +123,24 @@ def test_a_purged_streams_events_go_with_it_and_may_come_again(store: Store, out
     assert [one.event for one in outbox.after(2, 10)] == [crossing(1.0)]
 
 
+def test_the_newest_of_a_type_is_known_of_every_stream(outbox: Outbox) -> None:
+    outbox.append([crossing(float(n), f"cam{n % 2}") for n in range(5)])
+    assert outbox.newest_of("footfall.crossing.v1") == {}
+    outbox.number()
+    found = outbox.newest_of("footfall.crossing.v1")
+    assert {stream: event.time_s for stream, event in found.items()} == {"cam0": 4.0, "cam1": 3.0}
+    assert outbox.newest_of("footfall.queue.v1") == {}
+
+
+def test_a_name_that_is_too_long_is_cut_and_nothing_is_lost(outbox: Outbox) -> None:
+    event = crossing(1.0)
+    outbox.append([replace(event, context=replace(event.context, model="/a" * 400))])
+    outbox.number()
+    (stored,) = outbox.after(0, 10)
+    assert stored.event.id == event.id
+    assert stored.event.context.model.startswith("/a/a")
+
+
 def test_who_wants_some_has_those_alone(outbox: Outbox) -> None:
     outbox.append([crossing(float(n), f"cam{n % 2}", ("berlin", "paris", "rome")[n % 3]) for n in range(12)])
     outbox.number()
@@ -145,8 +167,9 @@ def test_what_is_old_or_too_much_is_forgotten_and_its_numbers_are_not_used_again
     monkeypatch.setattr(store, "_wall_clock", lambda: now_s[0])
     outbox = outbox_of(store)
     for number in range(6):
-        now_s[0] = 100.0 + number
+        now_s[0] = 1e9 - number  # writers' clocks may be anything
         outbox.append([crossing(float(number))])
+        now_s[0] = 100.0 + number
         outbox.number()
     assert outbox.forget(102.0, keep=100) == 2
     assert (outbox.oldest(), [one.number for one in outbox.after(0, 10)]) == (3, [3, 4, 5, 6])
@@ -157,6 +180,38 @@ def test_what_is_old_or_too_much_is_forgotten_and_its_numbers_are_not_used_again
     assert (outbox.number(), outbox.oldest(), outbox.before(0.0)) == (6, 7, 6)
     outbox.append([crossing(9.0)])
     assert outbox.number() == 7
+
+
+@pytest.mark.integration
+def test_what_is_purged_while_it_gets_its_number_leaves_a_hole_and_nothing_worse(
+    postgres: Postgres, migrated: str
+) -> None:
+    url = postgres.fresh_database(template=migrated)
+    store, other = DatabaseStore(url), DatabaseStore(url)
+    outbox = DatabaseOutbox(store)
+    outbox.append([crossing(1.0, "gone"), crossing(2.0, "stays"), crossing(3.0, "stays")])
+    numbering = threading.Thread(target=outbox.number)
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with other._transaction() as connection:
+        connection.execute(sa.delete(tables.events).where(tables.events.c.stream == "gone"))
+        numbering.start()
+        wait_until(lambda: other_waits(postgres, url, waits), 10, "who numbers to wait for who purges")
+    numbering.join(10)
+    outbox.append([crossing(4.0, "stays")])
+    newest = outbox.number()
+    found = outbox.after(0, 10)
+    assert [one.event.time_s for one in found] == [2.0, 3.0, 4.0]
+    assert len({one.number for one in found}) == 3
+    assert found[-1].number == newest
+    for one in (store, other):
+        one.close()
+
+
+def other_waits(postgres: Postgres, url: str, question: str) -> bool:
+    """Whether somebody waits for a lock."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return bool(connection.exec_driver_sql(question).scalar())
 
 
 @pytest.mark.parametrize("kind", [pytest.param("postgres", marks=pytest.mark.integration), "sqlite"])

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.counting.base import Crossing
 from analytics.counting.people import PEOPLE
-from analytics.events import EventContext, events_of
+from analytics.events import EventContext, EventMaker
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.spool import Spool
 from pipelines.types import FrameStamp
@@ -117,7 +117,7 @@ def test_a_minute_that_ended_in_an_earlier_checkpoint_is_not_lost_with_it(tmp_pa
 def test_events_of_checkpoints_that_share_a_file_are_all_there_in_their_order(tmp_path: Path) -> None:
     context = EventContext("cam", "berlin", 1, "nanodet-g")
     crossings = [Crossing("door", number, "in", NOON + number / 8) for number in range(6)]
-    events = events_of(crossings, context, FrameStamp(0, NOON, resume={"position": 1}))
+    events = EventMaker().make(crossings, context, FrameStamp(0, NOON, resume={"position": 1}))
     spool = Spool(tmp_path, "cam")
     for first in (0, 2, 4):
         assert spool.put(replace(checkpoint(1, row(frames=first)), cut=first + 1, events=events[first : first + 2]))

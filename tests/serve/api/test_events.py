@@ -20,6 +20,7 @@ from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.outbox import DatabaseOutbox
 from serve.api import events as events_module
 from serve.api.app import make_api
+from serve.events import tail as tail_module
 from serve.settings import load
 from tests.analytics.storage.test_outbox import crossing
 from tests.serve.api.conftest import BrokenStore, LocalRegistry
@@ -49,6 +50,8 @@ def test_what_has_happened_is_told_a_page_at_a_time(api: TestClient, outbox: Dat
     page = api.get(HISTORY, params={"limit": 2})
     assert sequences(page) == [1, 2]
     assert page.headers["link"] == '<?limit=2&after=2>; rel="next"'
+    filtered = api.get(HISTORY, params={"limit": 2, "stream": ["cam", "x"], "since": "1"})
+    assert filtered.headers["link"] == '<?limit=2&stream=cam&stream=x&since=1&after=3>; rel="next"'
     last = api.get(HISTORY, params={"limit": 3, "after": 2})
     assert sequences(last) == [3, 4, 5]
     assert "link" not in last.headers
@@ -121,6 +124,29 @@ def test_a_socket_says_what_is_not_kept_any_more(api: TestClient, outbox: Databa
     with api.websocket_connect(f"{SOCKET}?after=0") as socket:
         assert socket.receive_json() == {"gap": {"after": 0, "oldest": 5}}
         assert socket.receive_json()["sequence"] == f"{5:020d}"
+
+
+def test_a_connection_ends_after_so_many_events_and_the_next_one_goes_on(
+    api: TestClient, outbox: DatabaseOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "MOST_AT_A_TIME", 3)
+    monkeypatch.setattr(tail_module, "AT_ONCE", 3)
+    fill(outbox, *range(5))
+    with api.websocket_connect(f"{SOCKET}?after=0") as socket:
+        assert [int(socket.receive_json()["sequence"]) for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert closed.value.code == 4503
+    with api.websocket_connect(f"{SOCKET}?after=3") as socket:
+        assert [int(socket.receive_json()["sequence"]) for _ in range(2)] == [4, 5]
+
+
+def test_who_has_seen_more_than_there_is_hears_all_that_there_is(api: TestClient, outbox: DatabaseOutbox) -> None:
+    """The database was restored, or is another."""
+    fill(outbox, 1, 2)
+    with api.websocket_connect(f"{SOCKET}?after=5000") as socket:
+        assert socket.receive_json() == {"gap": {"after": 5000, "oldest": 1}}
+        assert [int(socket.receive_json()["sequence"]) for _ in range(2)] == [1, 2]
 
 
 @pytest.mark.parametrize(("query", "code"), [("?kind=x", 4400), ("?since=yesterday", 4400)])
@@ -231,6 +257,16 @@ def test_where_something_is_not_kept_any_more_that_is_said(url: str, outbox: Dat
         gap = next(messages)
         assert (gap["event"], json.loads(gap["data"])) == ("gap", {"after": 2, "oldest": 8})
         assert numbers(messages, 3) == [8, 9, 10]
+
+
+def test_who_follows_is_sent_away_after_so_many_events(
+    url: str, outbox: DatabaseOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "MOST_AT_A_TIME", 3)
+    monkeypatch.setattr(tail_module, "AT_ONCE", 3)
+    fill(outbox, *range(5))
+    with following(url, params={"after": 0}) as messages:
+        assert [message["id"] for message in messages if "data" in message] == ["1", "2", "3"]
 
 
 def test_a_silent_connection_is_kept_open(url: str) -> None:

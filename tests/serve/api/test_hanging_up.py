@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analytics.errors import StoreUnavailable
-from serve.api import live, streams
+from serve.api import sockets, streams
 from serve.api.app import make_api
 from serve.api.audit import Auditor
 from serve.api.credentials import Caller, Scope, new_token
@@ -113,11 +113,11 @@ class Watched:
             yield LiveFrame(time_s=0.0, width=1, height=1, tracks=(), crossings=(), jpeg=b"jpeg")
 
 
-@pytest.mark.parametrize(("trouble", "code"), [("revoked", live.WS_REFUSED), ("unknown", live.WS_AGAIN)])
+@pytest.mark.parametrize(("trouble", "code"), [("revoked", sockets.REFUSED), ("unknown", sockets.AGAIN)])
 def test_a_socket_ends_with_the_token_that_it_was_opened_with(
     monkeypatch: pytest.MonkeyPatch, trouble: str, code: int
 ) -> None:
-    monkeypatch.setattr(live, "FRESH_S", 0.05)
+    monkeypatch.setattr(sockets, "FRESH_S", 0.05)
     access = MemoryAccessStore()
     viewer, secret = new_token("viewer", Scope.VIEWER, 0.0)
     access.add_token(viewer)

@@ -27,7 +27,8 @@ class House:
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.store = store or MemoryStore()
         self.outbox = MemoryOutbox(self.store)
-        self.keeping = EventKeeping(EventsSettings())
+        self.now_s = 1000.0
+        self.keeping = EventKeeping(EventsSettings(), wall_clock=lambda: self.now_s)
         self.entries: dict[str, StreamEntry] = {}
 
     def add(self, name: str, status: StreamStatus | None = None, **definition: object) -> None:
@@ -40,6 +41,7 @@ class House:
         """Stream, state, the one before, and code of all that is told over some rounds."""
         before = len(self.store.events)
         for _ in range(times):
+            self.now_s += 1.0
             asyncio.run(self.keeping.tell(self.outbox, self.entries, lambda e: e.view(0.0, 0.0, 1).status))
         return [
             (event.context.stream, event.data["state"], event.data["before"], event.data["error_code"])
@@ -56,7 +58,8 @@ def test_a_state_is_told_once_it_lasts_and_then_no_more() -> None:
     house.entries["cam"].status = CUT
     assert house.round(2) == [("cam", "reconnecting", "running", "source-unreachable")]
     (_, event) = house.store.events
-    assert (event.type, event.time_s, event.subject) == ("footfall.stream-state.v1", 200.0, "")
+    # When it was found, not since when the camera runs.
+    assert (event.type, event.time_s, event.subject) == ("footfall.stream-state.v1", 1006.0, "")
     assert (event.context.site, event.context.epoch) == ("berlin", 2)
     assert event.data["error"] == "the camera does not answer"
 
@@ -86,15 +89,16 @@ def test_another_problem_in_the_same_state_is_told() -> None:
     assert house.round(2) == [("cam", "reconnecting", "reconnecting", "source-unauthorized")]
 
 
-def test_a_state_that_comes_back_is_another_event() -> None:
+def test_a_problem_that_comes_back_is_another_event_though_the_camera_has_run_all_the_time() -> None:
     house = House()
     house.add("cam", RUNNING)
     house.round(2)
-    for number in range(3):
-        house.entries["cam"].status = replace(CUT, since_s=200.0 + number)
-        house.round(2)
-        house.entries["cam"].status = replace(RUNNING, since_s=200.5 + number)
-        house.round(2)
+    told = []
+    for _ in range(3):
+        for status in (replace(RUNNING, error="it does not answer", error_code="detector-unavailable"), RUNNING):
+            house.entries["cam"].status = status
+            told += house.round(2)
+    assert [code for _, _, _, code in told] == ["detector-unavailable", None] * 3
     assert len({event.id for event in house.store.events}) == 7
 
 
@@ -103,6 +107,7 @@ def test_whoever_leads_next_tells_only_what_has_changed_meanwhile() -> None:
     first.add("cam", RUNNING)
     first.add("gate", RUNNING)
     first.round(2)
+    first.outbox.number()
     second = House(first.store)
     second.add("cam", RUNNING)
     second.add("gate", CUT)

@@ -5,14 +5,14 @@ import json
 import jsonschema
 import pytest
 
-from analytics.events import EVENT_TYPES, STREAM_STATE, Event, EventContext, events_of
+from analytics.events import EVENT_TYPES, STREAM_STATE, Event, EventContext, EventMaker
 from analytics.storage.outbox import NumberedEvent
 from serve.events.envelope import cloud_event
 from serve.events.schemas import asyncapi, data_schema, description_of, event_schema
 from tests.analytics.test_events import CONTEXT, EVERYTHING, LIVE
 
 TOLD = [
-    *events_of(EVERYTHING, CONTEXT, LIVE),
+    *EventMaker().make(EVERYTHING, CONTEXT, LIVE),
     Event(
         "1" * 32,
         STREAM_STATE,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from analytics.errors import StoreUnavailable
 from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent
 from serve.events import tail as tail_module
 from serve.events.tail import EventTail
@@ -37,6 +38,7 @@ class House:
         self.outbox = CountingOutbox(self.store)
         self.tail = EventTail(self.outbox)
         self.wrote = 0
+        self.missing: list[int] = []
 
     def write(self, count: int, stream: str = "cam") -> None:
         self.outbox.append([crossing(float(self.wrote + number), stream) for number in range(count)])
@@ -46,8 +48,9 @@ class House:
         """Numbers of the first events that a listener has."""
         found: list[int] = []
         listening = self.tail.listen(after, wanted)
-        async for batch in listening:
-            found += [one.number for one in batch]
+        async for heard in listening:
+            found += [one.number for one in heard.events]
+            self.missing += [] if heard.oldest is None else [heard.oldest]
             if len(found) >= count:
                 break
         await listening.aclose()
@@ -148,5 +151,50 @@ def test_nobody_is_asked_while_nobody_listens() -> None:
         assert house.tail._following is None
         house.write(2)
         assert await house.hear(2, after=1) == [2, 3]
+
+    run(test)
+
+
+def test_who_is_overtaken_by_what_is_forgotten_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "AT_ONCE", 5)
+    monkeypatch.setattr(tail_module, "REMEMBERED", 5)
+
+    async def test(house: House) -> None:
+        house.tail = EventTail(house.outbox)
+        house.write(30)
+        listening = house.tail.listen(0)
+        first = await anext(listening)
+        assert ([one.number for one in first.events], first.oldest) == ([1, 2, 3, 4, 5], None)
+        house.outbox.forget(0.0, keep=10)
+        second = await anext(listening)
+        assert ([one.number for one in second.events], second.oldest) == ([21, 22, 23, 24, 25], 21)
+        third = await anext(listening)
+        assert ([one.number for one in third.events], third.oldest) == ([26, 27, 28, 29, 30], None)
+        await listening.aclose()
+
+    run(test)
+
+
+def test_a_database_that_breaks_off_in_a_burst_makes_nobody_hear_anything_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tail_module, "AT_ONCE", 5)
+
+    async def test(house: House) -> None:
+        house.write(1)
+        assert await house.hear(1) == [1]
+        hearing = asyncio.create_task(house.hear(20, after=1, wanted=EventFilter(streams=frozenset({"cam"}))))
+        await asyncio.sleep(0.02)
+        after, asked = house.outbox.after, [0]
+
+        def breaking(number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
+            asked[0] += 1
+            if asked[0] == 3:
+                raise StoreUnavailable("it breaks off")
+            return after(number, limit, wanted)
+
+        monkeypatch.setattr(house.outbox, "after", breaking)
+        house.write(20)
+        assert await hearing == list(range(2, 22))
 
     run(test)

@@ -28,6 +28,8 @@ def upgrade() -> None:
     op.create_index("events_id", "events", ["id"], unique=True)
     op.create_index("events_number", "events", ["number"], unique=True)
     op.create_index("events_time", "events", ["time_s"])
+    op.create_index("events_stored", "events", ["stored_s"])
+    op.create_index("events_stream", "events", ["stream", "number"])
     without = sa.text("number IS NULL")
     op.create_index("events_unnumbered", "events", ["seq"], sqlite_where=without, postgresql_where=without)
     op.create_table(

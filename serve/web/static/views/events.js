@@ -63,7 +63,7 @@ export function eventsView(host) {
   );
   /** @type {EventStream | null} */
   let stream = null;
-  let ended = false;
+  let asked = 0;
 
   /** @param {ServiceEvent} event */
   function add(event) {
@@ -73,6 +73,7 @@ export function eventsView(host) {
   }
 
   async function follow() {
+    const mine = ++asked;
     stream?.close();
     rows.replaceChildren();
     none.hidden = false;
@@ -82,7 +83,7 @@ export function eventsView(host) {
     } catch (error) {
       setText(state, problemOf(error).message);
     }
-    if (ended) return;
+    if (mine !== asked) return; // somebody has chosen again, or left
     const address = new URL("api/v1/events", document.baseURI);
     address.searchParams.set("since", String(Date.now() / 1000 - LATELY_S));
     if (kinds.value) address.searchParams.set("type", kinds.value);
@@ -101,7 +102,7 @@ export function eventsView(host) {
   return {
     title: "Events",
     destroy() {
-      ended = true;
+      asked += 1;
       stream?.close();
     },
   };
