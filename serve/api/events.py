@@ -26,6 +26,7 @@ from serve.api.period import moment
 from serve.api.routing import HEAD_ONLY, KnownParameters
 from serve.api.security import Viewer, require_still
 from serve.api.sockets import AGAIN, BAD, FULL, Farewell, converse
+from serve.definitions.stream import STREAM_ID
 from serve.errors import BadRequest, TooManyWatchers
 from serve.events.envelope import cloud_event
 from serve.events.tail import EventTail, Heard
@@ -79,12 +80,17 @@ class EventAnswer(BaseModel):
 
 
 Types = Annotated[
-    list[str] | None, Query(alias="type", max_length=32, description="Only these types; may be given several times.")
+    list[Annotated[str, Field(min_length=1, max_length=64)]] | None,
+    Query(alias="type", max_length=32, description="Only these types; may be given several times."),
 ]
 Streams = Annotated[
-    list[str] | None, Query(alias="stream", max_length=200, description="Only of these streams; likewise.")
+    list[Annotated[str, Field(pattern=f"^{STREAM_ID.pattern}$")]] | None,
+    Query(alias="stream", max_length=200, description="Only of these streams; likewise."),
 ]
-Sites = Annotated[list[str] | None, Query(alias="site", max_length=200, description="Only of these sites; likewise.")]
+Sites = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
+    Query(alias="site", max_length=200, description="Only of these sites; likewise."),
+]
 Since = Annotated[
     str | None,
     Query(
