@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale docs wheel lock clean
+.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale events docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ elastic: .venv/.dev ## How readers follow their cameras, to docs/elastic.md; PAR
 
 scale: .venv/.dev ## What breaks first when cameras become many, to docs/scale.md
 	PYTHONPATH=. $(BIN)/python -m benchmarks.scale
+
+events: .venv/.dev ## How soon events are with who follows them, to docs/events.md
+	PYTHONPATH=. $(BIN)/python -m benchmarks.events
 
 docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI document, types of client and page
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md
