@@ -31,6 +31,7 @@ from serve.streams.status import StreamStatus
 STREAMS, READERS = 5000, 100
 SETTLE_S, WINDOW_S, WINDOWS = 30.0, 10.0, 5
 FPS = 5.0
+SOURCE_CORES, ANALYSIS_CORES = 0.03, 0.06
 
 
 class _Reader:
@@ -68,8 +69,8 @@ class _Reader:
                 frame_age_s=0.2,
                 frames=3 * frames,
                 analysed=frames,
-                source_cpu_s=0.03 * elapsed_s,
-                analysis_cpu_s=0.06 * elapsed_s,
+                source_cpu_s=SOURCE_CORES * elapsed_s,
+                analysis_cpu_s=ANALYSIS_CORES * elapsed_s,
             )
             streams = {name: Reported(one.epoch, status) for name, one in self.streams.items()}
             told = {name: replace(one, status=replace(status)) for name, one in self._reports.choose(streams).items()}
@@ -85,6 +86,10 @@ def _register(store: DatabaseStore) -> dict[str, dict[str, int]]:
         source = {"type": "rtsp", "url": f"rtsp://10.0.{number // 250}.{number % 250 + 1}/stream"}
         definition = {"name": f"Camera {number}", "source": source, "analysis_fps": FPS}
         store.put_stream(StreamRecord(f"cam-{number:05d}", definition, geometry))
+    # As they have been measured before: while they are learned, a reader may be told of more of them than another, and
+    # some streams move.
+    least = SOURCE_CORES + ANALYSIS_CORES / FPS
+    store.weigh({f"cam-{number:05d}": (SOURCE_CORES + ANALYSIS_CORES, least) for number in range(STREAMS)})
     owners = {f"cam-{number:05d}": f"reader-{number % READERS}" for number in range(STREAMS)}
     held: dict[str, dict[str, int]] = {}
     for stream, epoch in store.assign(owners).items():
