@@ -15,6 +15,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSoc
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from analytics.errors import StoreError
 from analytics.storage.outbox import EventFilter, NumberedEvent, Outbox
@@ -158,7 +160,22 @@ async def follow_events(
         raise TooManyWatchers(f"{MOST_LISTENERS} are listening already: try again later")
     number, gap = await asyncio.to_thread(_beginning, outbox, wanted, after if last is None else last)
     messages = _messages(request, tail, number, gap, wanted)
-    return EventSourceResponse(messages, ping=PING_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+    return _UntilHungUp(messages, ping=PING_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+
+
+class _UntilHungUp(EventSourceResponse):
+    """Ends quietly when the client does."""
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        async def receive_or_gone() -> Message:
+            # Who hosts us may tell by an error of its own that nobody is there any more, as Ray Serve does; with that,
+            # everybody who closes a tab would leave a stack in the log.
+            try:
+                return await receive()
+            except Exception:
+                return {"type": "http.disconnect"}
+
+        await super().__call__(scope, receive_or_gone, send)
 
 
 def _beginning(outbox: Outbox, wanted: EventFilter, asked: int | None) -> tuple[int, dict[str, int] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -297,6 +298,39 @@ def test_who_loses_his_token_hears_no_more(url: str) -> None:
         assert httpx.delete(f"{url}/api/v1/tokens/screen", headers=admin).status_code == 204
         assert all("data" not in message for message in messages)  # to its end
     assert httpx.get(url + FOLLOW, headers=viewer).status_code == 401
+
+
+def test_a_client_that_is_gone_ends_its_connection_quietly_however_the_host_tells(
+    tmp_path: Path, store: BrokenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load(None, data_dir=str(tmp_path))
+    access, outbox = DatabaseAccessStore(store), DatabaseOutbox(store)
+    app = make_api(LocalRegistry(settings, store), store, access, outbox, settings)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": FOLLOW,
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 5),
+        "server": ("127.0.0.1", 8000),
+        "scheme": "http",
+        "http_version": "1.1",
+    }
+    sent: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        while "http.response.body" not in sent:
+            await asyncio.sleep(0.01)
+        raise ConnectionError("the client has gone")
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))  # type: ignore[arg-type]
+    assert sent[:2] == ["http.response.start", "http.response.body"]
+    assert caplog.messages == []
+    assert app.state.event_tail.listeners == 0
 
 
 def test_only_so_many_listen_at_once_and_who_hangs_up_makes_room(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
