@@ -135,13 +135,7 @@ class Client:
             "search": search,
             "limit": page_size,
         }
-        while True:
-            answer = self._call("GET", "/streams", params=query)
-            yield from cast(list[StreamAnswer], _document(answer))
-            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("after")
-            if following is None or following == query.get("after"):
-                return
-            query["after"] = following
+        yield from cast(Iterator[StreamAnswer], self._pages("/streams", query, "after"))
 
     def get_stream(self, stream: str) -> StreamAnswer:
         """One stream, desired and observed."""
@@ -290,13 +284,7 @@ class Client:
             "after": after,
             "limit": page_size,
         }
-        while True:
-            answer = self._call("GET", "/events/history", params=query)
-            yield from cast(list[EventAnswer], _document(answer))
-            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("after")
-            if following is None or following == query.get("after"):
-                return
-            query["after"] = following
+        yield from cast(Iterator[EventAnswer], self._pages("/events/history", query, "after"))
 
     # -- access; all of it needs a token of scope admin
 
@@ -319,13 +307,7 @@ class Client:
             page_size: entries a call.
         """
         query: dict[str, Any] = {"limit": page_size}
-        while True:
-            answer = self._call("GET", "/audit", params=query)
-            yield from cast(list[AuditEntry], _document(answer))
-            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("before")
-            if following is None or following == query.get("before"):
-                return
-            query["before"] = following
+        yield from cast(Iterator[AuditEntry], self._pages("/audit", query, "before"))
 
     # -- the service
 
@@ -349,6 +331,16 @@ class Client:
         return answer.text
 
     # -- calls
+
+    def _pages(self, path: str, query: dict[str, Any], cursor: str) -> Iterator[Any]:
+        """All of a list, a page at a time, as far as the service names a next one."""
+        while True:
+            answer = self._call("GET", path, params=query)
+            yield from _document(answer)
+            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get(cursor)
+            if following is None or following == query.get(cursor):
+                return
+            query = {**query, cursor: following}
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         return _document(self._call(method, path, **options))
