@@ -78,6 +78,7 @@ def _moves(results: Mapping[str, Any]) -> list[str]:
         f"| moves of a stream | {moved['moves']} | 0 |",
         f"| most seconds between analysed frames | {moved['handover_gap_s_max']} | {moved['gap_s_max_without']} |",
         f"| times that a frame was missing in between | {moved['longer_gaps']} | {moved['longer_gaps_without']} |",
+        f"| frames that a newer one replaced, for want of time | {moved['skipped']} | {moved['skipped_without']} |",
         f"| frames counted, of {moved['minutes']} minutes | {moved['frames']} | {moved['frames_without']} |",
         f"| crossings that differ, of {moved['crossings']} | {moved['handover_counts_wrong']} | |",
     ]

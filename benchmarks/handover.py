@@ -15,13 +15,15 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from analytics.counting.lines import LINES
 from analytics.counting.people import PEOPLE
 from analytics.geometry import Geometry
 from analytics.storage.database import DatabaseStore
 from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
-from pipelines.batching.mailbox import WaitingFrame
+from pipelines.batching.collector import BatchCollector
+from pipelines.batching.mailbox import Mailbox, WaitingFrame
 from pipelines.detection.onnx import OnnxDetector
 from pipelines.models.catalogue import DEFAULT_MODEL, resolve
 from pipelines.simulator.rtsp.camera_server import CameraServer
@@ -105,7 +107,9 @@ async def _measure(moves: int) -> dict[str, Any]:
     video = default_clip()
     geometry = Geometry.parse(json.loads((video.parent / "geometry.json").read_text()))
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    skipped: dict[tuple[str, str], list[float]] = defaultdict(list)
     _record(times)
+    _record_skipped(skipped)
     async with AsyncExitStack() as resources:
         server = resources.enter_context(CameraServer({f"cam{n}": video for n in range(CAMERAS)}))
         houses, current = {}, {}
@@ -132,7 +136,11 @@ async def _measure(moves: int) -> dict[str, Any]:
         ended_s = time.time()
         for reader in current.values():
             await reader.stop()
-        return _result(houses, times, begun_s, ended_s, len(taken) * CAMERAS)
+        return {
+            **_result(houses, times, begun_s, ended_s, len(taken) * CAMERAS),
+            "skipped": _skipped(skipped, "moved", begun_s, ended_s),
+            "skipped_without": _skipped(skipped, "steady", begun_s, ended_s),
+        }
 
 
 def _record(times: dict[tuple[str, str], list[float]]) -> None:
@@ -144,6 +152,30 @@ def _record(times: dict[tuple[str, str], list[float]]) -> None:
         times[self._observer._stream.rsplit("-", 1)[0], self._observer._stream].append(frame.stamp.time_s)
 
     StreamProcessor.consume = recording  # type: ignore[method-assign]
+
+
+def _record_skipped(skipped: dict[tuple[str, str], list[float]]) -> None:
+    """Remember the capture time of every frame that had no time to be analysed: a newer one came first."""
+    add, drop = BatchCollector.add, Mailbox._drop_oldest
+
+    def adding(self: BatchCollector, name: str, *args: Any, **options: Any) -> Mailbox:
+        mailbox: Mailbox = add(self, name, *args, **options)
+        names[mailbox] = name.rsplit("-", 1)[0], name
+        return mailbox
+
+    def dropping(self: Mailbox) -> None:
+        skipped[names[self]].append(self._waiting[0].stamp.time_s)
+        drop(self)
+
+    names: WeakKeyDictionary[Mailbox, tuple[str, str]] = WeakKeyDictionary()
+    BatchCollector.add, Mailbox._drop_oldest = adding, dropping  # type: ignore[method-assign]
+
+
+def _skipped(skipped: dict[tuple[str, str], list[float]], house: str, begun_s: float, ended_s: float) -> int:
+    """Frames of a house that were skipped for want of time."""
+    return sum(
+        begun_s <= time_s <= ended_s for (name, _), times in skipped.items() if name == house for time_s in times
+    )
 
 
 def _result(
