@@ -64,7 +64,8 @@ elastic: .venv/.dev ## How readers follow their cameras, to docs/elastic.md; PAR
 scale: .venv/.dev ## What breaks first when cameras become many, to docs/scale.md
 	PYTHONPATH=. $(BIN)/python -m benchmarks.scale
 
-events: .venv/.dev ## How soon events are with who follows them, to docs/events.md
+events: .venv/.dev ## How soon events are with those who get them, to docs/events.md; some 12 minutes
+	scripts/install-test-tools
 	PYTHONPATH=. $(BIN)/python -m benchmarks.events
 
 docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI document, types of client and page

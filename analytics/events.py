@@ -46,10 +46,57 @@ class StreamStateChanged:
     time_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SinkTested:
+    """Nothing has happened: somebody tries whether events arrive. The stream is ``test``, and need not be there."""
+
+    sink: str
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOccupancyChanged:
+    """So many are in the zones of a site's cameras that its limit is reached (``over``), or not any more.
+
+    Its stream is the first one of the site.
+    """
+
+    over: bool
+    people: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """Something is wrong that somebody should look at."""
+
+    alert: str
+    severity: str
+    summary: str
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCleared:
+    """What an alert was raised for is over."""
+
+    alert: str
+    severity: str
+    summary: str
+    time_s: float
+
+
+SITE_OCCUPANCY = "footfall.site-occupancy.v1"
+ALERT_RAISED, ALERT_CLEARED = "footfall.alert-raised.v1", "footfall.alert-cleared.v1"
 STREAM_STATE = "footfall.stream-state.v1"
+TEST = "footfall.test.v1"
 EVENT_TYPES: Mapping[str, type[Any]] = {
     **{name: source for source, name in COUNT_EVENT_TYPES.items()},
+    SITE_OCCUPANCY: SiteOccupancyChanged,
     STREAM_STATE: StreamStateChanged,
+    ALERT_RAISED: AlertRaised,
+    ALERT_CLEARED: AlertCleared,
+    TEST: SinkTested,
 }
 """Every type of event, with what it is made of; the data of an event are its fields but for the time."""
 

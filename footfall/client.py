@@ -24,6 +24,7 @@ import httpx
 from footfall.types import (
     AuditEntry,
     CountsAnswer,
+    DeadLetterAnswer,
     EventAnswer,
     GeometryAnswer,
     GeometryBody,
@@ -33,6 +34,9 @@ from footfall.types import (
     ProbeBody,
     ReaderAnswer,
     Readiness,
+    SinkAnswer,
+    SinkBody,
+    SinkType,
     SourceType,
     StreamAnswer,
     StreamBody,
@@ -286,6 +290,57 @@ class Client:
         }
         yield from cast(Iterator[EventAnswer], self._pages("/events/history", query, "after"))
 
+    def sink_types(self) -> list[SinkType]:
+        """Every type of sink, with the JSON Schema of its target."""
+        return cast(list[SinkType], self._json("GET", "/sink-types"))
+
+    def sinks(self) -> list[SinkAnswer]:
+        """Where events go by themselves, and how far they are there."""
+        return cast(list[SinkAnswer], self._json("GET", "/sinks"))
+
+    def get_sink(self, sink: str) -> SinkAnswer:
+        """One sink, wanted and observed."""
+        return cast(SinkAnswer, self._json("GET", _sink(sink)))
+
+    def put_sink(
+        self, sink: str, body: SinkBody, *, after: int | None = None, since: Moment | None = None
+    ) -> SinkAnswer:
+        """Make a sink, or change it; the same again changes nothing.
+
+        Args:
+            sink: id, chosen by you.
+            body: what is wanted.
+            after: number of the event after which a new one begins.
+            since: time at which it begins; without either, now.
+        """
+        where = {"after": after, "since": since}
+        return cast(SinkAnswer, self._json("PUT", _sink(sink), json=body, params=where))
+
+    def delete_sink(self, sink: str) -> None:
+        """Send nothing there any more, and forget its dead letters."""
+        self._call("DELETE", _sink(sink))
+
+    def test_sink(self, sink: str) -> None:
+        """Send it an event that is a test; an `ApiProblem` says why it has not arrived."""
+        self._call("POST", _sink(sink, "/test"))
+
+    def replay_sink(self, sink: str, *, after: int | None = None, since: Moment | None = None) -> SinkAnswer:
+        """Send again what came after a number or since a time; without either, all that is kept."""
+        return cast(SinkAnswer, self._json("POST", _sink(sink, "/replay"), params={"after": after, "since": since}))
+
+    def dead_letters(self, sink: str, *, page_size: int = 100) -> Iterator[DeadLetterAnswer]:
+        """Events that it refused, oldest first, fetched a page at a time."""
+        pages = self._pages(_sink(sink, "/dead-letters"), {"limit": page_size}, "after")
+        yield from cast(Iterator[DeadLetterAnswer], pages)
+
+    def resend_dead_letter(self, sink: str, number: int) -> None:
+        """Send one again; an `ApiProblem` says why it has not arrived."""
+        self._call("POST", _sink(sink, f"/dead-letters/{number:d}/resend"))
+
+    def delete_dead_letter(self, sink: str, number: int) -> None:
+        """Throw one away."""
+        self._call("DELETE", _sink(sink, f"/dead-letters/{number:d}"))
+
     # -- access; all of it needs a token of scope admin
 
     def tokens(self) -> list[TokenAnswer]:
@@ -363,6 +418,10 @@ class Client:
 
 def _path(stream: str, rest: str = "") -> str:
     return f"/streams/{_checked(stream)}{rest}"
+
+
+def _sink(sink: str, rest: str = "") -> str:
+    return f"/sinks/{_checked(sink)}{rest}"
 
 
 def _checked(name: str) -> str:

@@ -57,6 +57,16 @@ class KafkaDefinition(TypedDict):
     tls: NotRequired[bool]
 
 
+class KafkaTarget(TypedDict):
+    type: Literal["kafka"]
+    brokers: str
+    topic: str
+    username: NotRequired[str | None]
+    password: NotRequired[str | None]
+    mechanism: NotRequired[Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]]
+    tls: NotRequired[bool]
+
+
 class LineBody(TypedDict):
     id: str
     name: NotRequired[str]
@@ -73,6 +83,20 @@ LineCount = TypedDict(
         "out": int,
     },
 )
+
+
+class MqttTarget(TypedDict):
+    type: Literal["mqtt"]
+    host: str
+    port: NotRequired[int]
+    tls: NotRequired[bool]
+    username: NotRequired[str | None]
+    password: NotRequired[str | None]
+    version: NotRequired[Literal["5", "3.1.1"]]
+    prefix: NotRequired[str]
+    home_assistant: NotRequired[bool]
+    discovery_prefix: NotRequired[str]
+    timezone: NotRequired[str]
 
 
 class PeopleCount(TypedDict):
@@ -136,6 +160,34 @@ class SimulatorDefinition(TypedDict):
     scene: NotRequired[SceneDefinition]
 
 
+class SinkAnswer(TypedDict):
+    id: str
+    name: str
+    enabled: bool
+    types: list[str]
+    streams: list[str]
+    sites: list[str]
+    target: dict[str, Any]
+    place: str
+    by_settings: bool
+    deliverer: str | None
+    after: int
+    waiting: int
+    lag_s: float
+    delivered: int
+    delivered_at: str | None
+    error: str | None
+    error_at: str | None
+    dead_letters: int
+
+
+class SinkType(TypedDict):
+    type: str
+    title: str
+    description: str
+    schema: dict[str, Any]
+
+
 class SourceType(TypedDict):
     type: str
     title: str
@@ -155,6 +207,14 @@ class TokenBody(TypedDict):
     name: str
     scope: Literal["viewer", "operator", "admin"]
     lifetime_s: NotRequired[float | None]
+
+
+class WebhookTarget(TypedDict):
+    type: Literal["webhook"]
+    url: str
+    secret: NotRequired[str | None]
+    authorization: NotRequired[str | None]
+    at_once: NotRequired[int]
 
 
 class ZoneCount(TypedDict):
@@ -193,6 +253,13 @@ class CountsBucket(TypedDict):
     zones: dict[str, ZoneCount]
 
 
+class DeadLetterAnswer(TypedDict):
+    number: int
+    at: str
+    error: str
+    event: EventAnswer
+
+
 class HeatmapAnswer(TypedDict):
     stream: str
     start: str
@@ -218,6 +285,31 @@ class NewToken(TypedDict):
 class ProbeBody(TypedDict):
     source: RtspDefinition | SimulatorDefinition | KafkaDefinition | FileDefinition
     seconds: NotRequired[float]
+
+
+class SinkBody(TypedDict):
+    name: NotRequired[str]
+    enabled: NotRequired[bool]
+    types: NotRequired[
+        list[
+            Literal[
+                "footfall.crossing.v1",
+                "footfall.zone-entry.v1",
+                "footfall.zone-exit.v1",
+                "footfall.dwell-exceeded.v1",
+                "footfall.queue.v1",
+                "footfall.occupancy.v1",
+                "footfall.site-occupancy.v1",
+                "footfall.stream-state.v1",
+                "footfall.alert-raised.v1",
+                "footfall.alert-cleared.v1",
+                "footfall.test.v1",
+            ]
+        ]
+    ]
+    streams: NotRequired[list[str]]
+    sites: NotRequired[list[str]]
+    target: KafkaTarget | MqttTarget | WebhookTarget
 
 
 class ZoneBody(TypedDict):

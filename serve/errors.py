@@ -10,6 +10,9 @@
     ├── DefinitionRefused           a stream that asks for what this service does not have
     ├── CredentialsLost             a password whose key is gone
     ├── GeometryConflict            somebody else changed the geometry first
+    ├── UnknownSink                 no sink has this id, or no dead letter this number
+    ├── SinkConflict                a sink that is not the caller's to change now
+    ├── NotDelivered                an event that somebody sends by hand does not arrive
     ├── PreconditionFailed          a stream is not what the caller has seen
     ├── BadRequest                  a question that makes no sense
     ├── Malformed                   no HTTP that could be understood
@@ -120,6 +123,24 @@ class CredentialsLost(FootfallError):
     """A stream's password cannot be read any more."""
 
     code = "credentials-lost"
+
+
+class UnknownSink(FootfallError):
+    """No sink has this id, or no dead letter this number."""
+
+    code = "unknown-sink"
+
+
+class SinkConflict(FootfallError):
+    """The settings say what a sink is, or somebody else changes it at the same time."""
+
+    code = "sink-conflict"
+
+
+class NotDelivered(FootfallError):
+    """An event that somebody sends by hand does not arrive."""
+
+    code = "not-delivered"
 
 
 class PreconditionFailed(FootfallError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings import SettingsError as SettingsSourceError
 
+from analytics.geometry import COOL_DOWN_S, HOLD_S, MOST_PEOPLE, PeopleLimit
 from pipelines.sources.base import SourceLimits
 from pipelines.sources.reach import LOCAL_NETWORKS, Reach, check_network
 from serve.errors import SettingsError
@@ -192,6 +194,28 @@ class SecuritySettings(BaseModel):
     )
 
 
+class SiteLimit(BaseModel):
+    """So many people in the zones of a site's cameras that it is told."""
+
+    model_config = _SECTION
+    people: int = Field(ge=1, le=MOST_PEOPLE, description="So many, or more, and the limit is reached.")
+    clear: int | None = Field(None, ge=0, description="So few, or fewer, and it is not; none: one less than people.")
+    hold_s: float = Field(HOLD_S, ge=0, le=3600, description="Either has to be so for as long before it is told.")
+    cool_down_s: float = Field(COOL_DOWN_S, ge=0, le=86_400, description="From telling that it is to telling it again.")
+
+    @model_validator(mode="after")
+    def _clears_below(self) -> SiteLimit:
+        if self.clear is not None and self.clear >= self.people:
+            raise ValueError(f"clear is {self.clear}, and has to be below people, {self.people}")
+        return self
+
+    @property
+    def limit(self) -> PeopleLimit:
+        """The same for those who count."""
+        clear = self.people - 1 if self.clear is None else self.clear
+        return PeopleLimit(self.people, clear, self.hold_s, self.cool_down_s)
+
+
 class EventsSettings(BaseModel):
     """What is told to others as it happens."""
 
@@ -200,6 +224,37 @@ class EventsSettings(BaseModel):
         7.0, ge=0.01, le=3650, description="How long events are kept, so that who was away can ask for them, days."
     )
     keep_most: int = Field(1_000_000, ge=1000, le=1_000_000_000, description="Events that are kept at most.")
+    networks: tuple[str, ...] = Field(
+        LOCAL_NETWORKS,
+        description="Where events may be sent: networks, names of hosts, suffixes such as .lan; link-local addresses "
+        "never.",
+    )
+    deliverers: int = Field(
+        1, ge=1, le=16, description="Who brings events to sinks; of two, one takes over at once when the other dies."
+    )
+    sinks: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Sinks by id, as `PUT /api/v1/sinks/ID` takes them; they cannot be changed over the API.",
+    )
+
+    sites: dict[str, SiteLimit] = Field(
+        default_factory=dict,
+        description="Limits of sites, by name: `people`, and, as for a zone, `clear`, `hold_s`, `cool_down_s`.",
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_network(text) for text in networks)
+
+    @property
+    def reach(self) -> Reach:
+        """The same for sinks."""
+        return Reach((), self.networks, setting="events.networks")
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Sinks hold secrets."""
+        return ((name, sorted(self.sinks) if name == "sinks" else value) for name, value in super().__repr_args__())
 
 
 class RaySettings(BaseModel):

@@ -20,7 +20,7 @@ from analytics.minutes import MinuteRow, Totals
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
-from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent
+from analytics.storage.outbox import EVERYTHING, MOST_COUNTED, EventFilter, NumberedEvent, Waiting
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
@@ -305,17 +305,21 @@ class MemoryOutbox:
 
     def after(self, number: int, limit: int, wanted: EventFilter = EVERYTHING) -> list[NumberedEvent]:
         with self._store._ask():
-            return [one for one in self._numbered() if one.number > number and _fits(one.event, wanted)][:limit]
+            return [one for one in self._numbered() if one.number > number and wanted.fits(one.event)][:limit]
+
+    def waiting(self, number: int, wanted: EventFilter = EVERYTHING) -> Waiting:
+        found = self.after(number, MOST_COUNTED, wanted)
+        return Waiting(len(found), min((one.stored_s for one in found), default=None))
 
     def before(self, time_s: float) -> int:
         with self._store._ask():
             found = [one.number for one in self._numbered() if one.event.time_s >= time_s]
             return min(found) - 1 if found else self._store.newest_number
 
-    def newest_of(self, kind: str) -> dict[str, Event]:
+    def newest_of(self, kind: str, *, by_subject: bool = False) -> dict[str, Event]:
         with self._store._ask():
-            events = (one.event for one in self._numbered())
-            return {event.context.stream: event for event in events if event.type == kind}
+            events = (one.event for one in self._numbered() if one.event.type == kind)
+            return {event.subject if by_subject else event.context.stream: event for event in events}
 
     def oldest(self) -> int:
         with self._store._ask():
@@ -332,12 +336,6 @@ class MemoryOutbox:
             for name in over:
                 del self._store._events[name]
             return len(over)
-
-
-def _fits(event: Event, wanted: EventFilter) -> bool:
-    parts = (event.type, wanted.types), (event.context.stream, wanted.streams), (event.context.site, wanted.sites)
-    recent = wanted.since_s is None or event.time_s >= wanted.since_s
-    return recent and all(value in among for value, among in parts if among)
 
 
 class MemoryAccessStore:

@@ -152,7 +152,8 @@ class DatabaseStore:
             if purge:
                 # What came since; from here on nobody writes more. At once, for what is registered again and replayed
                 # has events with the very same ids.
-                connection.execute(sa.delete(tables.events).where(tables.events.c.stream == stream))
+                for table_of_events in (tables.events, tables.dead_letters):
+                    connection.execute(sa.delete(table_of_events).where(table_of_events.c.stream == stream))
             if last is not None:
                 # The end is an epoch of its own: what comes later, from before it, is judged like any other.
                 self._begin(connection, stream, last)

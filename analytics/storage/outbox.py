@@ -19,6 +19,7 @@ from analytics.events import Event
 from analytics.storage import event_rows, tables
 from analytics.storage.database import DatabaseStore
 
+MOST_COUNTED, MOST_LOOKED_AT = 10_000, 100_000
 AT_ONCE = 10_000
 """Events that are numbered, or forgotten, in one transaction."""
 
@@ -55,6 +56,26 @@ class EventFilter:
     sites: frozenset[str] = frozenset()
     since_s: float | None = None
 
+    def fits(self, event: Event) -> bool:
+        """Whether an event is one of these."""
+        context = event.context
+        parts = (event.type, self.types), (context.stream, self.streams), (context.site, self.sites)
+        recent = self.since_s is None or event.time_s >= self.since_s
+        return recent and all(value in among for value, among in parts if among)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What somebody has not read so far.
+
+    Attributes:
+        events: how many; of more than `MOST_COUNTED` it is not known how many more.
+        since_s: when the first of them got its number, seconds since the epoch; None if there is none.
+    """
+
+    events: int
+    since_s: float | None
+
 
 EVERYTHING = EventFilter()
 
@@ -83,12 +104,16 @@ class Outbox(Protocol):
         """
         ...
 
+    def waiting(self, number: int, wanted: EventFilter = EVERYTHING) -> Waiting:
+        """Events with larger numbers, counted, among so many numbers that it does not take long."""
+        ...
+
     def before(self, time_s: float) -> int:
         """The number after which to read, to see all that was captured at ``time_s`` or later."""
         ...
 
-    def newest_of(self, kind: str) -> dict[str, Event]:
-        """The newest event of a type, by stream; those without a number are left out."""
+    def newest_of(self, kind: str, *, by_subject: bool = False) -> dict[str, Event]:
+        """The newest event of a type, by stream, or by subject; those without a number are left out."""
         ...
 
     def oldest(self) -> int:
@@ -97,6 +122,8 @@ class Outbox(Protocol):
 
     def forget(self, stored_before_s: float, keep: int) -> int:
         """Remove what was numbered before a time, and the oldest of more than ``keep``; returns how many.
+
+        Of dead letters those that are so old go, too, and are not counted.
 
         Never what has no number yet; at most `AT_ONCE` in one call.
         """
@@ -150,6 +177,15 @@ class DatabaseOutbox:
         with self._database._transaction(reading=True) as connection:
             return [_numbered(row) for row in connection.execute(query.limit(limit)).mappings()]
 
+    def waiting(self, number: int, wanted: EventFilter = EVERYTHING) -> Waiting:
+        table = tables.events
+        near = table.c.number > number, table.c.number <= number + MOST_LOOKED_AT
+        ahead = sa.select(table.c.stored_s).where(*near, *_conditions(wanted))
+        some = ahead.order_by(table.c.number).limit(MOST_COUNTED).subquery()
+        with self._database._transaction(reading=True) as connection:
+            count, first_s = connection.execute(sa.select(sa.func.count(), sa.func.min(some.c.stored_s))).one()
+            return Waiting(count, first_s)
+
     def before(self, time_s: float) -> int:
         table = tables.events
         first = sa.select(sa.func.min(table.c.number)).where(table.c.time_s >= time_s)
@@ -159,12 +195,13 @@ class DatabaseOutbox:
                 connection.execute(sa.select(tables.numbering.c.last)).scalar_one() if found is None else found - 1
             )
 
-    def newest_of(self, kind: str) -> dict[str, Event]:
+    def newest_of(self, kind: str, *, by_subject: bool = False) -> dict[str, Event]:
         table = tables.events
-        newest = sa.select(sa.func.max(table.c.number)).where(table.c.type == kind).group_by(table.c.stream)
+        column = table.c.subject if by_subject else table.c.stream
+        newest = sa.select(sa.func.max(table.c.number)).where(table.c.type == kind).group_by(column)
         with self._database._transaction(reading=True) as connection:
             found = connection.execute(sa.select(table).where(table.c.number.in_(newest))).mappings()
-            return {row["stream"]: event_rows.event_of(row) for row in found}
+            return {row[column.name]: event_rows.event_of(row) for row in found}
 
     def oldest(self) -> int:
         with self._database._transaction(reading=True) as connection:
@@ -176,6 +213,8 @@ class DatabaseOutbox:
         table, numbering = tables.events, tables.numbering
         with self._database._transaction() as connection:
             last = int(connection.execute(sa.select(numbering.c.last)).scalar_one())
+            dead = tables.dead_letters
+            connection.execute(sa.delete(dead).where(dead.c.died_s < stored_before_s))
             over = sa.or_(table.c.stored_s < stored_before_s, table.c.number <= last - keep)
             first = sa.select(table.c.number).where(table.c.number.is_not(None), over).order_by(table.c.number)
             return connection.execute(sa.delete(table).where(table.c.number.in_(first.limit(AT_ONCE)))).rowcount

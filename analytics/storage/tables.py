@@ -127,6 +127,45 @@ numbering = sa.Table(
     sa.Column("last", sa.BigInteger, nullable=False),
 )
 
+sinks = sa.Table(
+    "sinks",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("definition", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_s", sa.Double, nullable=False),
+    sa.Column("updated_s", sa.Double, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("sink", sa.String(64), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.String(200), nullable=True),
+    sa.Column("term", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("renewals", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("delivered", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("delivered_s", sa.Double, nullable=True),
+    sa.Column("error", sa.Text, nullable=True),
+    sa.Column("error_s", sa.Double, nullable=True),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("sink", sa.String(64), nullable=False),
+    sa.Column("event_number", sa.BigInteger, nullable=False),
+    sa.Column("stream", sa.String(64), nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("died_s", sa.Double, nullable=False),
+)
+sa.Index("dead_letters_sink", dead_letters.c.sink, dead_letters.c.number)
+sa.Index("dead_letters_stream", dead_letters.c.stream)
+sa.Index("dead_letters_died", dead_letters.c.died_s)
+
 tokens = sa.Table(
     "tokens",
     metadata,

@@ -1,4 +1,4 @@
-"""kafka-python's consumer, opened so that it can be closed whatever became of it.
+"""kafka-python's consumer and producer, opened so that they can be closed whatever became of them.
 
 A consumer whose constructor fails gives nothing back: its thread runs for ever, and of each connection that failed a
 socket stays open until Python collects cycles. With a broker away and many cameras that is all descriptors in an hour.
@@ -17,7 +17,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -26,8 +26,10 @@ from kafka.errors import (
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import create_connection
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaSSLTransport
 
 from pipelines.errors import SourceNotAllowed
 from pipelines.sources.base import SourceLimits
@@ -47,7 +49,7 @@ class KafkaLogin:
     tls: bool = False
 
     def options(self) -> dict[str, Any]:
-        """As keyword arguments of ``KafkaConsumer``."""
+        """As keyword arguments of ``KafkaConsumer`` and ``KafkaProducer``."""
         sasl = self.username is not None
         protocol = ("SASL_" if sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
         options: dict[str, Any] = {"security_protocol": protocol}
@@ -84,12 +86,12 @@ def host_of(broker: str) -> str:
 
 
 class KafkaClient:
-    """A consumer and everything that it opens.
+    """A consumer or a producer, and everything that it opens.
 
     Args:
         login: user, password, TLS.
         reach: networks that brokers must be in, those too that other brokers name.
-        options: of ``KafkaConsumer``.
+        options: of ``KafkaConsumer`` or ``KafkaProducer``.
     """
 
     def __init__(self, login: KafkaLogin, reach: Reach = ANYWHERE, **options: Any) -> None:
@@ -107,11 +109,19 @@ class KafkaClient:
         Raises:
             KafkaError: nobody answers, or refuses.
         """
-        consumer = KafkaConsumer(
-            kafka_client=self._make_net, selector=partial(_Selector, self._sockets), **self._options
-        )
+        consumer = KafkaConsumer(**self._all_options)
         self._opened.callback(consumer.close, timeout_ms=1000)
         return consumer
+
+    def open_producer(self) -> KafkaProducer:
+        """The same for one who writes."""
+        producer = KafkaProducer(**self._all_options)
+        self._opened.callback(producer.close, timeout=1)
+        return producer
+
+    @property
+    def _all_options(self) -> dict[str, Any]:
+        return {"kafka_client": self._make_net, "selector": partial(_Selector, self._sockets), **self._options}
 
     def _make_net(self, **options: Any) -> KafkaNetClient:
         net = NetworkSelector(**options)
@@ -120,6 +130,11 @@ class KafkaClient:
         self._connections.reach = self._reach
         self._opened.callback(self._connections.close)
         return KafkaNetClient(net, self._connections, **options)
+
+    @property
+    def refusal(self) -> Exception | None:
+        """Why brokers are not asked any more: they refuse the password, or are where nobody may be asked."""
+        return self._connections.refusal if self._connections is not None else None
 
     def partitions(self, topic: str) -> set[int]:
         """Numbers of a topic's partitions, as of the last time that the client asked in the background."""
@@ -141,7 +156,7 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
     The original goes on asking until its time is over, and calls that no answer; meanwhile accounts get locked.
     """
 
-    _refusal: Exception | None = None
+    refusal: Exception | None = None
     reach: Reach = ANYWHERE
 
     async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
@@ -150,24 +165,39 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
             address = self.reach.addresses(node.host)[0]
         except SourceNotAllowed as error:
             if not error.retryable:
-                self._refusal = error
+                self.refusal = error
             raise KafkaConnectionError(str(error)) from error
-        # A certificate holds the name.
-        checked = node if self.ssl_enabled else SimpleNamespace(host=address, port=node.port)
-        transport = await super()._build_transport(checked, timeout_at=timeout_at)
+        checked = SimpleNamespace(host=address, port=node.port)
+        if self.ssl_enabled:
+            transport = await self._build_encrypted(checked, node.host, timeout_at)
+        else:
+            transport = await super()._build_transport(checked, timeout_at=timeout_at)
         transport._sock_recv = _data_first(transport._sock_recv)
         return transport
 
+    async def _build_encrypted(self, checked: Any, name: str, timeout_at: float | None) -> Any:
+        """Connect to the address that was looked at, and hold the certificate against the name."""
+        made = await create_connection(
+            self._net, checked.host, checked.port, self.config["socket_options"], timeout_at=timeout_at
+        )
+        options = {key: value for key, value in self.config.items() if key.startswith("ssl_")}
+        transport = KafkaSSLTransport(self._net, made, host=name, **options)
+        try:
+            await transport.handshake()
+        except Exception as error:
+            raise KafkaConnectionError(f"Handshake failed: {error}") from error
+        return transport
+
     def get_connection(self, *args: Any, **options: Any) -> Any:
-        if self._refusal is not None:
-            raise self._refusal
+        if self.refusal is not None:
+            raise self.refusal
         connection = super().get_connection(*args, **options)
         connection.init_future.add_errback(self._take_refusal)
         return connection
 
     def _take_refusal(self, error: Exception) -> None:
         if isinstance(error, REFUSALS):
-            self._refusal = error
+            self.refusal = error
 
 
 def _data_first(receive: Callable[[], tuple[bytes, Exception | None]]) -> Callable[[], tuple[bytes, Exception | None]]:

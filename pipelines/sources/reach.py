@@ -47,11 +47,13 @@ class Reach:
         file_dirs: folders of recordings; None for any path.
         networks: CIDRs, names of hosts, and suffixes of names that begin with a dot; None for any host.
         resolve: addresses of a name; raises OSError if there are none.
+        setting: that the networks come from, for those who are refused.
     """
 
     file_dirs: Sequence[Path] | None = None
     networks: Sequence[str] | None = None
     resolve: Callable[[str], list[str]] = _resolved
+    setting: str = "sources.networks"
 
     def path(self, path: Path) -> Path:
         """The file that a path leads to, links followed.
@@ -79,7 +81,7 @@ class Reach:
         """
         address = _address(host)
         if self.networks is not None and address is not None and not self._holds(address):
-            raise SourceNotAllowed(_ELSEWHERE)
+            raise SourceNotAllowed(self._elsewhere)
 
     def addresses(self, host: str) -> list[str]:
         """Addresses of a host, every one of them allowed; connect to these, since a name may change its mind.
@@ -97,11 +99,15 @@ class Reach:
         try:
             found = [ipaddress.ip_address(text.partition("%")[0]) for text in self.resolve(host)]
         except (OSError, ValueError):
-            raise SourceNotKnown(_ELSEWHERE) from None
+            raise SourceNotKnown(self._elsewhere) from None
         named = self._names(host)
         if not found or any(_never(one) or not (named or self._holds(one)) for one in found):
-            raise SourceNotAllowed(_ELSEWHERE)
+            raise SourceNotAllowed(self._elsewhere)
         return [str(one) for one in found]
+
+    @property
+    def _elsewhere(self) -> str:
+        return f"the host is not known, or in none of the networks that this service may reach ({self.setting})"
 
     def _holds(self, address: Address) -> bool:
         networks = (_network(text) for text in self.networks or ())
@@ -116,7 +122,6 @@ class Reach:
 
 ANYWHERE = Reach()
 """For recordings on the command line: whoever runs it may read what he may read."""
-_ELSEWHERE = "the host is not known, or in none of the networks that this service may reach (sources.networks)"
 
 
 def _plain(address: Address) -> Address:

@@ -8,10 +8,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from analytics.storage.access import AccessStore
-from analytics.storage.base import Store
-from analytics.storage.outbox import Outbox
-from serve.api import audit, counts, errors, events, heatmap, live, monitoring, page, readers, streams, tokens
+from analytics.storage.stores import Stores
+from serve.api import audit, counts, errors, events, heatmap, live, monitoring, page, readers, sinks, streams, tokens
 from serve.api.audit import Auditor
 from serve.api.bodies import BoundedBody
 from serve.api.credentials import Credentials
@@ -20,6 +18,8 @@ from serve.api.registry_client import RegistryClient
 from serve.api.routing import HeadAsGet, KnownParameters
 from serve.api.security import Doorman, Viewer
 from serve.api.throttle import FailureThrottle
+from serve.events.desk import SinkDesk
+from serve.events.opening import sealing_of
 from serve.events.tail import EventTail
 from serve.settings import Settings
 
@@ -32,15 +32,14 @@ _TAGS = [
     {"name": "live", "description": "Pictures and tracks as they happen."},
     {"name": "reports", "description": "Counts and heatmaps of any window."},
     {"name": "events", "description": "What happens, as it happens, and what has happened lately."},
+    {"name": "sinks", "description": "Where events go by themselves, and how far they are there."},
     {"name": "readers", "description": "Who holds the cameras, and how much more they take."},
     {"name": "access", "description": "Tokens, and who changed what with them."},
     {"name": "monitoring", "description": "Health, readiness and metrics."},
 ]
 
 
-def make_api(
-    registry: RegistryClient, store: Store, access: AccessStore, outbox: Outbox, settings: Settings
-) -> FastAPI:
+def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> FastAPI:
     """The application over whatever registry and stores it is given."""
     app = FastAPI(
         title="Footfall",
@@ -53,19 +52,20 @@ def make_api(
         openapi_tags=_TAGS,
     )
     token = settings.api.token
-    credentials = Credentials(access, token.get_secret_value() if token else None)
-    app.state.registry, app.state.store, app.state.settings = registry, store, settings
-    app.state.access, app.state.credentials = access, credentials
-    app.state.outbox, app.state.event_tail = outbox, EventTail(outbox)
+    credentials = Credentials(stores.access, token.get_secret_value() if token else None)
+    app.state.registry, app.state.stores, app.state.settings = registry, stores, settings
+    app.state.credentials = credentials
+    app.state.event_tail = EventTail(stores.outbox)
+    app.state.sink_desk = SinkDesk(stores.sinks, stores.outbox, sealing_of(settings), settings.events.reach)
     errors.install(app)
-    for module in (streams, live, counts, heatmap, events, readers, tokens, audit, monitoring):
+    for module in (streams, live, counts, heatmap, events, sinks, readers, tokens, audit, monitoring):
         app.include_router(module.router)
     app.include_router(events.socket_router)
     page.install(app)
 
     # The last one comes first: whoever is turned away at the door has said nothing that was read.
     app.add_middleware(BoundedBody)
-    app.add_middleware(Auditor, store=access)
+    app.add_middleware(Auditor, store=stores.access)
     app.add_middleware(Doorman, credentials=credentials, throttle=FailureThrottle(settings.api.wrong_tokens_per_minute))
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders)

@@ -12,10 +12,12 @@ from starlette.requests import HTTPConnection
 from analytics.storage.access import AccessStore
 from analytics.storage.base import Store
 from analytics.storage.outbox import Outbox
+from analytics.storage.stores import Stores
 from serve.api.credentials import Credentials
 from serve.api.registry_client import RegistryClient
 from serve.control.preconditions import Precondition
 from serve.errors import BadRequest
+from serve.events.desk import SinkDesk
 from serve.events.tail import EventTail
 from serve.settings import Settings
 
@@ -26,8 +28,12 @@ def registry_of(connection: HTTPConnection) -> RegistryClient:
 
 
 def store_of(connection: HTTPConnection) -> Store:
-    store: Store = connection.app.state.store
-    return store
+    return stores_of(connection).counts
+
+
+def stores_of(connection: HTTPConnection) -> Stores:
+    stores: Stores = connection.app.state.stores
+    return stores
 
 
 def settings_of(connection: HTTPConnection) -> Settings:
@@ -36,18 +42,21 @@ def settings_of(connection: HTTPConnection) -> Settings:
 
 
 def access_of(connection: HTTPConnection) -> AccessStore:
-    access: AccessStore = connection.app.state.access
-    return access
+    return stores_of(connection).access
 
 
 def outbox_of(connection: HTTPConnection) -> Outbox:
-    outbox: Outbox = connection.app.state.outbox
-    return outbox
+    return stores_of(connection).outbox
 
 
 def event_tail_of(connection: HTTPConnection) -> EventTail:
     tail: EventTail = connection.app.state.event_tail
     return tail
+
+
+def sink_desk_of(connection: HTTPConnection) -> SinkDesk:
+    desk: SinkDesk = connection.app.state.sink_desk
+    return desk
 
 
 def credentials_of(connection: HTTPConnection) -> Credentials:
@@ -61,6 +70,7 @@ InSettings = Annotated[Settings, Depends(settings_of)]
 InAccess = Annotated[AccessStore, Depends(access_of)]
 InOutbox = Annotated[Outbox, Depends(outbox_of)]
 InEventTail = Annotated[EventTail, Depends(event_tail_of)]
+InSinkDesk = Annotated[SinkDesk, Depends(sink_desk_of)]
 InCredentials = Annotated[Credentials, Depends(credentials_of)]
 
 

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
-from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.stores import Stores
 from serve.api.app import make_api
 from serve.api.registry_client import RegistryClient
 from serve.settings import load
@@ -18,9 +17,7 @@ from serve.settings import load
 def document() -> dict[str, Any]:
     """The document of an API that nobody asks anything."""
     store: DatabaseStore = DatabaseStore.__new__(DatabaseStore)
-    return make_api(
-        cast(RegistryClient, None), store, DatabaseAccessStore(store), DatabaseOutbox(store), load()
-    ).openapi()
+    return make_api(cast(RegistryClient, None), Stores.of(store), load()).openapi()
 
 
 def text() -> str:

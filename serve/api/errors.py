@@ -25,11 +25,14 @@ from serve.errors import (
     GeometryConflict,
     KeyFileError,
     Malformed,
+    NotDelivered,
     NotReady,
     PreconditionFailed,
+    SinkConflict,
     TooManyAttempts,
     TooManyWatchers,
     Unauthorized,
+    UnknownSink,
 )
 
 logger = logging.getLogger(__name__)
@@ -63,8 +66,11 @@ class Problem(BaseModel):
 _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (UnknownStream, HTTPStatus.NOT_FOUND),
     (UnknownToken, HTTPStatus.NOT_FOUND),
+    (UnknownSink, HTTPStatus.NOT_FOUND),
     (GeometryConflict, HTTPStatus.CONFLICT),
     (TokenConflict, HTTPStatus.CONFLICT),
+    (SinkConflict, HTTPStatus.CONFLICT),
+    (NotDelivered, HTTPStatus.BAD_GATEWAY),
     (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Malformed, HTTPStatus.BAD_REQUEST),
@@ -102,6 +108,8 @@ BODY_RESPONSES = _problems(413)
 """What a route that reads a body may answer besides."""
 CONFLICT = _problems(409)
 """Somebody was faster."""
+UNDELIVERED = _problems(502)
+"""The receiver did not take it."""
 PRECONDITION = _problems(412)
 """What a route with If-Match or If-None-Match may answer besides."""
 

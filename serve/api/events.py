@@ -45,7 +45,7 @@ MOST_AT_A_TIME = 5000
 what he does not take, in memory, and do not tell us: so it is bounded here."""
 MAX_PAGE = 1000
 NUMBER = r"[0-9]{1,18}"
-_EXAMPLE: dict[str, Any] = {
+EXAMPLE: dict[str, Any] = {
     "specversion": "1.0",
     "id": "0f7c3e6a4d5b9c1e8a2f7d6b5c4e3f21",
     "source": "/api/v1/streams/entrance",
@@ -65,7 +65,7 @@ _EXAMPLE: dict[str, Any] = {
 class EventAnswer(BaseModel):
     """An event as a CloudEvent 1.0 in JSON."""
 
-    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
     specversion: str
     id: str = Field(description="The same however often it is sent: who has seen it drops it.")
     source: str = Field(description="The stream, as a path of this API.")
@@ -104,8 +104,13 @@ Since = Annotated[
 ]
 
 
+def since_of(text: str) -> float:
+    """Seconds since the epoch. Raises BadRequest for what is no time."""
+    return moment(text, "since", UTC)
+
+
 def _wanted(types: Types = None, streams: Streams = None, sites: Sites = None, since: Since = None) -> EventFilter:
-    since_s = None if since is None else moment(since, "since", UTC)
+    since_s = None if since is None else since_of(since)
     return EventFilter(frozenset(types or ()), frozenset(streams or ()), frozenset(sites or ()), since_s)
 
 

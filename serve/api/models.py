@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from analytics.geometry import COOL_DOWN_S, HOLD_S, LARGEST_ENTRY, MOST_PEOPLE, Geometry
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import StreamView
-from serve.definitions.base import AS_WHOLE
 from serve.definitions.catalogue import AnySource
+from serve.definitions.fields import AS_WHOLE
 from serve.definitions.stream import STREAM_ID, AnalysisFps, ModelName, Name, StreamDefinition
 
 StreamId = Annotated[

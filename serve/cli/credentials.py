@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import typer
 
 from analytics.storage.database import DatabaseStore
+from analytics.storage.sinks import DatabaseSinkStore, SinkRecord
 from serve.cli import terminal
 from serve.cli.tokens import Config, DataDir, existing, settings_of
-from serve.control.sealing import rotate
+from serve.control.sealing import Sealing, Shelf, rotate
+from serve.events.opening import sealing_of
 
 app = typer.Typer(no_args_is_help=True, help="See to the key that passwords of cameras and brokers are encrypted with.")
 
@@ -29,7 +34,18 @@ def rotate_command(config: Config = None, data_dir: DataDir = None) -> None:
         try:
             store.migrate()
             store.lead()  # a registry that runs stands by until this one has been silent for a while
-            count = rotate(store, settings.key_file)
+            sinks = DatabaseSinkStore(store)
+            shelves: list[Shelf[Any]] = [
+                Shelf(Sealing(settings.key_file), store.list_streams, store.put_stream),
+                Shelf(sealing_of(settings), sinks.sinks, partial(_change, sinks)),
+            ]
+            streams, receivers = rotate(shelves, settings.key_file)
         finally:
             store.close()
-        terminal.out.print(f"{count} streams have passwords; all are encrypted with the new key", markup=False)
+        found = f"{streams} streams and {receivers} sinks have passwords"
+        terminal.out.print(f"{found}; all are encrypted with the new key", markup=False)
+
+
+def _change(sinks: DatabaseSinkStore, record: SinkRecord) -> None:
+    """Unless somebody else has: then it is sealed with the new key already."""
+    sinks.change_sink(record.id, record.definition, record.version)

@@ -41,6 +41,10 @@ COLUMNS = pa.schema(
         ("before", pa.string()),
         ("error", pa.string()),
         ("error_code", pa.string()),
+        ("alert", pa.string()),
+        ("severity", pa.string()),
+        ("summary", pa.string()),
+        ("sink", pa.string()),
     ]
 )
 """Of the file, whatever is in it."""

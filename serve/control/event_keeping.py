@@ -1,4 +1,4 @@
-"""Keeps the outbox in order: numbers for all events, none that is too old; and tells of streams' states."""
+"""Keeps the outbox in order: numbers for all events, none that is too old; tells of streams' states, and of sites."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import time
 from collections.abc import Callable, Mapping
 
 from analytics.errors import StoreError
-from analytics.events import STREAM_STATE
+from analytics.events import SITE_OCCUPANCY, STREAM_STATE
 from analytics.storage.outbox import Outbox
 from serve.control.entry import StreamEntry
+from serve.control.site_events import REMEMBERED_S, SiteEvents
 from serve.control.state_events import StateEvents
 from serve.settings import EventsSettings
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)
 FORGET_S = 60.0
+AT_ONCE = 5000
+"""Events that are read in one go."""
 DAY_S = 86400.0
 
 
@@ -42,10 +45,13 @@ class EventKeeping:
         self._failed = False
         self._states = StateEvents(wall_clock)
         self._knows_states = False
+        self._sites = SiteEvents({name: site.limit for name, site in settings.sites.items()})
+        self._heard: int | None = None
 
     def begin(self) -> None:
         """Somebody else may have led meanwhile."""
         self._knows_states = False
+        self._heard = None
 
     async def round(
         self, outbox: Outbox, entries: Mapping[str, StreamEntry], status_of: Callable[[StreamEntry], StreamStatus]
@@ -54,6 +60,7 @@ class EventKeeping:
         try:
             await self.tell(outbox, entries, status_of)
             await self.keep(outbox)
+            await self.tell_of_sites(outbox, entries)
             self._failed = False
         except StoreError as error:
             logger.log(logging.DEBUG if self._failed else logging.WARNING, "events are not seen to: %s", error)
@@ -80,6 +87,36 @@ class EventKeeping:
             conditions = {entry.record.id: entry.condition for entry in changed}
             await asyncio.to_thread(outbox.append, events)
             self._states.told(conditions)
+
+    async def tell_of_sites(self, outbox: Outbox, entries: Mapping[str, StreamEntry]) -> None:
+        """Tell of sites whose limit is reached by now, or not any more.
+
+        Raises:
+            StoreError: the database does not work.
+        """
+        sites, now_s = self._sites, self._wall_clock()
+        if self._heard is None:
+            sites.begin((await asyncio.to_thread(outbox.newest_of, SITE_OCCUPANCY, by_subject=True)).values())
+            self._heard = await asyncio.to_thread(outbox.before, now_s - REMEMBERED_S)
+        if sites.idle:
+            return
+        while sites.hears and (found := await asyncio.to_thread(outbox.after, self._heard, AT_ONCE, sites.wanted)):
+            for one in found:
+                sites.note(one.event)
+            self._heard = found[-1].number
+        sites.keep(
+            {
+                name: (entry.definition.site, {zone.id: zone.polygon for zone in entry.geometry.zones})
+                for name, entry in entries.items()
+            }
+        )
+        told = list(sites.look(now_s))
+        if told:
+            try:
+                await asyncio.to_thread(outbox.append, told)
+            except StoreError:
+                self._heard = None  # nobody has heard of it: begin anew with what was told
+                raise
 
     async def keep(self, outbox: Outbox) -> None:
         """Number what has no number yet, and forget some of what is too old.

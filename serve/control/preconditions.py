@@ -19,21 +19,22 @@ class Precondition:
     match: tuple[str, ...] | None = None
     absent: bool = False
 
-    def check(self, etag: str | None) -> None:
+    def check(self, etag: str | None, what: str = "stream") -> None:
         """Hold it against what is there.
 
         Args:
             etag: of what is there; None if nothing is.
+            what: it is, for people.
 
         Raises:
             PreconditionFailed: it does not hold.
         """
         if self.absent and etag is not None:
-            raise PreconditionFailed("there is a stream with this id already")
+            raise PreconditionFailed(f"there is a {what} with this id already")
         if self.match is None:
             return
         if etag is None or (self.match and etag not in self.match):
-            raise PreconditionFailed("the stream was changed since you read it; read it again, and decide anew")
+            raise PreconditionFailed(f"the {what} was changed since you read it; read it again, and decide anew")
 
 
 ANY = Precondition()

@@ -1,109 +1,25 @@
-"""What a definition of a source type has to say: its secrets, its identity, whether it is live, how it is opened."""
+"""What a definition of a source type has to say: its identity, whether it is live, how it is opened."""
 
 from __future__ import annotations
 
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
-from typing import Annotated, Any, ClassVar, Self
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-from pipelines.redaction import HIDDEN, redact, same_but_redacted
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.reach import Reach
-
-STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-"""Nothing unknown, and nothing turned into what it is not: ``true`` is no 1.0, "6" no number."""
-_SOUNDS_SECRET = re.compile(
-    r"pass|pwd|secret|token|credential|private|auth|login|api_?key|(^|_)(url|uri|address|brokers?|servers?)$",
-    re.IGNORECASE,
-)
-"""Names of fields that hold a secret, or an address that may hold one."""
+from serve.definitions.secretive import Secretive
 
 
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-AS_WHOLE = BeforeValidator(_whole)
-"""For whole numbers: JSON does not tell 64.0 from 64. Stands behind bounds, or these are lost in the JSON Schema."""
-Whole = Annotated[int, AS_WHOLE]
-
-
-class Secret(Enum):
-    """How much of a field is secret."""
-
-    WHOLE = "all of it"
-    CREDENTIALS = "what `pipelines.redaction` hides of its URLs"
-
-
-def form(
-    *,
-    placeholder: str | None = None,
-    needed: str | None = None,
-    advanced: bool = False,
-    hidden: bool = False,
-    labels: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """What a form needs to know of a field beyond its JSON Schema, for ``Field(json_schema_extra=...)``.
-
-    Args:
-        placeholder: an example to show in an empty field.
-        needed: what to say when it is left empty.
-        advanced: whether it belongs under "more settings".
-        hidden: not for forms; it keeps the value it has.
-        labels: what people read instead of the values of a choice.
-    """
-    extras = {
-        "x-placeholder": placeholder,
-        "x-needed": needed,
-        "x-advanced": advanced or None,
-        "x-hidden": hidden or None,
-        "x-labels": dict(labels) if labels else None,
-    }
-    return {name: value for name, value in extras.items() if value is not None}
-
-
-class SourceDefinition(BaseModel, ABC):
+class SourceDefinition(Secretive):
     """One type of source. A subclass in a module beside this one is all that a new type needs here.
 
     Attributes:
-        title: what people call it.
         live: True if the newest frame wins; False if every frame must be analysed.
-        secrets: fields that are never shown. Named by every type itself, even if there are none: a type that forgets
-            them, or a field that sounds like a secret and is not named, cannot be loaded.
-        belongs_to: fields that say where the secrets are sent, and how; named by every type that has one that is hidden
-            whole. Secrets are filled in only while they are what they were: whoever may change a definition must not
-            have its password sent elsewhere, or with less protection.
     """
 
-    model_config = STRICT
-    title: ClassVar[str]
     live: ClassVar[bool]
-    secrets: ClassVar[Mapping[str, Secret]]
-    belongs_to: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a type that leaves something unsaid.
-
-        Raises:
-            TypeError: it has no title, says not whether it is live, or forgets its secrets.
-        """
-        super().__pydantic_init_subclass__(**kwargs)
-        for name in ("title", "live", "secrets"):
-            if name not in cls.__dict__:
-                raise TypeError(f"{cls.__name__} must say its {name}")
-        unknown = (cls.secrets.keys() | set(cls.belongs_to)) - cls.model_fields.keys()
-        if unknown:
-            raise TypeError(f"{cls.__name__} has no fields {', '.join(sorted(unknown))}")
-        if Secret.WHOLE in cls.secrets.values() and not cls.__dict__.get("belongs_to"):
-            raise TypeError(f"{cls.__name__} must say in belongs_to where its secrets are sent")
-        forgotten = [name for name in _field_names(cls) if _SOUNDS_SECRET.search(name) and name not in cls.secrets]
-        if forgotten:
-            raise TypeError(f"{cls.__name__} must name {', '.join(forgotten)} among its secrets")
+    must_say: ClassVar = ("title", "live", "secrets")
 
     @abstractmethod
     def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
@@ -140,58 +56,3 @@ class SourceDefinition(BaseModel, ABC):
     def for_probe(self) -> Self:
         """As it is opened to be tried for a moment."""
         return self
-
-    # -- secrets
-
-    def redacted(self) -> dict[str, Any]:
-        """As JSON without secrets, for answers."""
-        document = self.model_dump(mode="json")
-        whole = {name for name, secret in self.secrets.items() if secret is Secret.WHOLE and document[name]}
-        return {name: HIDDEN if name in whole else _redacted(value) for name, value in document.items()}
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """What a log may show."""
-        return self.redacted().items()
-
-    def with_secrets_of(self, stored: SourceDefinition) -> Self:
-        """With the stored secrets where a client sent back the redacted ones that it was shown."""
-        if type(stored) is not type(self):
-            return self
-        whole = {name for name, secret in self.secrets.items() if secret is Secret.WHOLE}
-        known: dict[str, Any] = {}
-        for name, mine in self._texts().items():
-            theirs = getattr(stored, name)
-            if name not in whole and HIDDEN in mine and theirs and same_but_redacted(mine, theirs):
-                known[name] = theirs
-        filled = self.model_copy(update=known)
-        if any(getattr(filled, name) != getattr(stored, name) for name in self.belongs_to):
-            return self
-        known |= {name: getattr(stored, name) for name in whole if getattr(self, name) == HIDDEN}
-        return self.model_copy(update=known)
-
-    @property
-    def hides_a_secret(self) -> bool:
-        """Whether ``***`` stands where a secret should. It is never stored: any field may have been shown with it."""
-        return any(HIDDEN in text for text in self._texts().values())
-
-    def _texts(self) -> dict[str, str]:
-        """Fields that hold text, as it is."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: value for name, value in values.items() if isinstance(value, str)}
-
-
-def _field_names(kind: type[BaseModel]) -> Iterator[str]:
-    """Of a model and of the models in it; a secret in one of those cannot be named, so there must be none."""
-    for name, field in kind.model_fields.items():
-        yield name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from (f"{name}.{inner}" for inner in _field_names(field.annotation))
-
-
-def _redacted(value: Any) -> Any:
-    """Every text with the secrets of its URLs hidden, whoever forgot to say that it has one."""
-    if isinstance(value, dict):
-        return {key: _redacted(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_redacted(inner) for inner in value]
-    return redact(value) if isinstance(value, str) else value

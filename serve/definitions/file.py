@@ -11,7 +11,8 @@ from pydantic import Field
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.file import FileSource
 from pipelines.sources.reach import Reach
-from serve.definitions.base import SourceDefinition, form
+from serve.definitions.base import SourceDefinition
+from serve.definitions.fields import form
 
 LATEST_S = 4_102_444_800.0
 """The year 2100: a moment beyond it is a mistake, such as milliseconds."""

@@ -12,10 +12,12 @@ from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.kafka import KafkaSource
 from pipelines.sources.kafka_client import KafkaLogin, host_of
 from pipelines.sources.reach import Reach
-from serve.definitions.base import Secret, SourceDefinition, form
+from serve.definitions.base import SourceDefinition
+from serve.definitions.fields import form
+from serve.definitions.secretive import Secret
 
 _BROKER = r"([A-Za-z_]+://)?[A-Za-z0-9._:%\[\]-]+"
-_BROKERS = re.compile(rf" *{_BROKER}( *, *{_BROKER})* *")
+BROKERS = re.compile(rf" *{_BROKER}( *, *{_BROKER})* *")
 
 
 class KafkaDefinition(SourceDefinition):
@@ -34,7 +36,7 @@ class KafkaDefinition(SourceDefinition):
         description="host:port, several separated by commas.",
         json_schema_extra={
             **form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
-            "pattern": f"^{_BROKERS.pattern}$",
+            "pattern": f"^{BROKERS.pattern}$",
         },
     )
     topic: str = Field(
@@ -72,7 +74,7 @@ class KafkaDefinition(SourceDefinition):
     @field_validator("brokers")
     @classmethod
     def _are_brokers(cls, brokers: str) -> str:
-        if not _BROKERS.fullmatch(brokers):
+        if not BROKERS.fullmatch(brokers):
             raise ValueError("brokers are host:port, separated by commas; user and password have fields of their own")
         return brokers
 

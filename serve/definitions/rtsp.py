@@ -12,7 +12,9 @@ from pipelines.redaction import without_credentials
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.reach import Reach
 from pipelines.sources.rtsp import RtspSource
-from serve.definitions.base import Secret, SourceDefinition, form
+from serve.definitions.base import SourceDefinition
+from serve.definitions.fields import form
+from serve.definitions.secretive import Secret
 
 
 class RtspDefinition(SourceDefinition):

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from pipelines.simulator.settings import BOUNDS, SceneSettings
 from pipelines.sources.base import Source, SourceLimits
-from serve.definitions.base import STRICT, SourceDefinition, Whole, form
+from serve.definitions.base import SourceDefinition
+from serve.definitions.fields import STRICT, Whole, form
 
 
 def _bounded(name: str, title: str, *, advanced: bool = True, **extras: Any) -> Any:

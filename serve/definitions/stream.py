@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from pipelines.redaction import HIDDEN
-from serve.definitions.base import STRICT
 from serve.definitions.catalogue import AnySource
+from serve.definitions.fields import STRICT
 from serve.errors import DefinitionRefused
 
 # Below one, frames lie as far apart as gaps, and nobody can be followed from one to the next.

@@ -14,13 +14,13 @@ from ray import serve as rayserve
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 from ray.serve.schema import ApplicationStatus, LoggingConfig
 
-from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
-from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.stores import Stores
 from pipelines.types import Detections, ImageBatch
 from serve import logs
 from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.api import Api
+from serve.deployments.deliveries import Deliveries, sinks_of
 from serve.deployments.detection import Detection, laid_over, open_detector
 from serve.deployments.detector import Detector
 from serve.deployments.hand_over import HANDOVER_S
@@ -67,10 +67,11 @@ def build_graph(settings: Settings, launch: str | None = None) -> Any:
             a setting that differs; else `rayserve.run` restarts everything. A Serve config has rules of its own.
 
     Raises:
-        SettingsError: the database is a file and the nodes are several.
+        SettingsError: the database is a file and the nodes are several; a sink makes no sense.
     """
     settings = with_capacity(settings)
     check_nodes(settings, sum(node["Alive"] for node in ray.nodes()) if ray.is_initialized() else 1)
+    sinks_of(settings)
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
     bind = functools.partial(_bound, settings, launch)
     registry = bind(_deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000))
@@ -79,8 +80,10 @@ def build_graph(settings: Settings, launch: str | None = None) -> Any:
     if placement_for(settings.detector.placement, gpus) == "replicas":
         detector = bind(_detector(settings, gpus))
     reader = bind(_reader(settings), registry, live, detector)
+    deliverers = settings.events.deliverers
+    deliverer = bind(_deploy(DelivererReplica, name="Deliverer", num_cpus=0.1, num_replicas=deliverers))
     ingress = rayserve.ingress()(ApiReplica)
-    return bind(_deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500), registry, live, reader)
+    return bind(_deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500), registry, live, reader, deliverer)
 
 
 def _bound(settings: Settings, launch: str | None, deployment: Any, *handles: Any) -> Any:
@@ -192,15 +195,23 @@ class ReaderReplica(StreamReader):
         await self.stop()
 
 
-class ApiReplica(Api):
-    """The ingress; it holds the readers' handle so that they belong to the application."""
+class DelivererReplica(Deliveries):
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        super().__init__(_configured(arguments), rayserve.get_replica_context().replica_tag)
 
-    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, reader: Any) -> None:
+    async def __del__(self) -> None:
+        """Serve's only shutdown hook, called after the drain."""
+        await self.stop()
+
+
+class ApiReplica(Api):
+    """The ingress; it holds the handles of readers and deliverers so that they belong to the application."""
+
+    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, reader: Any, deliverer: Any) -> None:
         settings = _configured(arguments)
-        self._reader = reader
-        store = DatabaseStore(settings.store_url)
+        self._others = reader, deliverer
         client = HandleRegistryClient(registry, live)
-        super().__init__(settings, client, store, DatabaseAccessStore(store), DatabaseOutbox(store))
+        super().__init__(settings, client, Stores.of(DatabaseStore(settings.store_url)))
 
 
 def _service_ends() -> bool:

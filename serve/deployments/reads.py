@@ -14,7 +14,7 @@ _STORE = ("data_dir", "database_url")
 _LIMITS = ("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s", "sources")
 _DETECTION = tuple(f"detector.{field}" for field in LIVE)
 READS: dict[str, tuple[str, ...]] = {
-    "Api": (*_EVERYBODY, *_STORE, "api", "privacy.blur_people", *_LIMITS),
+    "Api": (*_EVERYBODY, *_STORE, "api", "privacy.blur_people", *_LIMITS, "security", "events.networks"),
     "Registry": (
         *_EVERYBODY,
         *_STORE,
@@ -23,8 +23,11 @@ READS: dict[str, tuple[str, ...]] = {
         "detector.model",
         "sources",
         "security",
-        "events",
+        "events.keep_days",
+        "events.keep_most",
+        "events.sites",
     ),
+    "Deliverer": (*_EVERYBODY, *_STORE, "security", "events.networks", "events.sinks"),
     "Live": _EVERYBODY,
     "StreamReader": (
         *(*_EVERYBODY, *_STORE, *_DETECTION, "privacy", "detector.threads", "detector.max_batch"),

@@ -28,6 +28,10 @@ _MEANINGS: Mapping[str, str] = {
     "before": "What it was when it was told last; none if that is not known.",
     "error": "What is wrong, for people; none if nothing is.",
     "error_code": "The same for machines.",
+    "alert": "Which one; the same when it is cleared.",
+    "severity": "`warning` or `critical`.",
+    "summary": "What is wrong, for people.",
+    "sink": "Id of the sink that is tried.",
 }
 _STREAM_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
@@ -88,6 +92,7 @@ def description_of(kind: str) -> str:
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3.0 document of all that leaves the service by itself."""
     names = {kind: kind.removeprefix("footfall.").replace(".", "_").replace("-", "_") for kind in EVENT_TYPES}
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -103,18 +108,47 @@ def asyncapi() -> dict[str, Any]:
                 "address": "/api/v1/events",
                 "title": "Server-sent events",
                 "description": "GET; each message's data is one event, its id the event's number.",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
+                "messages": messages,
             },
             "socket": {
                 "address": "/api/v1/events/socket",
                 "title": "WebSocket",
                 "description": "Each message is one event.",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
+                "messages": messages,
+            },
+            "webhook": {
+                "address": None,  # each has its own
+                "title": "Webhooks",
+                "description": "POST to the address of a sink; with `at_once` above 1 the body is a list of events "
+                "(`application/cloudevents-batch+json`). Signed after Standard Webhooks.",
+                "messages": messages,
+            },
+            "kafka": {
+                "address": "{topic}",
+                "title": "Kafka",
+                "description": "The topic of a sink; the key of each message is its stream.",
+                "parameters": {"topic": {"description": "As the sink names it."}},
+                "messages": messages,
+            },
+            "mqtt": {
+                "address": "{prefix}/{stream}/events/{type}",
+                "title": "MQTT",
+                "description": "At least once (quality of service 1); what is retained beside is in docs/events.md.",
+                "parameters": {
+                    "prefix": {"description": "As the sink names it.", "default": "footfall"},
+                    "stream": {"description": "Id."},
+                    "type": {"description": "Of the event.", "enum": list(EVENT_TYPES)},
+                },
+                "messages": messages,
             },
         },
         "operations": {
             "follow": {"action": "send", "channel": {"$ref": "#/channels/events"}},
             "followSocket": {"action": "send", "channel": {"$ref": "#/channels/socket"}},
+            **{
+                f"to_{name}": {"action": "send", "channel": {"$ref": f"#/channels/{name}"}}
+                for name in ("webhook", "kafka", "mqtt")
+            },
         },
         "components": {
             "messages": {

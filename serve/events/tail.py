@@ -7,10 +7,9 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analytics.errors import StoreError
-from analytics.events import Event
 from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent, Outbox
 
 logger = logging.getLogger(__name__)
@@ -28,10 +27,12 @@ class Heard:
     Attributes:
         events: in their order.
         oldest: number of the oldest that is kept, where some before these may be missing; None if none is.
+        upto: number up to which there are no others that are wanted.
     """
 
     events: list[NumberedEvent]
     oldest: int | None = None
+    upto: int = 0
 
 
 class EventTail:
@@ -58,12 +59,15 @@ class EventTail:
         """How many listen."""
         return self._listeners
 
-    async def listen(self, number: int, wanted: EventFilter = EVERYTHING) -> AsyncGenerator[Heard]:
+    async def listen(
+        self, number: int, wanted: EventFilter = EVERYTHING, *, passing: bool = False
+    ) -> AsyncGenerator[Heard]:
         """Events with larger numbers, for ever: those that are there, and those that come, in their order.
 
         Args:
             number: the last one that was read.
             wanted: which.
+            passing: whether to tell also of what is not wanted that it was passed.
         """
         self._listeners += 1
         if self._following is None or self._following.done():
@@ -75,8 +79,8 @@ class EventTail:
                 if newest > number:
                     heard = await self._read(number, newest, wanted)
                     number = heard.events[-1].number if len(heard.events) == AT_ONCE else newest
-                    if heard.events or heard.oldest is not None:
-                        yield heard
+                    if passing or heard.events or heard.oldest is not None:
+                        yield replace(heard, upto=number)
                     continue
                 await changed.wait()
         finally:
@@ -88,7 +92,7 @@ class EventTail:
     async def _read(self, number: int, newest: int, wanted: EventFilter) -> Heard:
         if self._recent and self._recent[0].number <= number + 1:
             fresh = (one for one in self._recent if number < one.number <= newest)
-            return Heard([one for one in fresh if fits(one.event, wanted)][:AT_ONCE])
+            return Heard([one for one in fresh if wanted.fits(one.event)][:AT_ONCE])
         while True:
             try:
                 found = await asyncio.to_thread(self._outbox.after, number, AT_ONCE, wanted)
@@ -135,11 +139,3 @@ class EventTail:
             self._following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._following
-
-
-def fits(event: Event, wanted: EventFilter) -> bool:
-    """Whether an event is one of those that are wanted."""
-    context = event.context
-    parts = (event.type, wanted.types), (context.stream, wanted.streams), (context.site, wanted.sites)
-    recent = wanted.since_s is None or event.time_s >= wanted.since_s
-    return recent and all(value in among for value, among in parts if among)

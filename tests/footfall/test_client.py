@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from footfall import ApiProblem, Client, Unreachable
-from footfall.types import StreamBody
+from footfall.types import StreamBody, WebhookTarget
 from tests.serve.api.conftest import NOON, api, camera, counted, store, token  # noqa: F401 - fixtures
 
 BODY: StreamBody = {"name": "Door", "source": {"type": "rtsp", "url": "rtsp://user:s3cret@192.0.2.1/x"}}
@@ -178,3 +178,22 @@ def test_tokens_are_made_used_and_revoked_and_all_of_it_is_audited(client: Clien
     assert told == [("settings", "revoke_token", 204), ("shop", "put_stream", 403), ("settings", "create_token", 201)]
     with pytest.raises(ValueError, match="letters"):
         client.revoke_token("../streams")
+
+
+def test_a_sink_from_its_making_to_its_end(client: Client) -> None:
+    target: WebhookTarget = {"type": "webhook", "url": "http://127.0.0.1:9/hook"}
+    made = client.put_sink("till", {"types": ["footfall.queue.v1"], "target": target}, after=0)
+    assert (made["id"], made["place"], made["waiting"]) == ("till", "http://127.0.0.1:9/hook", 0)
+    assert [one["id"] for one in client.sinks()] == ["till"]
+    assert client.replay_sink("till", since=5.0)["after"] == 0
+    assert client.get_sink("till")["error"] is None
+    with pytest.raises(ApiProblem) as refused:
+        client.test_sink("till")
+    assert (refused.value.status, refused.value.code) == (502, "not-delivered")
+    assert list(client.dead_letters("till", page_size=1)) == []
+    for forgotten in (client.resend_dead_letter, client.delete_dead_letter):
+        with pytest.raises(ApiProblem, match="unknown-sink"):
+            forgotten("till", 7)
+    assert {kind["type"] for kind in client.sink_types()} == {"kafka", "mqtt", "webhook"}
+    client.delete_sink("till")
+    assert client.sinks() == []

@@ -1,15 +1,17 @@
-"""The real parts: one service for the whole package, cameras, a broker; none of them runs beside the unit tests."""
+"""The real parts: one service for the whole package, cameras, a broker, a browser; none runs beside the unit tests."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from footfall import Client
 from footfall.types import StreamAnswer
@@ -17,10 +19,47 @@ from pipelines.simulator.recording import write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
+from serve.api.page import STATIC
 from serve.launch.service import Service, client
 from serve.settings import Settings, load
 from tests.integration.brokers import ApacheKafka, Broker, NoidaBroker, fetch_jars, free_port
 from tests.waiting import wait_until
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHARTS = (STATIC / "vendor" / "uPlot.iife.min.js").is_file()
+Shoot = Callable[[str], None]
+
+
+class Complaints:
+    """What the browser complains about: uncaught errors, and everything that is logged as one.
+
+    Attributes:
+        expected: patterns of complaints that belong to a test, such as the refusal that it provokes.
+    """
+
+    def __init__(self) -> None:
+        self.expected: list[str] = [] if CHARTS else ["vendor/"]
+        self.found: list[str] = []
+
+    def listen(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.found.append(f"uncaught: {error}"))
+        page.on("console", self._on_console)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.found.append(f"{message.text} ({message.location.get('url', '')})")
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [text for text in self.found if not any(re.search(pattern, text) for pattern in self.expected)]
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +144,60 @@ def api(service: Service, settings: Settings) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path, headless=True, args=QUIET)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+@pytest.fixture
+def page(browser: Browser, service: Service, complaints: Complaints, patience: None) -> Iterator[Page]:
+    """A fresh tab; the test fails if the browser complains about anything."""
+    del patience
+    context = browser.new_context(
+        base_url=service.url,
+        viewport={"width": 1400, "height": 900},
+        timezone_id="Europe/Berlin",
+        accept_downloads=True,
+    )
+    context.set_default_timeout(20_000)
+    tab = context.new_page()
+    complaints.listen(tab)
+    yield tab
+    context.close()
+    assert complaints.unexpected == []
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Path(os.environ.get("FOOTFALL_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def shoot(page: Page, screenshots: Path) -> Shoot:
+    def keep(name: str) -> None:
+        page.screenshot(path=screenshots / f"{name}.png")
+
+    return keep
+
+
+@pytest.fixture(scope="module")
+def patience() -> Iterator[None]:
+    """What the page shows may take its time."""
+    expect.set_options(timeout=20_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(scope="module")
 def admin_token(service: Service, settings: Settings) -> Iterator[str]:
     """A token, made in the running service: until it is revoked again, after the module, everybody needs one."""
     with client(settings) as made:
@@ -139,6 +232,11 @@ def wait_frames(api: Client, stream: str, frames: int = 1, timeout_s: float = 20
         return view if view["frames"] >= frames and view["state"] == "running" else None
 
     return wait_until(reached, timeout_s, f"{frames} frames of {stream}")  # type: ignore[return-value]
+
+
+def wait_to_fit(page: Page, width: int) -> None:
+    """Until the page is no wider than the window."""
+    wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, 5, f"a fit into {width} pixels")
 
 
 def replica_pids(name: str) -> list[int]:

@@ -174,7 +174,9 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
     assert httpx.get(f"{ray_head.dashboard}/api/serve/applications/").status_code == 401
     applications = ray_head.applications()
     assert TOKEN not in str(applications)  # what the nodes' environment holds is not shown, unlike the arguments
-    assert set(applications["footfall"]["deployments"]) == {"Api", "Registry", "Live", "StreamReader", "Detector"}
+    assert set(applications["footfall"]["deployments"]) == {
+        *("Api", "Registry", "Live", "Deliverer", "StreamReader", "Detector")
+    }
     wait_until(lambda: is_healthy(ray_head), 20, "all to be healthy")
     assert len(nodes(ray_head)) > 1
     assert nodes(ray_head) <= set(ray_head.nodes())

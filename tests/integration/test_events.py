@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from footfall import Client
 from footfall.types import StreamBody
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.launch.service import Service
 from tests.integration.conftest import kill_replica, wait_frames
-from tests.integration.test_page import QUIET
+from tests.integration.sinks.rounds import GEOMETRY
 from tests.integration.wire import Wire
 from tests.waiting import wait_until
 
@@ -30,22 +27,13 @@ LISTEN = """(after) => {
 
 
 @pytest.fixture
-def shop(api: Client, cameras: CameraServer, clip: Path) -> str:
-    """A camera whose people cross a line."""
-    geometry = json.loads((clip / "geometry.json").read_text())
+def shop(api: Client, cameras: CameraServer) -> str:
+    """A camera whose people cross lines all the time."""
     source = {"type": "rtsp", "url": cameras.url("cam0")}
-    body = cast(StreamBody, {"source": source, "site": "berlin", "analysis_fps": 6, "geometry": geometry})
+    body = cast(StreamBody, {"source": source, "site": "berlin", "analysis_fps": 6, "geometry": GEOMETRY})
     api.put_stream("shop", body)
     wait_frames(api, "shop", 5)
     return "shop"
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path, headless=True, args=QUIET)
-        yield running
-        running.close()
 
 
 def crossings(api: Client, after: int = 0) -> list[tuple[int, str]]:

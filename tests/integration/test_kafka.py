@@ -58,10 +58,16 @@ def send(feed: KafkaFeed, scene: Scene, first: int = 0, end: int | None = None) 
 
 
 def register(
-    api: Client, stream: str, broker: Broker, feed: KafkaFeed, scene: Scene, key: str | None = "camera-1"
+    api: Client,
+    stream: str,
+    broker: Broker,
+    feed: KafkaFeed,
+    scene: Scene,
+    key: str | None = "camera-1",
+    geometry: dict[str, Any] | None = None,
 ) -> None:
     source = {"type": "kafka", "brokers": broker.address, "topic": feed.topic, "key": key, "start": "earliest"}
-    body = cast(StreamBody, {"source": source, "analysis_fps": None, "geometry": scene.geometry()})
+    body = cast(StreamBody, {"source": source, "analysis_fps": None, "geometry": geometry or scene.geometry()})
     api.put_stream(stream, body, only_new=True)
 
 

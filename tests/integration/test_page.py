@@ -3,113 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Route, expect
 
 from footfall import ApiProblem, Client
 from footfall.types import StreamBody
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.api.page import STATIC
 from serve.launch.service import Service, client
 from serve.settings import Settings
-from tests.integration.conftest import wait_frames
+from tests.integration.conftest import CHARTS, Complaints, Shoot, wait_frames, wait_to_fit
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 DEAD_URL = "rtsp://viewer:s3cret@127.0.0.1:9/nobody"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CHARTS = (STATIC / "vendor" / "uPlot.iife.min.js").is_file()
-Shoot = Callable[[str], None]
-
-
-class Complaints:
-    """What the browser complains about: uncaught errors, and everything that is logged as one.
-
-    Attributes:
-        expected: patterns of complaints that belong to a test, such as the refusal that it provokes.
-    """
-
-    def __init__(self) -> None:
-        self.expected: list[str] = [] if CHARTS else ["vendor/"]
-        self.found: list[str] = []
-
-    def listen(self, page: Page) -> None:
-        page.on("pageerror", lambda error: self.found.append(f"uncaught: {error}"))
-        page.on("console", self._on_console)
-
-    def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.found.append(f"{message.text} ({message.location.get('url', '')})")
-
-    @property
-    def unexpected(self) -> list[str]:
-        return [text for text in self.found if not any(re.search(pattern, text) for pattern in self.expected)]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path, headless=True, args=QUIET)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def complaints() -> Complaints:
-    return Complaints()
-
-
-@pytest.fixture
-def page(browser: Browser, service: Service, complaints: Complaints) -> Iterator[Page]:
-    """A fresh tab; the test fails if the browser complains about anything."""
-    context = browser.new_context(
-        base_url=service.url,
-        viewport={"width": 1400, "height": 900},
-        timezone_id="Europe/Berlin",
-        accept_downloads=True,
-    )
-    context.set_default_timeout(20_000)
-    tab = context.new_page()
-    complaints.listen(tab)
-    yield tab
-    context.close()
-    assert complaints.unexpected == []
-
-
-@pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = Path(os.environ.get("FOOTFALL_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture
-def shoot(page: Page, screenshots: Path) -> Shoot:
-    def keep(name: str) -> None:
-        page.screenshot(path=screenshots / f"{name}.png")
-
-    return keep
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")
@@ -594,10 +505,6 @@ def test_a_simulated_camera_is_described_in_its_scene(page: Page) -> None:
     expect(page.get_by_text("It works.")).to_be_visible(timeout=60_000)
     scene = {"seed": 0, "people": 2, "width": 320, "height": 180, "fps": 15, "seconds": 60, "overlap": 0.3}
     assert [body["source"] for body in tried] == [{"type": "simulator", "scene": scene}]
-
-
-def wait_to_fit(page: Page, width: int) -> None:
-    wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, 5, f"a fit into {width} pixels")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, WebSocket, expect
 from footfall import ApiProblem, Client
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.launch.service import Service
-from tests.integration.conftest import wait_frames
-from tests.integration.test_page import CHARTS, Complaints, browser, card, complaints, page  # noqa: F401
+from tests.integration.conftest import Complaints, wait_frames
+from tests.integration.test_page import CHARTS, card
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -32,14 +32,14 @@ def hall(admin: Client, cameras: CameraServer) -> Iterator[str]:
     admin.delete_stream("hall", purge=True)
 
 
-def give(page: Page, token: str) -> None:  # noqa: F811
+def give(page: Page, token: str) -> None:
     page.get_by_role("textbox", name="Token").fill(token)
     page.get_by_role("button", name="Continue").click()
 
 
 def test_the_page_asks_for_a_token_and_its_live_pictures_carry_it(
-    page: Page,  # noqa: F811
-    complaints: Complaints,  # noqa: F811
+    page: Page,
+    complaints: Complaints,
     hall: str,
     admin_token: str,
 ) -> None:
@@ -64,8 +64,8 @@ def test_the_page_asks_for_a_token_and_its_live_pictures_carry_it(
 
 @pytest.mark.skipif(not CHARTS, reason="the viewer is not installed: npm run vendor")
 def test_the_documentation_asks_for_a_token_too(
-    page: Page,  # noqa: F811
-    complaints: Complaints,  # noqa: F811
+    page: Page,
+    complaints: Complaints,
     admin_token: str,
 ) -> None:
     complaints.expected.append("status of 401")

@@ -98,6 +98,7 @@ test("events are told in words", () => {
     event("footfall.queue.v1", { zone: "till", over: false, people: 0 }),
     event("footfall.stream-state.v1", { state: "running", error: null, error_code: null }),
     event("footfall.stream-state.v1", { state: "failed", error: "it is gone", error_code: "x" }),
+    event("footfall.test.v1", { sink: "till-light" }),
     event("footfall.something-new.v2", {}),
   ];
   assert.deepEqual(told.map(eventText), [
@@ -108,7 +109,8 @@ test("events are told in words", () => {
     "The queue in till is short again",
     "Running",
     "Failed. It is gone",
+    "A test of the sink till-light",
     "footfall.something-new.v2",
   ]);
-  assert.deepEqual(told.map(isTrouble), [false, false, true, true, false, false, true, false]);
+  assert.deepEqual(told.map(isTrouble), [false, false, true, true, false, false, true, false, false]);
 });

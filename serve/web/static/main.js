@@ -9,9 +9,12 @@ import { sentence, stateWord, title } from "./lib/status.js";
 import { start, streams, subscribe } from "./lib/streams.js";
 import { cameraView } from "./views/camera.js";
 import { camerasView } from "./views/cameras.js";
+import { deadLettersView } from "./views/dead-letters.js";
 import { editorView } from "./views/editor.js";
 import { eventsView } from "./views/events.js";
 import { addView, settingsView } from "./views/register.js";
+import { addSinkView, sinkSettingsView } from "./views/sink-form.js";
+import { sinksView } from "./views/sinks.js";
 import { askToken } from "./widgets/dialogs.js";
 
 /** @type {[RegExp, MakeView][]} */
@@ -22,6 +25,10 @@ const ROUTES = [
   [/^\/cameras\/([^/]+)$/, cameraView],
   [/^\/cameras\/([^/]+)\/draw$/, editorView],
   [/^\/cameras\/([^/]+)\/settings$/, settingsView],
+  [/^\/sinks$/, sinksView],
+  [/^\/sinks\/add$/, addSinkView],
+  [/^\/sinks\/([^/]+)\/settings$/, sinkSettingsView],
+  [/^\/sinks\/([^/]+)\/dead-letters$/, deadLettersView],
 ];
 const main = byId("main");
 /** @type {View | null} */

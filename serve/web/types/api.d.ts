@@ -229,6 +229,174 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sink-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every type of sink, with the JSON Schema of its target
+         * @description Every type of sink, with the JSON Schema of its target.
+         */
+        get: operations["list_sink_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All sinks by id, wanted and observed
+         * @description All sinks by id, wanted and observed.
+         */
+        get: operations["list_sinks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{sink}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One sink
+         * @description One sink. Its ETag names what is wanted of it, not how it is.
+         */
+        get: operations["get_sink"];
+        /**
+         * Make a sink (201) or change it (200)
+         * @description Make a sink (201) or change it (200). A new one begins now, unless `after` or `since` say otherwise.
+         */
+        put: operations["put_sink"];
+        post?: never;
+        /**
+         * Send nothing there any more, and forget its dead letters
+         * @description Send nothing there any more, and forget its dead letters.
+         */
+        delete: operations["delete_sink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{sink}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event of type `footfall
+         * @description Send an event of type `footfall.test.v1` now, past all others, and say whether it has arrived.
+         */
+        post: operations["test_sink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{sink}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send again what came after a number or since a time, as far as it is kept; without either, all of it
+         * @description Send again what came after a number or since a time, as far as it is kept; without either, all of it.
+         */
+        post: operations["replay_sink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{sink}/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events that the receiver refused, oldest first
+         * @description Events that the receiver refused, oldest first. The newest 10,000 of a sink are kept.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{sink}/dead-letters/{number}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a dead letter again; it is forgotten once it has arrived
+         * @description Send a dead letter again; it is forgotten once it has arrived.
+         */
+        post: operations["resend_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{sink}/dead-letters/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Throw a dead letter away
+         * @description Throw a dead letter away.
+         */
+        delete: operations["delete_dead_letter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/readers": {
         parameters: {
             query?: never;
@@ -580,6 +748,52 @@ export interface components {
             zones: {
                 [key: string]: components["schemas"]["ZoneCount"];
             };
+        };
+        /**
+         * DeadLetterAnswer
+         * @description An event that a sink refused for good.
+         * @example {
+         *       "at": "2026-03-01T09:00:01Z",
+         *       "error": "192.168.1.20 answers 422",
+         *       "event": {
+         *         "data": {
+         *           "direction": "in",
+         *           "line": "door",
+         *           "track": 17
+         *         },
+         *         "datacontenttype": "application/json",
+         *         "epoch": 3,
+         *         "id": "0f7c3e6a4d5b9c1e8a2f7d6b5c4e3f21",
+         *         "model": "nanodet-g",
+         *         "sequence": "00000000000000004711",
+         *         "site": "berlin-1",
+         *         "source": "/api/v1/streams/entrance",
+         *         "specversion": "1.0",
+         *         "stream": "entrance",
+         *         "subject": "door",
+         *         "time": "2026-03-01T09:00:00.125000Z",
+         *         "type": "footfall.crossing.v1"
+         *       },
+         *       "number": 17
+         *     }
+         */
+        DeadLetterAnswer: {
+            /**
+             * Number
+             * @description Of the letter.
+             */
+            number: number;
+            /**
+             * At
+             * @description When it was refused, RFC 3339.
+             */
+            at: string;
+            /**
+             * Error
+             * @description Why.
+             */
+            error: string;
+            event: components["schemas"]["EventAnswer"];
         };
         /**
          * EventAnswer
@@ -988,6 +1202,42 @@ export interface components {
             tls: boolean;
         };
         /**
+         * KafkaTarget
+         * @description A topic of Kafka; the key of each message is its stream, so a stream's events keep their order.
+         */
+        KafkaTarget: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "kafka";
+            /**
+             * Brokers
+             * @description host:port, several separated by commas; all of them have to be in events.networks.
+             */
+            brokers: string;
+            /** Topic */
+            topic: string;
+            /** User */
+            username?: string | null;
+            /**
+             * Password
+             * Format: password
+             */
+            password?: string | null;
+            /**
+             * Log-in
+             * @default SCRAM-SHA-512
+             * @enum {string}
+             */
+            mechanism: "SCRAM-SHA-512" | "SCRAM-SHA-256" | "PLAIN";
+            /**
+             * Encrypt the connection (TLS)
+             * @default false
+             */
+            tls: boolean;
+        };
+        /**
          * LineBody
          * @description A counting line; *in* is a crossing from left to right of a line drawn from top to bottom.
          */
@@ -1038,6 +1288,67 @@ export interface components {
             in: number;
             /** Out */
             out: number;
+        };
+        /**
+         * MqttTarget
+         * @description A broker that gets each event as a message, and retains what was counted today and how cameras are.
+         */
+        MqttTarget: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "mqtt";
+            /**
+             * Host
+             * @description Of the broker; it has to be in events.networks.
+             */
+            host: string;
+            /**
+             * Port
+             * @default 1883
+             */
+            port: number;
+            /**
+             * Encrypt the connection (TLS)
+             * @default false
+             */
+            tls: boolean;
+            /** User */
+            username?: string | null;
+            /**
+             * Password
+             * Format: password
+             */
+            password?: string | null;
+            /**
+             * Version of MQTT
+             * @default 5
+             * @enum {string}
+             */
+            version: "5" | "3.1.1";
+            /**
+             * Prefix of topics
+             * @description Two services on one broker need two.
+             * @default footfall
+             */
+            prefix: string;
+            /**
+             * Let Home Assistant find cameras, lines and zones
+             * @default true
+             */
+            home_assistant: boolean;
+            /**
+             * Prefix that Home Assistant looks at
+             * @default homeassistant
+             */
+            discovery_prefix: string;
+            /**
+             * Time zone
+             * @description Whose midnight ends the day of the retained counts, such as Europe/Berlin.
+             * @default UTC
+             */
+            timezone: string;
         };
         /**
          * NewToken
@@ -1326,6 +1637,176 @@ export interface components {
              *     }
              */
             scene: components["schemas"]["SceneDefinition"];
+        };
+        /**
+         * SinkAnswer
+         * @description A sink, wanted and observed.
+         * @example {
+         *       "after": 4711,
+         *       "by_settings": false,
+         *       "dead_letters": 0,
+         *       "delivered": 391,
+         *       "delivered_at": "2026-03-01T09:00:00Z",
+         *       "deliverer": "footfall#Deliverer#ab12cd",
+         *       "enabled": true,
+         *       "id": "till-light",
+         *       "lag_s": 0,
+         *       "name": "Light over the till",
+         *       "place": "http://192.168.1.20/light",
+         *       "sites": [],
+         *       "streams": [],
+         *       "target": {
+         *         "at_once": 1,
+         *         "secret": "***",
+         *         "type": "webhook",
+         *         "url": "http://192.168.1.20/light"
+         *       },
+         *       "types": [
+         *         "footfall.queue.v1"
+         *       ],
+         *       "waiting": 0
+         *     }
+         */
+        SinkAnswer: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Types */
+            types: string[];
+            /** Streams */
+            streams: string[];
+            /** Sites */
+            sites: string[];
+            /**
+             * Target
+             * @description Without its secrets.
+             */
+            target: {
+                [key: string]: unknown;
+            };
+            /**
+             * Place
+             * @description Where events go, for people.
+             */
+            place: string;
+            /**
+             * By Settings
+             * @description Whether the settings say what it is; then it cannot be changed here.
+             */
+            by_settings: boolean;
+            /**
+             * Deliverer
+             * @description Who brings events there just now; none: nobody does.
+             */
+            deliverer: string | null;
+            /**
+             * After
+             * @description Number of the last event that is there, or need not be.
+             */
+            after: number;
+            /**
+             * Waiting
+             * @description Events that are not there yet; 10000 stands for more, too.
+             */
+            waiting: number;
+            /**
+             * Lag S
+             * @description How long the first of them has been waiting, seconds.
+             */
+            lag_s: number;
+            /**
+             * Delivered
+             * @description Events, since it was made.
+             */
+            delivered: number;
+            /**
+             * Delivered At
+             * @description When the last one was, RFC 3339.
+             */
+            delivered_at: string | null;
+            /**
+             * Error
+             * @description What is wrong, for people; none if nothing is.
+             */
+            error: string | null;
+            /**
+             * Error At
+             * @description When that was last so, RFC 3339.
+             */
+            error_at: string | null;
+            /**
+             * Dead Letters
+             * @description Events that it refused, and that are kept.
+             */
+            dead_letters: number;
+        };
+        /**
+         * SinkBody
+         * @description A sink as it is wanted.
+         * @example {
+         *       "name": "Light over the till",
+         *       "target": {
+         *         "secret": "whsec_...",
+         *         "type": "webhook",
+         *         "url": "http://192.168.1.20/light"
+         *       },
+         *       "types": [
+         *         "footfall.queue.v1"
+         *       ]
+         *     }
+         */
+        SinkBody: {
+            /**
+             * Name
+             * @description For people.
+             * @default
+             */
+            name: string;
+            /**
+             * Enabled
+             * @description Whether anything is sent; meanwhile events wait.
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Types
+             * @description Only events of these types; none: of all.
+             */
+            types?: ("footfall.crossing.v1" | "footfall.zone-entry.v1" | "footfall.zone-exit.v1" | "footfall.dwell-exceeded.v1" | "footfall.queue.v1" | "footfall.occupancy.v1" | "footfall.site-occupancy.v1" | "footfall.stream-state.v1" | "footfall.alert-raised.v1" | "footfall.alert-cleared.v1" | "footfall.test.v1")[];
+            /**
+             * Streams
+             * @description Only of these streams.
+             */
+            streams?: string[];
+            /**
+             * Sites
+             * @description Only of these sites.
+             */
+            sites?: string[];
+            /** Target */
+            target: components["schemas"]["KafkaTarget"] | components["schemas"]["MqttTarget"] | components["schemas"]["WebhookTarget"];
+        };
+        /**
+         * SinkType
+         * @description A type of sink, with what a form needs to know of it.
+         */
+        SinkType: {
+            /** Type */
+            type: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /**
+             * Schema
+             * @description JSON Schema of a `target` of this type.
+             */
+            schema: {
+                [key: string]: unknown;
+            };
         };
         /**
          * SourceType
@@ -1694,6 +2175,41 @@ export interface components {
              * @description Seconds until it expires; none: never.
              */
             lifetime_s?: number | null;
+        };
+        /**
+         * WebhookTarget
+         * @description An HTTP server that takes events as POST requests.
+         */
+        WebhookTarget: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "webhook";
+            /**
+             * Address
+             * Format: uri
+             * @description http:// or https://; the host has to be in events.networks.
+             */
+            url: string;
+            /**
+             * Secret
+             * Format: password
+             * @description whsec_ and 24 to 64 random bytes in base64; requests are signed with it, so that the receiver knows that they come from here.
+             */
+            secret?: string | null;
+            /**
+             * Authorization
+             * Format: password
+             * @description Sent as this header, such as Bearer TOKEN.
+             */
+            authorization?: string | null;
+            /**
+             * Events in a request
+             * @description More than one come as a list; needed for more than some hundred events a second.
+             * @default 1
+             */
+            at_once: number;
         };
         /**
          * ZoneBody
@@ -3128,6 +3644,936 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sink_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkType"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_sink: {
+        parameters: {
+            query?: {
+                /** @description Only events with larger numbers (`sequence`). */
+                after?: number | null;
+                /** @description Only what was captured then or later: ISO 8601, or seconds since the epoch. */
+                since?: string | null;
+            };
+            header?: {
+                /** @description `*`: only if it is not there yet. */
+                "if-none-match"?: string | null;
+                /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SinkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkAnswer"];
+                };
+            };
+            /** @description It is new. */
+            201: {
+                headers: {
+                    /** @description For If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `*`: only if it is not there yet. */
+                "if-none-match"?: string | null;
+                /** @description Change it only if its ETag is (one of) this; `*`: only if it is there. */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_sink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_sink: {
+        parameters: {
+            query?: {
+                /** @description Only events with larger numbers (`sequence`). */
+                after?: number | null;
+                /** @description Only what was captured then or later: ISO 8601, or seconds since the epoch. */
+                since?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description Only letters with larger numbers. */
+                after?: number;
+                /** @description Letters on a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description `rel="next"`: the page of later ones. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                sink: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,7 @@
 
 import type { paths } from "./api";
 
-type Parameters = { path?: Record<string, string>; query?: object };
+type Parameters = { path?: Record<string, string | number>; query?: object; header?: object };
 
 export type Method = "get" | "put" | "post" | "patch" | "delete";
 
@@ -12,7 +12,9 @@ export type Path<M extends Method> = {
 }[keyof paths];
 
 type Operation<M extends Method, P extends Path<M>> = paths[P][M];
-type Asked<O> = O extends { parameters: infer Given extends Parameters } ? Pick<Given, "path" | "query"> : never;
+type Asked<O> = O extends { parameters: infer Given extends Parameters }
+  ? Pick<Given, "path" | "query" | "header">
+  : never;
 type Body<O> = O extends { requestBody: { content: { "application/json": infer Document } } }
   ? { body: Document }
   : { body?: undefined };
@@ -28,8 +30,9 @@ export type Answer<M extends Method, P extends Path<M>> =
 
 /** The same, of whatever call. */
 export interface AnyOptions {
-  path?: Record<string, string>;
+  path?: Record<string, string | number>;
   query?: object;
+  header?: object;
   body?: unknown;
   signal?: AbortSignal;
 }

@@ -7,16 +7,20 @@ type Schemas = components["schemas"];
 
 export type Bucket = Schemas["CountsBucket"];
 export type CountsReport = Schemas["CountsAnswer"];
+export type DeadLetter = Schemas["DeadLetterAnswer"];
 export type Geometry = Schemas["GeometryAnswer"];
 export type HeatmapReport = Schemas["HeatmapAnswer"];
+/** A type of source or sink. The API does not describe descriptions; that they are JSON Schema is said here. */
+export type Kind = Omit<Schemas["SinkType"], "schema"> & { schema: Schema };
 export type LineCounts = Schemas["LineCount"];
 export type LineDocument = Schemas["LineBody"];
 export type Point = LineDocument["a"];
 export type ProbeResult = Schemas["ProbeAnswer"];
 export type ReaderView = Schemas["ReaderAnswer"];
+export type SinkBody = Schemas["SinkBody"];
+export type SinkTarget = SinkBody["target"];
+export type SinkView = Schemas["SinkAnswer"];
 export type SourceDefinition = Schemas["ProbeBody"]["source"];
-/** The API does not describe descriptions; that they are JSON Schema is said here. */
-export type SourceType = Omit<Schemas["SourceType"], "schema"> & { schema: Schema };
 /** As a CloudEvent. */
 export type ServiceEvent = Schemas["EventAnswer"];
 export type StreamView = Schemas["StreamAnswer"];

@@ -2,7 +2,7 @@
 
 export interface Route {
   path: string;
-  /** The part of the path that names a stream; "" where there is none. */
+  /** The part of the path that names a stream or a sink; "" where there is none. */
   id: string;
   query: URLSearchParams;
 }

@@ -15,7 +15,7 @@ from analytics.events import Event, EventContext, EventMaker
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, Store, StreamRecord
 from analytics.storage.database import DatabaseStore
-from analytics.storage.outbox import DatabaseOutbox, EventFilter, Outbox
+from analytics.storage.outbox import DatabaseOutbox, EventFilter, Outbox, Waiting
 from pipelines.types import FrameStamp
 from tests.analytics.storage.conftest import Postgres
 from tests.analytics.storage.minutes import NOON, row
@@ -152,6 +152,18 @@ def test_who_wants_some_has_those_alone(outbox: Outbox) -> None:
     assert times(sites=frozenset({"berlin", "rome"}), streams=frozenset({"cam0"})) == [0, 2, 6, 8]
     assert times(types=frozenset({"footfall.crossing.v1"}), since_s=9.5) == [10, 11]
     assert times(types=frozenset({"footfall.queue.v1"})) == []
+
+
+def test_what_somebody_has_not_read_is_counted(outbox: Outbox) -> None:
+    assert outbox.waiting(0) == Waiting(0, None)
+    outbox.append([crossing(float(number), stream=stream) for number in range(3) for stream in ("cam", "other")])
+    outbox.number()
+    first = outbox.after(0, 1)[0]
+    assert outbox.waiting(0) == Waiting(6, first.stored_s)
+    assert outbox.waiting(4).events == 2
+    assert outbox.waiting(6) == Waiting(0, None)
+    assert outbox.waiting(0, EventFilter(streams=frozenset({"cam"}))).events == 3
+    assert outbox.waiting(0, EventFilter(types=frozenset({"footfall.queue.v1"}))) == Waiting(0, None)
 
 
 def test_one_may_begin_at_a_time(outbox: Outbox) -> None:

@@ -111,8 +111,12 @@ class Deployed:
             begun_s = covered_s()
             wait_until(lambda: covered_s() > begun_s + longer_s, 60, f"{longer_s:.0f} s of {camera} to be counted")
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
     def client(self) -> Client:
-        return Client(f"http://127.0.0.1:{self._port}", timeout_s=10)
+        return Client(self.url, timeout_s=10)
 
     def pids(self, deployment: str) -> dict[str, int]:
         """Processes of a deployment's running replicas, by the replica's name."""

@@ -71,7 +71,7 @@ def test_while_a_part_of_serve_is_frozen_no_stream_moves(
     check_nothing_happened(load, truth, before, what)
 
 
-@pytest.mark.parametrize("deployment", ["Api", "Live"])
+@pytest.mark.parametrize("deployment", ["Api", "Live", "Deliverer"])
 def test_who_answers_may_die_and_no_stream_moves(
     deployed: Deployed, load: Load, truth: dict[str, Any], deployment: str
 ) -> None:

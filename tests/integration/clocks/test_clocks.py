@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.slow, pyte
 WRONG_S = 15.0
 STEP_S = 2.0
 """More than a camera misses by two steps of the clock: the frames whose time is in doubt, with all tracks."""
-DEPLOYMENTS = ("Api", "Live", "Registry", "StreamReader")
+DEPLOYMENTS = ("Api", "Deliverer", "Live", "Registry", "StreamReader")
 
 
 @pytest.mark.parametrize(

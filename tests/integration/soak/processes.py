@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-OURS = ("Api", "Detector", "Live", "Registry", "StreamReader")
+OURS = ("Api", "Deliverer", "Detector", "Live", "Registry", "StreamReader")
 _REPLICA = re.compile(r"ray::ServeReplica:[^:]+:(\w+)")
 _RAYS = {
     "gcs_server": "gcs",

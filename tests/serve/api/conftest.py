@@ -15,10 +15,9 @@ from analytics.counting.people import PeopleTotals
 from analytics.counting.zones import ZoneTotals
 from analytics.errors import StoreUnavailable
 from analytics.minutes import MinuteRow
-from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.base import Checkpoint
 from analytics.storage.database import DatabaseStore
-from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.stores import Stores
 from serve.api.app import make_api
 from serve.control.registry import Registry
 from serve.deployments.live import Live
@@ -84,7 +83,7 @@ def api(tmp_path: Path, store: BrokenStore, token: str | None) -> Iterator[TestC
     if token is not None:
         values["api"] = {"token": token}
     settings = load(None, **values)
-    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), DatabaseOutbox(store), settings)
+    app = make_api(LocalRegistry(settings, store), Stores.of(store), settings)
     with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 40000), raise_server_exceptions=False) as client:
         yield client
 

@@ -9,8 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from analytics.storage.access import DatabaseAccessStore
-from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.stores import Stores
 from serve.api.app import make_api
 from serve.api.credentials import Scope, new_token
 from serve.api.security import PROTOCOL
@@ -135,7 +134,7 @@ def scoped(api: TestClient, store: BrokenStore) -> dict[Scope, dict[str, str]]:
     found = {}
     for scope in Scope:
         record, secret = new_token(f"a-{scope}", scope, 0.0)
-        DatabaseAccessStore(store).add_token(record)
+        Stores.of(store).access.add_token(record)
         found[scope] = bearer(secret)
     return found
 
@@ -179,7 +178,7 @@ def test_every_operation_says_what_it_needs_or_is_open(api: TestClient) -> None:
 def open_api(tmp_path: Path, store: BrokenStore, base: str, client: str) -> TestClient:
     """The API without a token in its settings, as somebody there sees it."""
     settings = load(None, data_dir=str(tmp_path))
-    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), DatabaseOutbox(store), settings)
+    app = make_api(LocalRegistry(settings, store), Stores.of(store), settings)
     return TestClient(app, base, client=(client, 40000), raise_server_exceptions=False)
 
 

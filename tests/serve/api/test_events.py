@@ -17,8 +17,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.stores import Stores
 from serve.api import events as events_module
 from serve.api.app import make_api
 from serve.events import tail as tail_module
@@ -183,8 +183,7 @@ def url(tmp_path: Path, store: BrokenStore, token: str | None, monkeypatch: pyte
     monkeypatch.setattr("serve.api.credentials.FRESH_S", 0.1)
     given = {"api": {"token": token}} if token else {}
     settings = load(None, data_dir=str(tmp_path), **given)
-    access, outbox = DatabaseAccessStore(store), DatabaseOutbox(store)
-    app = make_api(LocalRegistry(settings, store), store, access, outbox, settings)
+    app = make_api(LocalRegistry(settings, store), Stores.of(store), settings)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -304,8 +303,7 @@ def test_a_client_that_is_gone_ends_its_connection_quietly_however_the_host_tell
     tmp_path: Path, store: BrokenStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = load(None, data_dir=str(tmp_path))
-    access, outbox = DatabaseAccessStore(store), DatabaseOutbox(store)
-    app = make_api(LocalRegistry(settings, store), store, access, outbox, settings)
+    app = make_api(LocalRegistry(settings, store), Stores.of(store), settings)
     scope = {
         "type": "http",
         "method": "GET",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from analytics.errors import StoreUnavailable
+from analytics.storage.sinks import SinkStore
+from analytics.storage.stores import Stores
 from serve.api import sockets, streams
 from serve.api.app import make_api
 from serve.api.audit import Auditor
@@ -122,7 +124,8 @@ def test_a_socket_ends_with_the_token_that_it_was_opened_with(
     viewer, secret = new_token("viewer", Scope.VIEWER, 0.0)
     access.add_token(viewer)
     access.add_token(new_token("other", Scope.ADMIN, 0.0)[0])
-    app = make_api(Watched(), MemoryStore(), access, MemoryOutbox(MemoryStore()), load())  # type: ignore[arg-type]
+    stores = Stores(MemoryStore(), access, MemoryOutbox(MemoryStore()), cast(SinkStore, None))
+    app = make_api(Watched(), stores, load())  # type: ignore[arg-type]
     sent: list[dict[str, Any]] = []
     scope = {
         "type": "websocket",

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import uvicorn
 
-from analytics.storage.access import DatabaseAccessStore
 from analytics.storage.database import DatabaseStore
-from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.stores import Stores
 from serve.api.app import make_api
 from serve.api.registry_client import newest_frame
+from serve.errors import NotDelivered
 from serve.settings import load
 from serve.streams.probe import ProbeResult
 from tests import schema
@@ -25,6 +25,10 @@ TOKEN = "a-token-for-the-schema"
 EXAMPLES = 100
 
 
+async def not_sent(*_: Any) -> None:
+    raise NotDelivered("not tried")
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API over a real registry and a database in a folder, behind a web server; nothing is opened to be probed."""
@@ -32,12 +36,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = DatabaseStore(f"sqlite:///{folder / 'footfall.db'}")
     store.migrate()
     settings = load(None, data_dir=str(folder), api={"token": TOKEN, "wrong_tokens_per_minute": 1_000_000})
-    app = make_api(LocalRegistry(settings, store), store, DatabaseAccessStore(store), DatabaseOutbox(store), settings)
+    app = make_api(LocalRegistry(settings, store), Stores.of(store), settings)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("serve.api.streams.probe", lambda *_, **__: ProbeResult(False, error="not tried", error_code="x"))
         patch.setattr("serve.api.live.newest_frame", partial(newest_frame, wait_s=0.02))  # nobody reads, none comes
+        patch.setattr("serve.events.desk.SinkDesk._send", not_sent)
         thread.start()
         wait_until(lambda: server.started, 20, "the web server")
         host, port = server.servers[0].sockets[0].getsockname()

@@ -14,7 +14,8 @@ from analytics.errors import StoreUnavailable
 from analytics.storage.base import StreamRecord
 from analytics.storage.database import DatabaseStore
 from serve.control.registry import Registry
-from serve.control.sealing import Sealing, rotate, shown
+from serve.control.sealing import Sealing, Shelf, shown
+from serve.control.sealing import rotate as rotate_shelves
 from serve.definitions.stream import StreamDefinition
 from serve.errors import CredentialsLost, DefinitionRefused, KeyFileError
 from serve.keyfile import read_secret
@@ -65,6 +66,11 @@ def with_registry(settings: Settings, store: DatabaseStore, test: Callable[[Regi
                 await asyncio.gather(*registry._tasks, return_exceptions=True)
 
     asyncio.run(bounded())
+
+
+def rotate(store: DatabaseStore, key_file: Path) -> int:
+    (count,) = rotate_shelves([Shelf(Sealing(key_file), store.list_streams, store.put_stream)], key_file)
+    return count
 
 
 def everything(store: DatabaseStore) -> str:

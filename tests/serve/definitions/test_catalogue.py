@@ -15,8 +15,9 @@ from pydantic import BaseModel, TypeAdapter
 from pipelines.simulator.settings import BOUNDS as SCENE_BOUNDS
 from pipelines.sources.base import Source, SourceLimits
 from serve.api.models import StreamBody, StreamChanges
-from serve.definitions.base import Secret, SourceDefinition
+from serve.definitions.base import SourceDefinition
 from serve.definitions.catalogue import SOURCES, source_types
+from serve.definitions.secretive import Secret
 
 
 def declare(**parts: Any) -> type[SourceDefinition]:
@@ -124,7 +125,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipelines.sources.file import FileSource
-from serve.definitions.base import Secret, SourceDefinition, form
+from serve.definitions.base import SourceDefinition
+from serve.definitions.fields import form
+from serve.definitions.secretive import Secret
 
 
 class PigeonDefinition(SourceDefinition):
@@ -154,7 +157,7 @@ def test_a_new_source_type_is_one_module_here_and_everybody_knows_it(tmp_path: P
 import serve.definitions
 serve.definitions.__path__.append({str(tmp_path)!r})
 from serve.api.document import document
-from serve.definitions.base import Secret
+from serve.definitions.secretive import Secret
 from serve.definitions.catalogue import source_types
 from serve.definitions.stream import StreamDefinition, completed
 sent = StreamDefinition.model_validate({{"source": {{"type": "pigeon", "loft": "north", "token": "hunter2"}}}})

@@ -20,6 +20,7 @@ PLACES = {
     "Registry": ["control/registry.py"],
     "StreamReader": ["deployments/reader.py"],
     "Api": ["api", "deployments/api.py"],
+    "Deliverer": ["deployments/deliveries.py", "events/opening.py"],
 }
 
 
@@ -38,6 +39,10 @@ def versions(settings: Settings, launch: str = "launch") -> dict[str, str]:
         ({"privacy": {"blur_people": False}}, {"StreamReader", "Api"}),
         ({"privacy": {"except_streams": ["hall"]}}, {"StreamReader"}),
         ({"sources": {"networks": ["10.0.0.0/8"]}}, {"Registry", "StreamReader", "Api"}),
+        ({"events": {"networks": ["10.0.0.0/8"]}}, {"Api", "Deliverer"}),
+        ({"events": {"sinks": {"till": {}}}}, {"Deliverer"}),
+        ({"events": {"keep_days": 2, "sites": {"berlin": {"people": 9}}}}, {"Registry"}),
+        ({"events": {"deliverers": 2}}, set()),
         ({"ray": {"num_cpus": 8}}, set()),
         ({"detector": {"model": "mine.onnx", "score_threshold": 0.4, "overlap_threshold": 0.6}}, set()),
         ({"detector": {"model": "mine.onnx", "max_batch": 4}}, {"StreamReader", "Detector"}),
@@ -61,6 +66,7 @@ def test_what_changes_live_is_told_to_all_that_read_it_even_if_there_is_nothing_
     assert told == {
         "Api": None,
         "Live": None,
+        "Deliverer": None,
         "Registry": {"model": "mine.onnx"},
         "StreamReader": both,
         "Detector": both,
@@ -76,9 +82,9 @@ def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
     text = "\n".join(path.read_text() for path in files)
     read = {
         f"{section}.{field}"
-        for section in re.findall(r"settings\.(api|detector|reader|sources|privacy|ray)\b", text)
+        for section in re.findall(r"settings\.(api|detector|events|reader|sources|privacy|ray)\b", text)
         for field in type(getattr(load(), section)).model_fields
-        if re.search(rf"\b(?:{section}|settings)\.{field}\b", text)
+        if re.search(rf"(?<!serve\.)\b(?:{section}|settings)\.{field}\b", text)
     }
     assert read
     assert not {one for one in read if one not in fields and one.split(".")[0] not in fields}

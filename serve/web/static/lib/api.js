@@ -83,7 +83,19 @@ export async function call(method, path, options) {
 }
 
 /**
- * The same for what is no JSON.
+ * A document with its ETag, for who will change it.
+ *
+ * @template {Path<"get">} P
+ * @param {P} path
+ * @param {Options<"get", P>} options
+ */
+export async function fetchTagged(path, options) {
+  const answer = await send("get", path, options);
+  return { document: /** @type {Answer<"get", P>} */ (await answer.json()), etag: answer.headers.get("ETag") };
+}
+
+/**
+ * What is no JSON.
  *
  * @template {Path<"get">} P
  * @param {P} path
@@ -124,12 +136,12 @@ async function send(method, path, options) {
  * @param {AnyOptions} options
  * @param {Record<string, string>} headers
  */
-async function ask(method, url, { body, signal }, headers) {
+async function ask(method, url, { header, body, signal }, headers) {
   const limits = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
   try {
     return await fetch(url, {
       method: method.toUpperCase(),
-      headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
+      headers: { ...headers, ...header, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.any(limits),
     });

@@ -13,7 +13,10 @@ export const KINDS = {
   "footfall.dwell-exceeded.v1": "Long stays",
   "footfall.queue.v1": "Queues",
   "footfall.occupancy.v1": "Occupancy",
+  "footfall.site-occupancy.v1": "Occupancy of sites",
   "footfall.stream-state.v1": "States of cameras",
+  "footfall.alert-raised.v1": "Alerts",
+  "footfall.alert-cleared.v1": "Ends of alerts",
 };
 
 /**
@@ -36,10 +39,18 @@ export function eventText(event) {
       return data.over ? `${people(data.people)} waiting in ${data.zone}` : `The queue in ${data.zone} is short again`;
     case "footfall.occupancy.v1":
       return data.over ? `${people(data.people)} in ${data.zone}` : `There is room in ${data.zone} again`;
+    case "footfall.site-occupancy.v1":
+      return data.over ? `${people(data.people)} in ${event.subject}` : `There is room in ${event.subject} again`;
     case "footfall.stream-state.v1":
       return data.error
         ? `${stateWord({ state: data.state })}. ${sentence(data.error)}`
         : stateWord({ state: data.state });
+    case "footfall.alert-raised.v1":
+      return sentence(data.summary);
+    case "footfall.alert-cleared.v1":
+      return `Over: ${data.summary}`;
+    case "footfall.test.v1":
+      return `A test of the sink ${data.sink}`;
     default:
       return event.type;
   }
@@ -57,5 +68,6 @@ function people(count) {
  */
 export function isTrouble(event) {
   const data = /** @type {Record<string, any>} */ (event.data);
+  if (event.type === "footfall.alert-raised.v1") return true;
   return data.over === true || event.type === "footfall.dwell-exceeded.v1" || Boolean(data.error_code);
 }

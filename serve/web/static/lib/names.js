@@ -26,3 +26,19 @@ export function slug(name) {
     .replace(/^-+|-+$/g, "")
     .slice(0, 60);
 }
+
+/**
+ * What is wrong with an id that somebody has typed; null if nothing is.
+ *
+ * @param {string} id
+ */
+export function mistakeInId(id) {
+  if (!id) return "An id is needed: letters, digits, “_”, “.” and “-”.";
+  if (isId(id)) return null;
+  return "Letters, digits, “_”, “.” and “-” only, and one of the first two at the beginning.";
+}
+
+/** @param {string} text */
+export function isId(text) {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text);
+}

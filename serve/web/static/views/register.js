@@ -1,18 +1,19 @@
 /** Registering a camera, or changing one: tried first, saved afterwards. */
 
-/** @import { ProbeResult, SourceType, StreamView } from "../../types/documents.js" */
+/** @import { Kind, ProbeResult, SourceDefinition, StreamView } from "../../types/documents.js" */
 /** @import { MakeView } from "../../types/views.js" */
-/** @import { Problem } from "../lib/api.js" */
 
 import { call, problemOf } from "../lib/api.js";
-import { announce, el, first, setText } from "../lib/dom.js";
-import { slug } from "../lib/names.js";
-import { sourceTypes } from "../lib/source-types.js";
-import { sentence, title } from "../lib/status.js";
+import { announce, el, setText } from "../lib/dom.js";
+import { sourceTypes } from "../lib/kinds.js";
+import { mistakeInId } from "../lib/names.js";
+import { title } from "../lib/status.js";
 import { findStream, refresh, streams } from "../lib/streams.js";
-import { choice, field, setFieldError } from "../widgets/fields.js";
+import { choice, field, followName } from "../widgets/fields.js";
+import { FormProblems } from "../widgets/form-problems.js";
+import { KindForm } from "../widgets/kind-form.js";
+import { showLoaded } from "../widgets/loading.js";
 import { found, notice, refused } from "../widgets/probe.js";
-import { SourceForm } from "../widgets/source-form.js";
 
 const PROBE_S = 2;
 const STREAM = "/api/v1/streams/{stream}";
@@ -47,25 +48,14 @@ function formView(host, name, id, type) {
   let form = null;
   let left = false;
 
-  async function load() {
-    body.replaceChildren(
-      el("p", { class: "muted", role: "status" }, "Asking the service what it can take pictures from…"),
-    );
-    try {
-      const known = id === null ? null : call("get", STREAM, { path: { stream: id } });
-      const [kinds, view] = await Promise.all([sourceTypes(), known]);
-      if (left) return;
-      if (view) setText(heading, `Settings: ${title(view)}`);
-      form = new CameraForm(kinds, view, view ? String(view.source.type) : type);
-      body.replaceChildren(form.element);
-    } catch (error) {
-      const text = sentence(problemOf(error).message);
-      const again = el("button", { type: "button", class: "button", onclick: load }, "Try again");
-      body.replaceChildren(el("div", { class: "message", role: "alert" }, el("p", null, text), again));
-    }
-  }
-
-  load();
+  showLoaded(body, "Asking the service what it can take pictures from…", async () => {
+    const known = id === null ? null : call("get", STREAM, { path: { stream: id } });
+    const [kinds, view] = await Promise.all([sourceTypes(), known]);
+    if (left) return null;
+    if (view) setText(heading, `Settings: ${title(view)}`);
+    form = new CameraForm(kinds, view, view ? String(view.source.type) : type);
+    return form.element;
+  });
   return {
     title: name,
     destroy() {
@@ -78,12 +68,12 @@ function formView(host, name, id, type) {
 class CameraForm {
   #kinds;
   #known;
+  #problems;
   #type = "";
-  /** @type {SourceForm | null} null for a kind that the service does not know any more */
+  /** @type {KindForm<SourceDefinition> | null} null for a kind that the service does not know any more */
   #source = null;
   /** @type {ProbeResult | null} */
   #tried = null;
-  #idTyped = false;
   #abort = new AbortController();
   #name = el("input", { maxlength: "200", autocomplete: "off" });
   #id = el("input", { maxlength: "64", autocomplete: "off", autocapitalize: "none", spellcheck: "false" });
@@ -98,13 +88,12 @@ class CameraForm {
   });
   #about = el("p", { class: "hint" });
   #sourceHost = el("div", { class: "fields" });
-  #message = el("div", { class: "message", role: "alert", hidden: true });
   #result = el("section", { class: "probe", "aria-live": "polite" });
   #try = el("button", { type: "button", class: "button", id: "probe", onclick: () => this.#probe() }, "Try the camera");
   #save = el("button", { class: "button primary", id: "save-camera" }, "Save");
 
   /**
-   * @param {SourceType[]} kinds
+   * @param {Kind[]} kinds
    * @param {StreamView | null} known the camera that is changed
    * @param {string | null} type of source to begin with
    */
@@ -114,9 +103,13 @@ class CameraForm {
     const begin = known || kinds.some((kind) => kind.type === type) ? (type ?? "") : (kinds[0]?.type ?? "");
     /** @type {[string, string][]} */
     const choices = kinds.map((kind) => [kind.type, kind.title]);
-    this.element = el(
-      "form",
-      { class: "register-body", novalidate: true, onsubmit: (event) => this.#submit(event) },
+    this.element = el("form", {
+      class: "register-body",
+      novalidate: true,
+      onsubmit: (event) => this.#submit(event),
+    });
+    this.#problems = new FormProblems(this.element, (path) => this.#source?.ours(path) ?? path);
+    this.element.append(
       el(
         "section",
         { class: "panel" },
@@ -132,15 +125,12 @@ class CameraForm {
         { class: "panel" },
         el("h2", null, "The camera"),
         el("div", { class: "fields two" }, this.#nameBox, known ? null : this.#idBox, this.#siteBox, this.#fpsBox),
-        this.#message,
+        this.#problems.element,
         el("div", { class: "actions" }, this.#save),
       ),
     );
     if (known) this.#fillIn(known);
-    this.#name.addEventListener("input", () => {
-      if (!this.#idTyped) this.#id.value = slug(this.#name.value);
-    });
-    this.#id.addEventListener("input", () => (this.#idTyped = this.#id.value !== ""));
+    followName(this.#name, this.#id);
     this.#useType(begin);
   }
 
@@ -160,7 +150,7 @@ class CameraForm {
     this.#type = type;
     const known = this.#known?.source.type === type ? this.#known.source : null;
     const kind = this.#kinds.find((one) => one.type === type);
-    this.#source = kind ? new SourceForm(kind, known) : null;
+    this.#source = kind ? new KindForm("source", kind, known) : null;
     this.#source?.element.addEventListener("input", () => this.#forget());
     this.#sourceHost.replaceChildren(...(this.#source ? [this.#source.element] : []));
     setText(this.#about, kind ? kind.description : `This service has no sources of the kind “${type}”.`);
@@ -201,8 +191,8 @@ class CameraForm {
 
   async #probe() {
     const source = this.#source;
-    this.#clearErrors();
-    if (!source || !this.#check(source.mistakes())) return;
+    this.#problems.clear();
+    if (!source || !this.#problems.check(source.mistakes())) return;
     const { signal } = this.#abort;
     this.#try.disabled = true;
     setText(this.#try, "Trying…");
@@ -215,7 +205,7 @@ class CameraForm {
     } catch (error) {
       if (signal.aborted) return;
       this.#forget();
-      this.#explain(problemOf(error));
+      this.#problems.explain(problemOf(error));
     }
     this.#try.disabled = false;
     setText(this.#try, "Try again");
@@ -227,13 +217,13 @@ class CameraForm {
   /** @param {SubmitEvent} event */
   async #submit(event) {
     event.preventDefault();
-    this.#clearErrors();
+    this.#problems.clear();
     if (this.#save.disabled) {
       await this.#probe();
       return;
     }
     const id = this.#known?.id ?? this.#id.value.trim();
-    if (!this.#check([...(this.#source?.mistakes() ?? []), ...this.#mistakes(id)])) return;
+    if (!this.#problems.check([...(this.#source?.mistakes() ?? []), ...this.#mistakes(id)])) return;
     this.#save.disabled = true;
     try {
       await this.#store(id);
@@ -241,7 +231,7 @@ class CameraForm {
       announce("Saved.");
       location.hash = `#/cameras/${encodeURIComponent(id)}`;
     } catch (error) {
-      this.#explain(problemOf(error));
+      this.#problems.explain(problemOf(error));
       this.#showSave();
     }
   }
@@ -269,62 +259,12 @@ class CameraForm {
     const wrong = [];
     const taken = findStream(id);
     if (!this.#known) {
-      if (!id) wrong.push(["id", "An id is needed: letters, digits, “_”, “.” and “-”."]);
-      else if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(id))
-        wrong.push(["id", "Letters, digits, “_”, “.” and “-” only, and one of the first two at the beginning."]);
+      const mistake = mistakeInId(id);
+      if (mistake) wrong.push(["id", mistake]);
       else if (taken) wrong.push(["id", `There is a camera with this id already: ${title(taken)}.`]);
       else if (!streams.list) wrong.push(["id", "The service has not told yet which ids are taken."]);
     }
     if (!this.#fps.checkValidity()) wrong.push(["analysis_fps", "Between 1 and 120, or empty."]);
     return wrong;
-  }
-
-  // -- errors
-
-  #boxes() {
-    return /** @type {HTMLElement[]} */ ([...this.element.querySelectorAll("[data-field]")]);
-  }
-
-  #clearErrors() {
-    for (const box of this.#boxes()) setFieldError(box, null);
-    this.#message.hidden = true;
-  }
-
-  /** @param {[string, string][]} wrong */
-  #check(wrong) {
-    for (const [name, message] of wrong) this.#place(name, message);
-    first(this.element, "[aria-invalid]")?.focus();
-    return wrong.length === 0;
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} message
-   */
-  #place(name, message) {
-    const box = this.#boxes().find((one) => one.dataset.field === name);
-    if (!box) return false;
-    box.closest("details")?.setAttribute("open", "");
-    setFieldError(box, message);
-    return true;
-  }
-
-  /**
-   * What the API says, next to the fields that it names: ``source.rtsp.url`` is our ``source.url``.
-   *
-   * @param {Problem} problem
-   */
-  #explain(problem) {
-    const left = problem.errors.filter(({ field: path, message }) => {
-      const [whole, kind, ...rest] = path.split(".");
-      const ours = whole === "source" && kind === this.#type ? [whole, ...rest].join(".") : path;
-      return !this.#place(ours, sentence(message));
-    });
-    if (left.length || !problem.errors.length) {
-      this.#message.hidden = false;
-      const texts = problem.errors.length ? left.map((e) => `${e.field}: ${e.message}`) : [sentence(problem.message)];
-      this.#message.replaceChildren(...texts.map((text) => el("p", null, text)));
-    }
-    first(this.element, "[aria-invalid]")?.focus();
   }
 }

@@ -3,6 +3,7 @@
 /** @import { Props } from "../../types/elements.js" */
 
 import { el, first, freshId, setText } from "../lib/dom.js";
+import { slug } from "../lib/names.js";
 
 /**
  * A label above its control, with room for a hint and for what is wrong.
@@ -99,4 +100,44 @@ export function choice(legend, options, value, onchange) {
       ),
     ),
   );
+}
+
+/**
+ * Boxes to tick, any number of them, under one heading.
+ *
+ * @param {string} legend
+ * @param {[string, string][]} options value and text
+ * @param {string[]} chosen
+ * @param {{ hint: string, name: string }} more
+ */
+export function ticks(legend, options, chosen, { hint, name }) {
+  const boxes = options.map(([value]) => el("input", { type: "checkbox", value, checked: chosen.includes(value) }));
+  const hintId = freshId("hint");
+  const element = el(
+    "fieldset",
+    { class: "field", dataset: { field: name }, "aria-describedby": hintId },
+    el("legend", null, legend),
+    el(
+      "div",
+      { class: "ticks" },
+      options.map(([, text], i) => el("label", { class: "check" }, boxes[i], el("span", null, text))),
+    ),
+    el("p", { class: "hint", id: hintId }, hint),
+    el("p", { class: "field-error", hidden: true }),
+  );
+  return { element, chosen: () => boxes.filter((box) => box.checked).map((box) => box.value) };
+}
+
+/**
+ * Let an id be what follows from a name, until somebody types one.
+ *
+ * @param {HTMLInputElement} name
+ * @param {HTMLInputElement} id
+ */
+export function followName(name, id) {
+  let typed = false;
+  name.addEventListener("input", () => {
+    if (!typed) id.value = slug(name.value);
+  });
+  id.addEventListener("input", () => (typed = id.value !== ""));
 }

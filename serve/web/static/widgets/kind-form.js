@@ -1,6 +1,6 @@
-/** The fields of one kind of source, made of its schema, and the part of the API's document that they make. */
+/** The fields of one kind of source or sink, made of its schema, and the part of the API's document that they make. */
 
-/** @import { SourceDefinition, SourceType } from "../../types/documents.js" */
+/** @import { Kind } from "../../types/documents.js" */
 /** @import { Document, FieldPlan, Typed } from "../lib/form-plan.js" */
 /** @import { Props } from "../../types/elements.js" */
 
@@ -13,7 +13,9 @@ const HIDDEN = "***";
 /** @type {Props<HTMLInputElement>} */
 const PLAIN = { autocomplete: "off", autocapitalize: "none", spellcheck: "false" };
 
-export class SourceForm {
+/** @template Definition what the API calls such a part */
+export class KindForm {
+  #part;
   #type;
   #known;
   #fields;
@@ -23,10 +25,12 @@ export class SourceForm {
   element;
 
   /**
-   * @param {SourceType} kind
-   * @param {Document | null} known the source as the API shows it, when a camera is changed
+   * @param {"source" | "target"} part of the API's document
+   * @param {Kind} kind
+   * @param {Document | null} known the part as the API shows it, when it is changed
    */
-  constructor({ type, schema }, known) {
+  constructor(part, { type, schema }, known) {
+    this.#part = part;
     this.#type = type;
     this.#known = known ?? {};
     this.#fields = planForm(schema, known);
@@ -52,10 +56,20 @@ export class SourceForm {
     return this.#fields.some((plan) => String(this.#typed(plan)).includes(HIDDEN));
   }
 
-  /** The source as the API wants it; what this form does not show stays as it was. */
+  /** The part as the API wants it; what this form does not show stays as it was. */
   value() {
     // The schema is the API's own: what fits it is one of its definitions.
-    return /** @type {SourceDefinition} */ (/** @type {unknown} */ (this.#read()));
+    return /** @type {Definition} */ (/** @type {unknown} */ (this.#read()));
+  }
+
+  /**
+   * What the fields are called here: the API's ``source.rtsp.url`` is our ``source.url``.
+   *
+   * @param {string} path
+   */
+  ours(path) {
+    const [part, kind, ...rest] = path.split(".");
+    return part === this.#part && kind === this.#type ? [part, ...rest].join(".") : path;
   }
 
   /**
@@ -66,8 +80,13 @@ export class SourceForm {
   mistakes() {
     return this.#fields.flatMap((plan) => {
       const mistake = mistakeIn(plan, this.#typed(plan));
-      return mistake === null ? [] : [/** @type {[string, string]} */ ([`source.${plan.key}`, mistake])];
+      return mistake === null ? [] : [/** @type {[string, string]} */ ([this.#nameOf(plan), mistake])];
     });
+  }
+
+  /** @param {FieldPlan} plan */
+  #nameOf(plan) {
+    return `${this.#part}.${plan.key}`;
   }
 
   #read() {
@@ -90,7 +109,7 @@ export class SourceForm {
   #box(plan) {
     const control = controlOf(plan);
     this.#controls.set(plan.key, control);
-    const more = { hint: plan.hint, name: `source.${plan.key}` };
+    const more = { hint: plan.hint, name: this.#nameOf(plan) };
     return control instanceof HTMLInputElement && plan.control === "tick"
       ? tick(plan.label, control, more)
       : field(plan.label, control, more);

@@ -1,0 +1,224 @@
+"""Events as messages of a Kafka topic."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Literal, TypeVar
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from pydantic import Field, field_validator
+
+from analytics.storage.outbox import NumberedEvent
+from pipelines.errors import SourceError
+from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin, host_of
+from pipelines.sources.reach import Reach
+from serve.definitions.fields import form
+from serve.definitions.kafka import BROKERS
+from serve.definitions.secretive import Secret
+from serve.events.envelope import cloud_event
+from serve.events.sinks.base import Outcome, Sink, SinkContext, Target
+
+T = TypeVar("T")
+AT_ONCE = 500
+WAIT_S = 10.0
+"""For acknowledgements, before it is said that there are none."""
+FOR_EVER_MS = 7 * 86_400_000
+"""What waits for a broker is not given up: it would be overtaken by what comes after it."""
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_HEADERS = [("content-type", b"application/cloudevents+json")]
+
+
+class KafkaTarget(Target):
+    """A topic of Kafka; the key of each message is its stream, so a stream's events keep their order."""
+
+    title: ClassVar = "Kafka topic"
+    secrets: ClassVar = {"brokers": Secret.CREDENTIALS, "password": Secret.WHOLE}
+    belongs_to: ClassVar = ("brokers", "username", "mechanism", "tls")
+
+    type: Literal["kafka"]
+    brokers: str = Field(
+        min_length=1,
+        max_length=2000,
+        title="Brokers",
+        description="host:port, several separated by commas; all of them have to be in events.networks.",
+        json_schema_extra={
+            **form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
+            "pattern": f"^{BROKERS.pattern}$",
+        },
+    )
+    topic: str = Field(
+        min_length=1,
+        max_length=249,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        title="Topic",
+        json_schema_extra=form(needed="A topic is needed."),
+    )
+    username: str | None = Field(None, max_length=500, title="User", json_schema_extra=form(advanced=True))
+    password: str | None = Field(
+        None,
+        max_length=500,
+        title="Password",
+        json_schema_extra={**form(advanced=True), "format": "password", "writeOnly": True},
+    )
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", title="Log-in", json_schema_extra=form(advanced=True)
+    )
+    tls: bool = Field(False, title="Encrypt the connection (TLS)", json_schema_extra=form(advanced=True))
+
+    @field_validator("brokers")
+    @classmethod
+    def _are_brokers(cls, brokers: str) -> str:
+        if not BROKERS.fullmatch(brokers):
+            raise ValueError("brokers are host:port, separated by commas; user and password have fields of their own")
+        return brokers
+
+    @field_validator("topic")
+    @classmethod
+    def _is_topic(cls, topic: str) -> str:
+        if not topic.strip("."):
+            raise ValueError("no topic is called . or ..")
+        return topic
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic} at {self.brokers}"
+
+    def check(self, reach: Reach) -> None:
+        for broker in self.brokers.split(","):
+            reach.host(host_of(broker.strip()))
+
+    def open(self, context: SinkContext) -> Sink:
+        return self.open_trial(context.reach)
+
+    def open_trial(self, reach: Reach) -> Sink:
+        login = KafkaLogin(self.username, self.password, self.mechanism, self.tls)
+        brokers = [broker.strip() for broker in self.brokers.split(",")]
+        return KafkaSink(brokers, self.topic, login, reach)
+
+
+class KafkaSink:
+    """Writes each event as a CloudEvent in JSON; see `serve.events.sinks.base.Sink`.
+
+    An idempotent producer writes each message once, in order, as long as it lives. So what has been handed to it stays
+    handed, however long no broker answers; only what a producer took with it when it ended is written again.
+
+    Args:
+        brokers: ``host:port`` each.
+        topic: that is written to.
+        login: user, password, TLS.
+        reach: what may be reached.
+        options: of the producer, for tests.
+    """
+
+    at_once = AT_ONCE
+    idle_s = None
+
+    def __init__(self, brokers: Sequence[str], topic: str, login: KafkaLogin, reach: Reach, **options: Any) -> None:
+        self._topic = topic
+        self._place = f"the topic {topic}"
+        self._make: Callable[[], KafkaClient] = lambda: KafkaClient(
+            login,
+            reach,
+            bootstrap_servers=list(brokers),
+            client_id="footfall",
+            delivery_timeout_ms=FOR_EVER_MS,
+            max_block_ms=int(WAIT_S * 1000),
+            bootstrap_timeout_ms=int(WAIT_S * 1000),
+            request_timeout_ms=int(WAIT_S * 1000),
+            reconnect_backoff_max_ms=2000,
+            linger_ms=5,
+            metrics_enabled=False,
+            **options,
+        )
+        self._client: KafkaClient | None = None
+        self._producer: KafkaProducer | None = None
+        self._handed: deque[tuple[int, Any, str | None]] = deque()
+        """Numbers, with the promise of an acknowledgement, or why there is none."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-sink")
+
+    async def send(self, events: Sequence[NumberedEvent]) -> Outcome:
+        return await self._in_thread(lambda: self._send(events))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
+        try:
+            self._hand(events)
+        except (KafkaError, SourceError, OSError, ValueError) as error:
+            self._give_up()
+            return Outcome(0, error=f"{self._place} cannot be written: {_reason(error)}")
+        return self._acknowledged(events)
+
+    def _hand(self, events: Sequence[NumberedEvent]) -> None:
+        """Give a producer what it has not got yet."""
+        if self._producer is None:
+            self._client = self._make()
+            self._producer = self._client.open_producer()
+        newest = self._handed[-1][0] if self._handed else 0
+        for one in events:
+            if one.number <= newest:
+                continue
+            body = json.dumps(cloud_event(one)).encode()
+            future, reason = None, None
+            try:
+                future = self._producer.send(
+                    self._topic, body, key=one.event.context.stream.encode(), headers=list(_HEADERS)
+                )
+            except _TOO_LARGE as error:
+                reason = _reason(error)
+            self._handed.append((one.number, future, reason))
+
+    def _acknowledged(self, events: Sequence[NumberedEvent]) -> Outcome:
+        """Wait for brokers to confirm, in order."""
+        until_s = time.monotonic() + WAIT_S
+        done, dead = 0, list[tuple[NumberedEvent, str]]()
+        for one in events:
+            number, future, reason = self._handed[0]
+            if number != one.number:  # somebody went back
+                self._give_up()
+                return Outcome(done, dead, f"{self._place} is begun anew")
+            try:
+                if future is not None:
+                    future.get(timeout=max(0.0, until_s - time.monotonic()))
+            except _TOO_LARGE as error:
+                reason = _reason(error)
+            except KafkaError as error:
+                refusal = self._client.refusal if self._client is not None else None
+                if refusal is not None or future is None or future.is_done:  # it gives up, with all that comes after
+                    self._give_up()
+                return Outcome(done, dead, f"{self._place} cannot be written: {_reason(refusal or error)}")
+            self._handed.popleft()
+            done += 1
+            if reason is not None:
+                dead.append((one, f"{self._place}: {reason}"))
+        return Outcome(done, dead)
+
+    def _give_up(self) -> None:
+        client, self._client, self._producer = self._client, None, None
+        self._handed.clear()
+        if client is not None:
+            client.close()
+
+    async def close(self) -> None:
+        try:
+            await self._in_thread(self._give_up)
+        finally:
+            self._thread.shutdown(wait=False)
+
+
+def _reason(error: Exception) -> str:
+    """In words, without what kafka-python says of its own insides."""
+    if isinstance(error, REFUSALS):
+        return "the brokers refuse the user or the password"
+    if isinstance(error, SourceError):
+        return str(error)
+    if isinstance(error, _TOO_LARGE):
+        return "the event is too large"
+    return f"no broker answers ({type(error).__name__})"

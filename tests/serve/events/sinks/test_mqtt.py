@@ -1,0 +1,123 @@
+"""What is made of a broker's answers; the rest is tried with a real one, in tests/integration/sinks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from pydantic import ValidationError
+
+from analytics.storage.outbox import EVERYTHING
+from pipelines.errors import SourceNotAllowed
+from serve.events.sinks.base import Outcome
+from serve.events.sinks.home_assistant import Topics
+from serve.events.sinks.mqtt import MqttSink, MqttTarget
+from serve.events.sinks.mqtt_connection import Connection
+from serve.events.sinks.retained import Retained
+from tests.serve.events.sinks.test_webhook import NEAR, event
+
+TOPIC = "footfall/shop/events/footfall.crossing.v1"
+
+
+@dataclass
+class Answer:
+    """What becomes of a message."""
+
+    failure: int | None = None
+    confirmed: bool = True
+
+    def arrived(self, timeout_s: float) -> bool:
+        return self.confirmed
+
+
+@dataclass
+class Broker:
+    """A `Connection` whose broker answers as it is told to."""
+
+    answers: list[Answer]
+    sent: list[str] = field(default_factory=list)
+    drops: int = 0
+
+    def ensure(self) -> bool:
+        return False
+
+    def publish(self, topic: str, text: str, **_: Any) -> Answer:
+        self.sent.append(topic)
+        return self.answers.pop(0)
+
+    def drop(self) -> None:
+        self.drops += 1
+
+    def leave(self) -> None: ...
+
+
+class Beside:
+    """`Retained`, with a message each time."""
+
+    def note(self, _: Any) -> None: ...
+
+    def tell(self, connection: Broker) -> list[Answer]:
+        return [connection.publish("footfall/shop/line/door", "{}")]
+
+
+def send(broker: Broker, count: int, retained: Any = None) -> Outcome:
+    async def whole() -> Outcome:
+        topics = Topics("footfall", "homeassistant", "footfall_main")
+        sink = MqttSink(cast(Connection, broker), topics, EVERYTHING, cast(Retained, retained))
+        try:
+            return await sink.send([event(number) for number in range(1, count + 1)])
+        finally:
+            await sink.close()
+
+    return asyncio.run(whole())
+
+
+def test_what_a_broker_refuses_as_it_is_is_dead_and_the_others_arrive() -> None:
+    broker = Broker([Answer(), Answer(0x95), Answer()])
+    outcome = send(broker, 3)
+    assert (outcome.done, [one.number for one, _ in outcome.refused], outcome.error) == (3, [2], None)
+    assert broker.sent == [TOPIC] * 3
+
+
+def test_what_it_refuses_for_another_reason_is_tried_again() -> None:
+    broker = Broker([Answer(), Answer(0x87), Answer()])
+    assert send(broker, 3) == Outcome(1, error="the broker refuses events (reason 0x87)", answered=True)
+    assert broker.drops == 1
+
+
+def test_what_it_does_not_confirm_is_sent_on_another_connection() -> None:
+    broker = Broker([Answer(), Answer(confirmed=False), Answer()])
+    assert send(broker, 3) == Outcome(1, error="the broker does not confirm what it is sent")
+    assert broker.drops == 1
+
+
+def test_where_it_retains_nothing_events_arrive_and_that_is_told() -> None:
+    outcome = send(Broker([Answer(), Answer(0x87)]), 1, Beside())
+    assert outcome == Outcome(1, error="the broker refuses what it is to retain (reason 0x87)")
+    assert send(Broker([Answer(), Answer(confirmed=False)]), 1, Beside()).done == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"host": "a/b"}, "match"),
+        ({"port": 0}, "greater"),
+        ({"prefix": "a/+/b"}, "match"),
+        ({"prefix": "/a"}, "match"),
+        ({"discovery_prefix": "#"}, "match"),
+        ({"timezone": "../../etc/passwd"}, "time zone"),
+        ({"timezone": "Mars/Phobos"}, "time zone"),
+        ({"timezone": "0" * 100}, "time zone"),
+        ({"version": "4"}, "5"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        MqttTarget.model_validate({"type": "mqtt", "host": "127.0.0.1", **fields})
+
+
+def test_a_broker_elsewhere_is_refused() -> None:
+    with pytest.raises(SourceNotAllowed, match=r"events\.networks"):
+        MqttTarget.model_validate({"type": "mqtt", "host": "8.8.8.8"}).check(NEAR)
