@@ -91,15 +91,21 @@ class Delivery:
             for task in done:
                 task.result()
         finally:
-            for task in (renewing, delivering):
-                task.cancel()
-            await asyncio.gather(renewing, delivering, return_exceptions=True)
-            with contextlib.suppress(StoreError):
-                await self._save()
-            closing = asyncio.ensure_future(self._sink.close())
-            _CLOSING.add(closing)  # who is dead may take long to let go of, and is let go of all the same
-            closing.add_done_callback(_CLOSING.discard)
-            await asyncio.wait({closing}, timeout=CLOSE_S)
+            ending = asyncio.ensure_future(self._finish(renewing, delivering))
+            while not ending.done():  # whoever ends it a second time meanwhile does not keep it from letting go
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(ending)
+
+    async def _finish(self, *tasks: asyncio.Task[None]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await self._save()
+        closing = asyncio.ensure_future(self._sink.close())
+        _CLOSING.add(closing)  # who is dead may take long to let go of, and is let go of all the same
+        closing.add_done_callback(_CLOSING.discard)
+        await asyncio.wait({closing}, timeout=CLOSE_S)
 
     async def _renew(self) -> None:
         """Say how far it is, once a second; raises LeaseLost once that is another's business."""

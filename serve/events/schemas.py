@@ -103,45 +103,7 @@ def asyncapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/cloudevents+json",
-        "channels": {
-            "events": {
-                "address": "/api/v1/events",
-                "title": "Server-sent events",
-                "description": "GET; each message's data is one event, its id the event's number.",
-                "messages": messages,
-            },
-            "socket": {
-                "address": "/api/v1/events/socket",
-                "title": "WebSocket",
-                "description": "Each message is one event.",
-                "messages": messages,
-            },
-            "webhook": {
-                "address": None,  # each has its own
-                "title": "Webhooks",
-                "description": "POST to the address of a sink; with `at_once` above 1 the body is a list of events "
-                "(`application/cloudevents-batch+json`). Signed after Standard Webhooks.",
-                "messages": messages,
-            },
-            "kafka": {
-                "address": "{topic}",
-                "title": "Kafka",
-                "description": "The topic of a sink; the key of each message is its stream.",
-                "parameters": {"topic": {"description": "As the sink names it."}},
-                "messages": messages,
-            },
-            "mqtt": {
-                "address": "{prefix}/{stream}/events/{type}",
-                "title": "MQTT",
-                "description": "At least once (quality of service 1); what is retained beside is in docs/events.md.",
-                "parameters": {
-                    "prefix": {"description": "As the sink names it.", "default": "footfall"},
-                    "stream": {"description": "Id."},
-                    "type": {"description": "Of the event.", "enum": list(EVENT_TYPES)},
-                },
-                "messages": messages,
-            },
-        },
+        "channels": _channels(messages),
         "operations": {
             "follow": {"action": "send", "channel": {"$ref": "#/channels/events"}},
             "followSocket": {"action": "send", "channel": {"$ref": "#/channels/socket"}},
@@ -160,6 +122,49 @@ def asyncapi() -> dict[str, Any]:
                 }
                 for kind, name in names.items()
             }
+        },
+    }
+
+
+def _channels(messages: Mapping[str, Any]) -> dict[str, Any]:
+    """Every way out, with the messages that go there: all of them."""
+    return {
+        "events": {
+            "address": "/api/v1/events",
+            "title": "Server-sent events",
+            "description": "GET; each message's data is one event, its id the event's number.",
+            "messages": messages,
+        },
+        "socket": {
+            "address": "/api/v1/events/socket",
+            "title": "WebSocket",
+            "description": "Each message is one event.",
+            "messages": messages,
+        },
+        "webhook": {
+            "address": None,  # each has its own
+            "title": "Webhooks",
+            "description": "POST to the address of a sink; with `at_once` above 1 the body is a list of events "
+            "(`application/cloudevents-batch+json`). Signed after Standard Webhooks.",
+            "messages": messages,
+        },
+        "kafka": {
+            "address": "{topic}",
+            "title": "Kafka",
+            "description": "The topic of a sink; the key of each message is its stream.",
+            "parameters": {"topic": {"description": "As the sink names it."}},
+            "messages": messages,
+        },
+        "mqtt": {
+            "address": "{prefix}/{stream}/events/{type}",
+            "title": "MQTT",
+            "description": "At least once (quality of service 1); what is retained beside is in docs/events.md.",
+            "parameters": {
+                "prefix": {"description": "As the sink names it.", "default": "footfall"},
+                "stream": {"description": "Id."},
+                "type": {"description": "Of the event.", "enum": list(EVENT_TYPES)},
+            },
+            "messages": messages,
         },
     }
 

@@ -18,6 +18,21 @@ from serve.events.sinks.ledger import Key, Place
 _ORIGIN = {"name": "Footfall", "sw_version": version("footfall")}
 
 
+def _on_if(condition: str) -> str:
+    return f"{{{{ 'ON' if {condition} else 'OFF' }}}}"
+
+
+_TOTAL = {"state_class": "total_increasing", "unit_of_measurement": "people"}
+_NOW = {"state_class": "measurement", "unit_of_measurement": "people"}
+_OF_ZONES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("sensor", "people", "{{ value_json.people }}", {**_NOW, "icon": "mdi:account-group"}),
+    ("sensor", "entries", "{{ value_json.entries }}", {**_TOTAL, "icon": "mdi:location-enter"}),
+    ("binary_sensor", "queue", _on_if("value_json.queue"), {"icon": "mdi:human-queue"}),
+    ("binary_sensor", "full", _on_if("value_json.occupied"), {"icon": "mdi:account-alert"}),
+)
+"""Component, what it is, template, and fields of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """Where things are.
@@ -77,34 +92,12 @@ def discovery(topics: Topics, place: Place) -> dict[str, dict[str, Any]]:
 
 
 def _entities(topics: Topics, place: Place) -> Iterator[tuple[str, dict[str, Any]]]:
-    stream = place.stream
-    device = {
-        "identifiers": [f"{topics.node}_{stream}"],
-        "name": place.name,
-        "manufacturer": "Footfall",
-        "model": "Camera",
-        **({"suggested_area": place.site} if place.site else {}),
-    }
-
-    def entity(what: str, name: str, topic: str, template: str, **more: Any) -> dict[str, Any]:
-        known_as = _plain(f"{stream}_{what}")
-        return {
-            "name": name,
-            "unique_id": f"{topics.node}_{known_as}",
-            "object_id": known_as,
-            "state_topic": topic,
-            "value_template": template,
-            "availability": _availability(topics, place),
-            "availability_mode": "all",
-            "device": device,
-            "origin": _ORIGIN,
-            **more,
-        }
-
-    connected = entity(
+    connected = _entity(
+        topics,
+        place,
+        ("state", ""),
         "connected",
         "Connection",
-        topics.of(stream, "state", ""),
         _on_if("value_json.state == 'running'"),
         device_class="connectivity",
         entity_category="diagnostic",
@@ -112,54 +105,50 @@ def _entities(topics: Topics, place: Place) -> Iterator[tuple[str, dict[str, Any
     connected["availability"] = [{"topic": topics.status}]  # where the camera is not there, this says so
     yield "binary_sensor", connected
     for line, name in place.lines.items():
-        topic = topics.of(stream, "line", line)
-        for way in ("in", "out"):
-            yield (
-                "sensor",
-                entity(
-                    f"line_{line}_{way}",
-                    f"{name} {way}",
-                    topic,
-                    f"{{{{ value_json['{way}'] }}}}",
-                    state_class="total_increasing",
-                    unit_of_measurement="people",
-                    icon="mdi:location-enter" if way == "in" else "mdi:location-exit",
-                ),
-            )
+        for way, icon in (("in", "mdi:location-enter"), ("out", "mdi:location-exit")):
+            template = f"{{{{ value_json['{way}'] }}}}"
+            about, what, called = ("line", line), f"line_{line}_{way}", f"{name} {way}"
+            yield "sensor", _entity(topics, place, about, what, called, template, **_TOTAL, icon=icon)
     for zone, name in place.zones.items():
-        topic = topics.of(stream, "zone", zone)
-        yield (
-            "sensor",
-            entity(
-                f"zone_{zone}_people",
-                f"{name} people",
-                topic,
-                "{{ value_json.people }}",
-                state_class="measurement",
-                unit_of_measurement="people",
-                icon="mdi:account-group",
-            ),
-        )
-        yield (
-            "sensor",
-            entity(
-                f"zone_{zone}_entries",
-                f"{name} entries",
-                topic,
-                "{{ value_json.entries }}",
-                state_class="total_increasing",
-                unit_of_measurement="people",
-                icon="mdi:location-enter",
-            ),
-        )
-        yield (
-            "binary_sensor",
-            entity(f"zone_{zone}_queue", f"{name} queue", topic, _on_if("value_json.queue"), icon="mdi:human-queue"),
-        )
-        yield (
-            "binary_sensor",
-            entity(f"zone_{zone}_full", f"{name} full", topic, _on_if("value_json.occupied"), icon="mdi:account-alert"),
-        )
+        for component, what, template, more in _OF_ZONES:
+            about, known_as = ("zone", zone), f"zone_{zone}_{what}"
+            yield component, _entity(topics, place, about, known_as, f"{name} {what}", template, **more)
+
+
+def _entity(
+    topics: Topics, place: Place, about: tuple[str, str], what: str, name: str, template: str, **more: Any
+) -> dict[str, Any]:
+    """The discovery message of a value.
+
+    Args:
+        topics: where things are.
+        place: the camera.
+        about: kind and id of what it is a value of.
+        what: it is, unique for the camera.
+        name: for people.
+        template: that finds it in what is retained.
+        more: fields of its own.
+    """
+    known_as = _plain(f"{place.stream}_{what}")
+    device = {
+        "identifiers": [f"{topics.node}_{place.stream}"],
+        "name": place.name,
+        "manufacturer": "Footfall",
+        "model": "Camera",
+        **({"suggested_area": place.site} if place.site else {}),
+    }
+    return {
+        "name": name,
+        "unique_id": f"{topics.node}_{known_as}",
+        "object_id": known_as,
+        "state_topic": topics.of(place.stream, *about),
+        "value_template": template,
+        "availability": _availability(topics, place),
+        "availability_mode": "all",
+        "device": device,
+        "origin": _ORIGIN,
+        **more,
+    }
 
 
 def _availability(topics: Topics, place: Place) -> list[dict[str, str]]:
@@ -168,10 +157,6 @@ def _availability(topics: Topics, place: Place) -> list[dict[str, str]]:
         {"topic": topics.status},
         {"topic": topics.of(place.stream, "state", ""), "value_template": running},
     ]
-
-
-def _on_if(condition: str) -> str:
-    return f"{{{{ 'ON' if {condition} else 'OFF' }}}}"
 
 
 def _plain(text: str) -> str:

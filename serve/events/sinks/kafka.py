@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
@@ -23,8 +21,8 @@ from serve.definitions.kafka import BROKERS
 from serve.definitions.secretive import Secret
 from serve.events.envelope import cloud_event
 from serve.events.sinks.base import Outcome, Sink, SinkContext, Target
+from serve.events.sinks.threaded import ThreadedSink
 
-T = TypeVar("T")
 AT_ONCE = 500
 WAIT_S = 10.0
 """For acknowledgements, before it is said that there are none."""
@@ -102,7 +100,7 @@ class KafkaTarget(Target):
         return KafkaSink(brokers, self.topic, login, reach)
 
 
-class KafkaSink:
+class KafkaSink(ThreadedSink):
     """Writes each event as a CloudEvent in JSON; see `serve.events.sinks.base.Sink`.
 
     An idempotent producer writes each message once, in order, as long as it lives. So what has been handed to it stays
@@ -120,6 +118,7 @@ class KafkaSink:
     idle_s = None
 
     def __init__(self, brokers: Sequence[str], topic: str, login: KafkaLogin, reach: Reach, **options: Any) -> None:
+        super().__init__("kafka-sink")
         self._topic = topic
         self._place = f"the topic {topic}"
         self._make: Callable[[], KafkaClient] = lambda: KafkaClient(
@@ -140,13 +139,6 @@ class KafkaSink:
         self._producer: KafkaProducer | None = None
         self._handed: deque[tuple[int, Any, str | None]] = deque()
         """Numbers, with the promise of an acknowledgement, or why there is none."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-sink")
-
-    async def send(self, events: Sequence[NumberedEvent]) -> Outcome:
-        return await self._in_thread(lambda: self._send(events))
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
         try:
@@ -206,11 +198,8 @@ class KafkaSink:
         if client is not None:
             client.close()
 
-    async def close(self) -> None:
-        try:
-            await self._in_thread(self._give_up)
-        finally:
-            self._thread.shutdown(wait=False)
+    def _let_go(self) -> None:
+        self._give_up()
 
 
 def _reason(error: Exception) -> str:

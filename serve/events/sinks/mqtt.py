@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
@@ -26,8 +24,8 @@ from serve.events.sinks.home_assistant import Topics, node_of
 from serve.events.sinks.ledger import NOTED
 from serve.events.sinks.mqtt_connection import WAIT_S, Broker, Connection, NotConnected, Sent
 from serve.events.sinks.retained import Retained
+from serve.events.sinks.threaded import ThreadedSink
 
-T = TypeVar("T")
 AT_ONCE = 500
 IDLE_S = 2.0
 _REFUSED: Mapping[int, str] = {0x90: "its topic is refused", 0x95: "it is too large", 0x99: "it is refused as it is"}
@@ -125,7 +123,7 @@ class MqttTarget(Target):
         return MqttSink(Connection(self._broker, reach, "", None), topics, EVERYTHING, None)
 
 
-class MqttSink:
+class MqttSink(ThreadedSink):
     """Publishes each event as a CloudEvent in JSON; see `serve.events.sinks.base.Sink`.
 
     Args:
@@ -139,18 +137,12 @@ class MqttSink:
     idle_s = IDLE_S
 
     def __init__(self, connection: Connection, topics: Topics, wanted: EventFilter, retained: Retained | None) -> None:
+        super().__init__("mqtt-sink")
         self._connection = connection
         self._topics = topics
         self._wanted = wanted
         self._retained = retained
         self._refused: str | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mqtt-sink")
-
-    async def send(self, events: Sequence[NumberedEvent]) -> Outcome:
-        return await self._in_thread(lambda: self._send(events))
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
         try:
@@ -200,8 +192,5 @@ class MqttSink:
         self._connection.drop()
         return Outcome(done, dead, "the broker does not confirm what it is sent")
 
-    async def close(self) -> None:
-        try:
-            await self._in_thread(self._connection.leave)
-        finally:
-            self._thread.shutdown(wait=False)
+    def _let_go(self) -> None:
+        self._connection.leave()
