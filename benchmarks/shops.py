@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.control.assignments import MOVES_A_MINUTE, MOVES_AT_ONCE
+from serve.control.moves import AT_ONCE, Moves
 from serve.control.planner import Claim, Plan, Room, plan
 from serve.control.scaling import Scaling, readers_needed
 from serve.control.weights import Weight
@@ -105,7 +105,11 @@ class _House:
     readers: dict[str, _Reader] = field(default_factory=dict)
     made: int = 0
     moved: int = 0
-    moves_s: list[float] = field(default_factory=list)
+    now_s: float = -math.inf
+    moves: Moves = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.moves = Moves(lambda: self.now_s)
 
     def scale(self, wanted: int, now_s: float) -> None:
         """Serve starts replicas, or has some leave; which, it does not say."""
@@ -133,15 +137,14 @@ class _House:
             for name, reader in self.readers.items()
             if reader.ready_s <= now_s
         }
-        self.moves_s = [at_s for at_s in self.moves_s if now_s - at_s < 60]
-        most = min(MOVES_AT_ONCE, MOVES_A_MINUTE - len(self.moves_s))
-        made = plan(self.claims, rooms, most_moves=most)
+        self.now_s = now_s
+        made = plan(self.claims, rooms, most_moves=self.moves.left(0))
         for name, owner in made.assign.items():
             self.claims[name] = replace(self.claims[name], owner=owner)
         for name in made.release:
             self.claims[name] = replace(self.claims[name], releasing=True)
         for name, target in made.move.items():
-            self.moves_s += [] if rooms[str(self.claims[name].owner)].leaving else [now_s]
+            self.moves.begun_for_balance(not rooms[str(self.claims[name].owner)].leaving)
             self.claims[name] = replace(self.claims[name], target=target)
         return made
 
@@ -214,9 +217,9 @@ def plan_seconds(streams: int = 5000, readers: int = 100) -> Mapping[str, float]
     claims = {f"cam{number}": Claim(Weight(float(one), float(one) / 2), None) for number, one in enumerate(weights)}
     rooms = {f"reader{number}": Room(12.0, f"node{number % 25}") for number in range(readers)}
     begun_s = time.perf_counter()
-    made = plan(claims, rooms, most_moves=MOVES_AT_ONCE)
+    made = plan(claims, rooms, most_moves=AT_ONCE)
     first_s = time.perf_counter() - begun_s
     claims = {name: replace(claim, owner=made.assign[name]) for name, claim in claims.items()}
     begun_s = time.perf_counter()
-    plan(claims, rooms, most_moves=MOVES_AT_ONCE)
+    plan(claims, rooms, most_moves=AT_ONCE)
     return {"first": first_s, "idle": time.perf_counter() - begun_s}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from analytics.storage.base import Store
 from serve.control.entry import StreamEntry
 from serve.control.heartbeat import interval_s
 from serve.control.messages import DesiredState, Greeting, Heartbeat, ReaderView
+from serve.control.moves import Moves, Why
 from serve.control.planner import Plan, plan
 from serve.control.reader_link import ReaderLink, rooms, views
 from serve.streams.status import StreamStatus
@@ -30,8 +30,6 @@ UNHEARD_S = 2.0
 """What the time between two heartbeats of whichever readers counts for at most: in longer ones nobody was heard."""
 LOOKED_AT_S = 5.0
 """A plan is made anew after this time even if nothing was heard that might change it."""
-MOVES_AT_ONCE = 4
-MOVES_A_MINUTE = 12
 WORTH_TELLING = 0.05
 """Readers hear of another total weight once it is off by this share."""
 
@@ -74,7 +72,7 @@ class Assignments:
         self._total_weight = 0.0
         self.heartbeat_s = interval_s(0, heartbeat_timeout_s)
         """Between two heartbeats of a reader."""
-        self._moved_s: deque[float] = deque()
+        self.moves = Moves(clock)
         self._happened = 0  # what a plan may depend on, counted
         self._planned_for: int | None = None  # of these, those after which there was nothing to change
         self._planned_s = 0.0
@@ -141,7 +139,9 @@ class Assignments:
             claims = {name: entry.claim(self._clock()) for name, entry in self._entries.items()}
             # Without any reader there is nobody to give a stream to: it is kept for the one that had it.
             settling = self._settling_s > 0 or not self._readers
-            made = plan(claims, rooms(self._readers), settling=settling, most_moves=self._moves_left())
+            moving = {entry.shard or name for name, entry in self._entries.items() if entry.moving}
+            most_moves = self.moves.left(len(moving))
+            made = plan(claims, rooms(self._readers), settling=settling, most_moves=most_moves)
             await self._carry_out(made)
             total_weight = sum(claim.weight.wanted for claim in claims.values() if claim.wanted)
             heavier = abs(total_weight - self._total_weight) > WORTH_TELLING * self._total_weight
@@ -176,28 +176,27 @@ class Assignments:
             await asyncio.to_thread(self._store().weigh, measured)
         self._weighed -= weighed.keys()
 
-    def _moves_left(self) -> int:
-        """Streams that may be on the move now."""
-        while self._moved_s and self._clock() - self._moved_s[0] > 60.0:
-            self._moved_s.popleft()
-        under_way = {entry.shard or name for name, entry in self._entries.items() if entry.moving}
-        return min(MOVES_AT_ONCE, len(under_way) + MOVES_A_MINUTE - len(self._moved_s))
-
     async def _carry_out(self, made: Plan) -> None:
         await self._assign(dict.fromkeys(made.orphaned) | dict(made.assign))
+        self.moves.counts[Why.LOST] += len(made.orphaned)
         for stream in made.release:
             self._ask_for_release(self._entries[stream])
-        evened_out = {stream for stream in made.move if not self._leaves(self._entries[stream].record.owner)}
-        self._moved_s.extend(self._clock() for _ in {self._entries[stream].shard or stream for stream in evened_out})
+        for_balance = {name for name in made.move if not self._leaves(self._entries[name].record.owner)}
+        self.moves.begun_for_balance(len({self._entries[name].shard or name for name in for_balance}))
         for stream, target in made.move.items():
-            entry = self._entries[stream]
-            entry.target, entry.target_since_s = target, self._clock()
-            if entry.may_rehearse:
-                self._tell(stream, target)
-            else:
-                self._ask_for_release(entry)
+            self._move(self._entries[stream], target, Why.BALANCE if stream in for_balance else Why.LEAVING)
         for stream, entry in self._entries.items():
             entry.waiting = stream in made.waiting
+
+    def _move(self, entry: StreamEntry, target: str, why: Why) -> None:
+        stream, owner = entry.record.id, entry.record.owner
+        self.moves.counts[why] += 1
+        logger.info("moves from %s to %s: %s", owner, target, why, extra={"stream": stream})
+        entry.target, entry.target_since_s = target, self._clock()
+        if entry.may_rehearse:
+            self._tell(stream, target)
+        else:
+            self._ask_for_release(entry)
 
     async def _assign(self, owners: Mapping[str, str | None]) -> None:
         """Streams get new owners, in one step."""
@@ -331,6 +330,7 @@ class Assignments:
                 if reader not in self._readers:
                     had = [name for name, entry in self._entries.items() if entry.record.owner == reader]
                     await self._assign({name: self._next_owner(self._entries[name]) for name in had})
+                    self.moves.counts[Why.LOST] += len(had)
             await self.plan()
 
     def _later(self, work: Coroutine[None, None, None]) -> None:

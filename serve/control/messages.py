@@ -169,9 +169,12 @@ class Overview:
         store_error: why the database does not answer; None while it does.
         readers: with a session.
         streams: how many are registered.
+        moves: streams that were taken from a reader since the registry began, by why: it was ``lost``, was ``leaving``,
+            or for ``balance``.
     """
 
     loaded: bool
     store_error: str | None
     readers: Mapping[str, ReaderView]
     streams: int
+    moves: Mapping[str, int] = field(default_factory=dict)

@@ -408,7 +408,8 @@ class Registry(Changing):
 
     async def overview(self) -> Overview:
         """Readers, store and counts, for health and metrics."""
-        return Overview(self._loaded, self._health.error, self._assignments.readers, len(self._entries))
+        moves = {str(why): count for why, count in self._assignments.moves.counts.items()}
+        return Overview(self._loaded, self._health.error, self._assignments.readers, len(self._entries), moves)
 
     def _view(self, entry: StreamEntry) -> StreamView:
         return entry.view(self._clock(), 2 * self._assignments.heartbeat_s, len(self._assignments.sessions))

@@ -55,6 +55,14 @@ class StreamCollector:
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("footfall_readers", "Readers with a session", len(self._overview.readers))
         yield GaugeMetricFamily("footfall_store_up", "Whether the registry reaches the database", self._store_up())
+        moves = CounterMetricFamily(
+            "footfall_stream_moves",
+            "Streams that were taken from a reader: lost, leaving, or for balance",
+            labels=["why"],
+        )
+        for why, count in self._overview.moves.items():
+            moves.add_metric([why], count)
+        yield moves
         state = GaugeMetricFamily(
             "footfall_stream_state", "1 for the state that a stream is in", labels=["stream", "state"]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import statistics
 import threading
 import time
@@ -54,6 +55,7 @@ class Load:
         self._running_s: dict[str, float] = {}
         self._first: dict[str, int] = {}
         self._topic_lost: int | None = None
+        self._taken_before: dict[str, int] = {}
         self._events_before = 0
 
     @property
@@ -77,6 +79,7 @@ class Load:
         self._first = {name: epoch for name, (_, epoch) in self.places().items()}
         for name in self.topics:
             wait_until(lambda name=name: report(self.api, name)["covered_s"] > 0.2 * SECONDS, 60, "a part of the scene")
+        self._taken_before = self._taken()
 
     def _send(self) -> None:
         for number in range(self._scene.frames):
@@ -99,6 +102,22 @@ class Load:
     def places(self) -> dict[str, tuple[str | None, int]]:
         """Who has each stream, in which epoch."""
         return {name: (view["reader"], view["epoch"]) for name, view in self.views().items()}
+
+    def _taken(self) -> dict[str, int]:
+        """Streams that the registry took from readers since it began, by why."""
+        found = re.findall(r'footfall_stream_moves_total{why="(.*)"} (.*)', self.api.metrics())
+        return {why: int(float(count)) for why, count in found}
+
+    def check_stayed(self, before: Mapping[str, tuple[str | None, int]]) -> None:
+        """Streams are where they were: nobody took them for lost, and of planned moves only those for balance.
+
+        How much streams weigh is measured anew, by and by, so some may be evened out at any time.
+        """
+        after, taken = self.places(), self._taken()
+        moves = sum(after[name][1] - epoch for name, (_, epoch) in before.items())
+        if sum(taken.values()) >= sum(self._taken_before.values()):  # else it is another registry
+            taken = {why: count - self._taken_before[why] for why, count in taken.items()}
+        assert after == before or (moves <= taken["balance"] and not taken["lost"]), (before, after, taken)
 
     def owned_by(self, reader: str) -> set[str]:
         return {name for name, (owner, _) in self.places().items() if owner == reader}

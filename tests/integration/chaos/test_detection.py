@@ -26,7 +26,7 @@ def check_another_model(
         deployed.wait_replicas(deployment, lambda now: now == pids, f"the same replicas of {deployment}")
     load.wait_progress()
     load.check_topics(truth)
-    assert load.places() == before
+    load.check_stayed(before)
     assert deployed.pids(deployment) == pids
     load.check_cameras(what=f"another model takes over, three times, in {deployment}")
 

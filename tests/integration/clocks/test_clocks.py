@@ -41,6 +41,6 @@ def test_a_wrong_clock_misdates_the_time_while_it_is_wrong_and_nothing_behind_it
     load.wait_progress()
     assert misdated_s() < right_s - set_s + STEP_S
     load.check_topics(truth)
-    assert load.places() == before
+    load.check_stayed(before)
     assert {name: deployed.pids(name) for name in DEPLOYMENTS} == pids
     load.check_cameras(STEP_S, set(load.cameras), what=f"{what} for {WRONG_S:.0f} s")

@@ -42,7 +42,7 @@ def test_a_database_that_is_away_loses_nothing(
     finally:
         postgres.start()
     load.check_topics(truth)
-    assert load.places() == before
+    load.check_stayed(before)
     load.check_cameras(what="the database is away for a minute")
 
 
@@ -60,7 +60,7 @@ def test_while_what_knows_the_cluster_is_frozen_no_stream_moves(
     load.wait_progress()
     load.check_topics(truth)
     assert head.nodes() == nodes
-    assert load.places() == before
+    load.check_stayed(before)
     load.check_cameras(what="Ray's GCS freezes")
 
 

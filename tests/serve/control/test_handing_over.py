@@ -63,6 +63,7 @@ def test_a_reader_has_its_stream_until_the_next_one_is_prepared(store: MemorySto
         assert set(old.streams) == {"cam0", "cam1"} - {name}
         assert young.prepare == {}
         assert owners(store)[name] == ("reader-2", 2)
+        assert (await registry.overview()).moves == {"lost": 0, "leaving": 0, "balance": 1}
 
     run(test)
 
@@ -195,6 +196,7 @@ def test_a_reader_that_leaves_works_on_until_others_have_its_streams(store: Memo
         await young.beat("cam0", "cam1")
         await until(lambda: len(young.streams) == 2, "the streams")
         assert await registry.leave("reader-1") is False
+        assert (await registry.overview()).moves == {"lost": 0, "leaving": 1, "balance": 1}
 
     run(test)
 

@@ -163,6 +163,7 @@ def test_the_streams_of_a_dead_reader_move_at_once_and_of_a_frozen_one_after_its
             await third.beat()
         await until(lambda: "cam" in third.streams, "the stream at the third reader")
         assert third.streams["cam"].epoch == 3
+        assert (await registry.overview()).moves == {"lost": 2, "leaving": 0, "balance": 0}
         # Should it wake up, it has to open a session, and hears there that the stream has moved on.
         assert await registry.heartbeat(Heartbeat(other.name, {"cam": Reported(2, RUNNING)})) is None
 

@@ -21,7 +21,7 @@ def scrape(entry: StreamEntry) -> dict[str, float]:
     """Series of one stream, by name and labels."""
     scraped = CollectorRegistry()
     view = entry.view(now_s=0.0, silence_s=2.0, readers=1)
-    scraped.register(StreamCollector([view], Overview(True, None, {"reader": READER}, 1)))
+    scraped.register(StreamCollector([view], Overview(True, None, {"reader": READER}, 1, {"lost": 3})))
     lines = (line for line in generate_latest(scraped).decode().splitlines() if not line.startswith("#"))
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
@@ -41,7 +41,7 @@ def test_a_registry_that_restarts_resets_no_counter() -> None:
     after = scrape(restarted)
     told = [found[COUNTER] for found in (before, unheard, after) if COUNTER in found]
     assert told == sorted(told) == [81_230, 81_300]
-    assert not any("_total" in name for name in unheard)
+    assert not any("_total" in name and "door" in name for name in unheard)
     assert 'footfall_stream_state{state="starting",stream="door"}' in unheard
 
 
@@ -61,4 +61,5 @@ def test_what_streams_and_readers_have_to_do_is_told_in_cores_and_cpu_seconds() 
     assert found['footfall_stream_analysed_total{stream="door"}'] == 7
     assert found['footfall_reader_capacity_cores{reader="reader"}'] == 2.0
     assert found['footfall_reader_wanted_cores{reader="reader"}'] == 0.5
+    assert found['footfall_stream_moves_total{why="lost"}'] == 3
     assert 'footfall_stream_weight_cores{stream="door"}' not in scrape(StreamEntry.of(DOOR, 1.0))
