@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analytics.counting import histogram
@@ -135,11 +135,20 @@ class VisitDetector:
         returned = [track for track in over if track in here]
         for track in returned:  # came back after the grace: the old visit is over, a new one begins
             self._visits[track] = _Visit(time_s, time_s)
+        return self._change(len(here), (*entered, *returned), ended)
+
+    def end(self) -> ZoneChange:
+        """Nobody looks any more: all visits are over."""
+        ended = tuple((track, visit.dwell_s) for track, visit in self._visits.items())
+        self._visits = {}
+        return self._change(0, (), ended)
+
+    def _change(self, inside: int, entered: tuple[int, ...], ended: tuple[tuple[int, float], ...]) -> ZoneChange:
         return ZoneChange(
-            inside=len(here),
+            inside=inside,
             present=len(self._visits),
             staying=sum(visit.dwell_s >= self.zone.dwell_min_s for visit in self._visits.values()),
-            entered=(*entered, *returned),
+            entered=entered,
             ended=ended,
             overstayed=self._overstayed(),
             dwells_s=tuple(dwell_s for _, dwell_s in ended if dwell_s >= self.zone.dwell_min_s),
@@ -182,6 +191,10 @@ class _WatchedZone:
         self._queue.use(zone.limits.queue)
         self._occupancy.use(zone.limits.occupancy)
 
+    def is_drawn_as(self, zone: Zone) -> bool:
+        """Whether it is the same zone, whatever its name and limits."""
+        return (self.zone.id, self.zone.polygon) == (zone.id, zone.polygon)
+
     def events(self, change: ZoneChange, frame: ObservedFrame) -> list[CountEvent]:
         """What is to be told of a frame's change."""
         name, time_s = self.zone.id, frame.time_s
@@ -196,56 +209,77 @@ class _WatchedZone:
             found.append(OccupancyChanged(name, over, change.present, time_s))
         return found
 
-    def farewell(self) -> list[tuple[type[QueueChanged | OccupancyChanged], str]]:
-        """What was told to be reached and will not be told to be cleared, because nobody looks any more."""
+    def last_events(self, change: ZoneChange, time_s: float) -> list[CountEvent]:
+        """What is to be told when all visits have ended because nobody looks any more."""
+        name = self.zone.id
+        found: list[CountEvent] = [ZoneExit(name, track, dwell_s, time_s) for track, dwell_s in change.ended]
         kinds = (QueueChanged, self._queue), (OccupancyChanged, self._occupancy)
-        return [(kind, self.zone.id) for kind, level in kinds if level.reached]
+        return [*found, *(kind(name, False, 0, time_s) for kind, level in kinds if level.reached)]
 
     def snapshot(self) -> dict[str, Any]:
         # What was drawn stands beside its state: a zone that has moved since must not inherit visits.
         return {
-            "drawn": _corners(self.zone),
+            "drawn": [list(corner) for corner in self.zone.polygon],
             "tracks": self.visits.snapshot(),
             "queue": self._queue.snapshot(),
             "occupancy": self._occupancy.snapshot(),
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        if state.get("drawn") == _corners(self.zone):
-            self.visits.restore(state["tracks"])
-            self._queue.restore(state.get("queue"))
-            self._occupancy.restore(state.get("occupancy"))
+    @staticmethod
+    def restored(zone: Zone, state: Mapping[str, Any]) -> _WatchedZone:
+        """Where it was drawn then, with what ``zone`` is called now."""
+        polygon = tuple((x, y) for x, y in state["drawn"])
+        watched = _WatchedZone(replace(zone, polygon=polygon))
+        watched.visits.restore(state["tracks"])
+        watched._queue.restore(state.get("queue"))
+        watched._occupancy.restore(state.get("occupancy"))
+        return watched
 
 
 class ZoneCounter:
-    """All zones of one stream; see `analytics.counting.base.Counter`."""
+    """All zones of one stream; see `analytics.counting.base.Counter`.
+
+    Where a zone is removed or drawn elsewhere, the visits to it are over with the next frame: whoever entered leaves.
+    """
 
     def __init__(self, geometry: Geometry) -> None:
-        self._zones = [_WatchedZone(zone) for zone in geometry.zones]
-        self._farewells: list[tuple[type[QueueChanged | OccupancyChanged], str]] = []
+        self._geometry = geometry
+        self._watching: Geometry | None = None  # what zones were made of; None where they were restored
+        self._zones: list[_WatchedZone] = []
         self._minutes: MinuteBook[dict[str, ZoneTotals]] = MinuteBook(dict)
 
     def use_geometry(self, geometry: Geometry) -> None:
-        known = {(watched.zone.id, watched.zone.polygon): watched for watched in self._zones}
-        self._zones = [known.get((zone.id, zone.polygon)) or _WatchedZone(zone) for zone in geometry.zones]
-        kept = {id(watched) for watched in self._zones}
-        self._farewells += [one for w in known.values() if id(w) not in kept for one in w.farewell()]
-        for watched, zone in zip(self._zones, geometry.zones, strict=True):
-            watched.use(zone)  # a new name is no new zone
+        self._geometry = geometry
 
     def update(self, frame: ObservedFrame) -> Sequence[CountEvent]:
-        events: list[CountEvent] = [kind(zone, False, 0, frame.time_s) for kind, zone in self._farewells]
-        self._farewells = []
-        if not self._zones:
-            return events
-        minute = self._minutes.at(frame.time_s)
+        events = self._redraw(frame)
         for watched in self._zones:
             change = watched.visits.update(frame)
-            dwells = Counter(map(histogram.bin_of, change.dwells_s))
-            totals = minute.setdefault(watched.zone.id, ZoneTotals())
-            totals.add(ZoneTotals(change.inside * frame.dt_s, change.inside, change.entries, change.exits, dwells))
+            self._count(watched.zone, change, frame)
             events += watched.events(change, frame)
         return events
+
+    def _redraw(self, frame: ObservedFrame) -> list[CountEvent]:
+        """Watch what is drawn by now; returns what is to be told of zones that are not there any more."""
+        if self._geometry is self._watching:
+            return []
+        self._watching, zones, before = self._geometry, self._geometry.zones, self._zones
+        found = [next((one for one in before if one.is_drawn_as(zone)), None) for zone in zones]
+        self._zones = [one or _WatchedZone(zone) for one, zone in zip(found, zones, strict=True)]
+        for watched, zone in zip(self._zones, zones, strict=True):
+            watched.use(zone)  # a new name is no new zone
+        events: list[CountEvent] = []
+        for watched in before:
+            if watched not in self._zones:
+                change = watched.visits.end()
+                self._count(watched.zone, change, frame)
+                events += watched.last_events(change, frame.time_s)
+        return events
+
+    def _count(self, zone: Zone, change: ZoneChange, frame: ObservedFrame) -> None:
+        dwells = Counter(map(histogram.bin_of, change.dwells_s))
+        totals = self._minutes.at(frame.time_s).setdefault(zone.id, ZoneTotals())
+        totals.add(ZoneTotals(change.inside * frame.dt_s, change.inside, change.entries, change.exits, dwells))
 
     def pending(self) -> dict[int, dict[str, ZoneTotals]]:
         return self._minutes.pending()
@@ -257,12 +291,10 @@ class ZoneCounter:
         return {watched.zone.id: watched.snapshot() for watched in self._zones}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        for watched in self._zones:
-            watched.restore(state.get(watched.zone.id, {}))
-
-
-def _corners(zone: Zone) -> list[list[float]]:
-    return [list(corner) for corner in zone.polygon]
+        named = {zone.id: zone for zone in self._geometry.zones}
+        zones = [(named.get(name) or Zone(name, ()), zone_state) for name, zone_state in state.items()]
+        self._zones = [_WatchedZone.restored(*one) for one in zones if "drawn" in one[1]]
+        self._watching = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from serve.cli.tokens import Config, DataDir, existing, settings_of
 from serve.control.sealing import Sealing, Shelf, rotate
 from serve.events.opening import sealing_of
 
-app = typer.Typer(no_args_is_help=True, help="See to the key that passwords of cameras and brokers are encrypted with.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="See to the key that passwords of cameras and brokers are encrypted with.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 @app.callback()

@@ -17,7 +17,12 @@ from footfall.types import EventAnswer
 from serve.cli import terminal
 from serve.errors import OutputError
 
-app = typer.Typer(no_args_is_help=True, help="What has happened in front of the cameras, one by one.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What has happened in front of the cameras, one by one.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
 COLUMNS = pa.schema(
     [
         ("sequence", pa.int64()),

@@ -15,7 +15,12 @@ from pipelines.models.pull import pull
 from serve.cli import terminal
 from serve.cli.terminal import out
 
-app = typer.Typer(help="The model catalogue: fetch, build, quantise, score.", no_args_is_help=True)
+app = typer.Typer(
+    help="The model catalogue: fetch, build, quantise, score.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 _STAGES = {"download": "downloading", "build": "building", "calibrate": "calibrating", "score": "scoring"}
 
 

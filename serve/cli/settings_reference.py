@@ -1,14 +1,18 @@
-"""Writes docs/settings.md from the settings themselves: ``python -m serve.cli.settings_reference docs/settings.md``."""
+"""``footfall settings``, and docs/settings.md, by ``python -m serve.cli.settings_reference docs/settings.md``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+import yaml
+
+from serve.cli import terminal
 from serve.deployments.reads import LIVE, readers_of
-from serve.settings import Settings
+from serve.settings import Settings, load
 
 _HEAD = """# Settings
 
@@ -29,6 +33,15 @@ changes without a restart, through `user_config` of these deployments ([operatio
 | in the file | in the environment | default | bounds | meaning | read by |
 | --- | --- | --- | --- | --- | --- |
 """
+
+
+def settings_command(
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings.")] = None,
+) -> None:
+    """Print the settings in force, without secrets, as a YAML file that `footfall up --config` takes."""
+    with terminal.reporting():
+        document = load(config).model_dump(mode="json", exclude={"database_url": True, "api": {"token"}})
+        terminal.out.print(yaml.safe_dump(document, sort_keys=False), end="")
 
 
 def page() -> str:

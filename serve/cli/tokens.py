@@ -20,7 +20,12 @@ from serve.cli import terminal
 from serve.errors import ServiceError
 from serve.settings import DATABASE, Settings, load
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens for the API; also while it does not run.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make, list and revoke tokens for the API; also while it does not run.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
 Config = Annotated[Path | None, typer.Option(help="YAML file with settings; says which database.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the database is; instead of the settings' own.")]
 

@@ -106,7 +106,7 @@ class EventKeeping:
             self._heard = found[-1].number
         sites.keep(
             {
-                name: (entry.definition.site, {zone.id: zone.polygon for zone in entry.geometry.zones})
+                name: (entry.definition.site, [zone.id for zone in entry.geometry.zones])
                 for name, entry in entries.items()
             }
         )

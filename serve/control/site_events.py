@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from analytics.counting.base import ZoneEntry, ZoneExit
@@ -13,8 +13,8 @@ from analytics.geometry import PeopleLimit
 from analytics.storage.outbox import EventFilter
 
 ENTRY, EXIT = COUNT_EVENT_TYPES[ZoneEntry], COUNT_EVENT_TYPES[ZoneExit]
-Drawn: TypeAlias = Mapping[str, tuple[str, Mapping[str, object]]]
-"""Of each stream its site, and what each of its zones looks like, by id."""
+Drawn: TypeAlias = Mapping[str, tuple[str, Collection[str]]]
+"""Of each stream its site, and the ids of its zones."""
 REMEMBERED_S = 86_400.0
 """Who has been in a zone for longer is not known any more, once another registry leads."""
 
@@ -23,8 +23,8 @@ class SiteEvents:
     """Looked after once a second, by the registry that leads.
 
     A person counts as often as cameras have him in one of their zones, however many of these there are. Where a camera
-    stops, and in a zone that is drawn anew, nobody is seen any more. All of a site's events have the same stream, the
-    first one of the site, so that they keep their order.
+    stops, nobody is seen any more. All of a site's events have the same stream, the first one of the site, so that
+    they keep their order.
 
     Args:
         limits: of sites, by name.
@@ -35,7 +35,6 @@ class SiteEvents:
         self._levels: dict[str, Level] = {}
         self._inside: dict[str, dict[tuple[str, int], set[str]]] = {}
         self._streams: dict[str, str] = {}
-        self._drawn: Drawn = {}
         self.wanted = EventFilter(types=frozenset((ENTRY, EXIT, STREAM_STATE)), sites=frozenset(limits))
         """The events that it has to hear of, if it hears of any."""
         self.begin(())
@@ -69,12 +68,10 @@ class SiteEvents:
         """Know of these streams and zones and of no others."""
         for site, inside in self._inside.items():
             for person, zones in list(inside.items()):
-                where, shapes = drawn.get(person[0], ("", {}))
-                known = self._drawn.get(person[0], (where, shapes))[1]
-                zones &= {zone for zone in shapes if where == site and known.get(zone) in (None, shapes[zone])}
+                where, known = drawn.get(person[0], ("", ()))
+                zones &= set(known if where == site else ())
                 if not zones:
                     del inside[person]
-        self._drawn = drawn
         for stream in sorted(drawn, reverse=True):
             self._streams[drawn[stream][0]] = stream
 

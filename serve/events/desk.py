@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class SinkDesk:
         self._sealing = sealing
         self._reach = reach
         self._wall_clock = wall_clock
+        self._putting = threading.Lock()
+        """There is one desk: between its look at all sinks and its change of one, no other comes in between."""
 
     async def views(self) -> list[SinkView]:
         """All sinks, by id."""
@@ -128,6 +131,12 @@ class SinkDesk:
     def _put(
         self, sink: str, wanted: SinkDefinition, after: int | None, expected: Precondition
     ) -> tuple[SinkView, bool]:
+        with self._putting:
+            created = self._change(sink, wanted, after, expected)
+        return self._view(sink), created
+
+    def _change(self, sink: str, wanted: SinkDefinition, after: int | None, expected: Precondition) -> bool:
+        """Returns whether it is new."""
         records = {record.id: record for record in self._store.sinks()}
         known = self._view_of(records[sink], None) if sink in records else None
         expected.check(None if known is None else known.etag, "sink")
@@ -147,7 +156,7 @@ class SinkDesk:
             document = self._sealing.sealed(SinkRecord(sink, definition.model_dump(mode="json"))).definition
             if not self._store.change_sink(sink, document, known.version):
                 raise SinkConflict(f"somebody else has just changed the sink {sink!r}: read it again")
-        return self._view(sink), known is None
+        return known is None
 
     async def delete(self, sink: str, expected: Precondition = ANY) -> None:
         """Forget a sink, with its dead letters.

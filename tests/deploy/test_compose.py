@@ -63,7 +63,7 @@ def test_the_settings_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_simulated_cameras_are_asked_for_as_the_command_line_wants_it(name: str) -> None:
     program, command, *arguments = SERVICES[name]["command"]
     assert program == "footfall"
-    get_command(app).commands[command].make_context(command, arguments)  # type: ignore[attr-defined]
+    get_command(app).get_command(None, command).make_context(command, arguments)  # type: ignore[attr-defined]
 
 
 def test_prometheus_asks_the_service_with_the_token_that_it_is_given() -> None:

@@ -38,7 +38,6 @@ class Place:
         site: empty if none was given.
         lines: names by id.
         zones: likewise.
-        shapes: of zones, by id; in whatever way, but another for another.
     """
 
     stream: str
@@ -46,7 +45,6 @@ class Place:
     site: str
     lines: Mapping[str, str]
     zones: Mapping[str, str]
-    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 def places_of(records: Sequence[StreamRecord]) -> dict[str, Place]:
@@ -58,7 +56,6 @@ def places_of(records: Sequence[StreamRecord]) -> dict[str, Place]:
             str(record.definition.get("site") or ""),
             _names(record.geometry.get("lines", ())),
             _names(record.geometry.get("zones", ())),
-            {str(zone["id"]): str(zone.get("polygon")) for zone in record.geometry.get("zones", ())},
         )
         for record in records
     }
@@ -85,8 +82,8 @@ class Ledger:
     """Counts of today, who is where, and how cameras are.
 
     Each event is to be noted once. A person who is in a zone is known by his number, which goes on over epochs; of a
-    camera that has stopped, and of a zone that is drawn anew, nobody is seen any more. What is not drawn (yet) is
-    counted all the same, and told once it is.
+    camera that has stopped nobody is seen any more. What is not drawn (yet) is counted all the same, and told once it
+    is.
 
     Args:
         zone: whose midnight ends a day.
@@ -98,7 +95,7 @@ class Ledger:
         self._lines: defaultdict[Key, _Line] = defaultdict(_Line)
         self._zones: defaultdict[Key, _Zone] = defaultdict(_Zone)
         self._states: dict[Key, dict[str, Any]] = {}
-        self._drawn: dict[Key, str] = {}
+        self._drawn: set[Key] = set()
         self._changed: set[Key] = set()
 
     def midnight_s(self, now_s: float) -> float:
@@ -122,21 +119,13 @@ class Ledger:
 
     def use(self, places: Mapping[str, Place]) -> list[Key]:
         """Tell of these cameras, lines and zones and of no others; returns what is gone."""
-        drawn = {
-            **{(place.stream, "line", line): "" for place in places.values() for line in place.lines},
-            **{
-                (place.stream, "zone", zone): place.shapes.get(zone, "")
-                for place in places.values()
-                for zone in place.zones
-            },
-            **{(place.stream, "state", ""): "" for place in places.values()},
-        }
-        for key, shape in drawn.items():
-            if self._drawn.get(key, shape) != shape:
-                self._zones[key].inside.clear()
-                self._changed.add(key)
-        gone = sorted(self._drawn.keys() - drawn.keys())
-        self._changed |= drawn.keys() - self._drawn.keys()
+        drawn: set[Key] = set()
+        for place in places.values():
+            drawn |= {(place.stream, "line", line) for line in place.lines}
+            drawn |= {(place.stream, "zone", zone) for zone in place.zones}
+            drawn.add((place.stream, "state", ""))
+        gone = sorted(self._drawn - drawn)
+        self._changed |= drawn - self._drawn
         self._changed -= set(gone)
         for key in gone:
             self._zones.pop(key, None)
@@ -203,7 +192,7 @@ class Ledger:
 
     def take_changed(self) -> Iterator[tuple[Key, dict[str, Any]]]:
         """What is to be retained instead of what was taken last, as JSON types."""
-        changed, self._changed = self._changed & self._drawn.keys(), set()
+        changed, self._changed = self._changed & self._drawn, set()
         yield from ((key, self._document(key)) for key in sorted(changed))
 
     def change_all(self) -> None:

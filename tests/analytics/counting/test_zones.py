@@ -221,13 +221,45 @@ def test_other_limits_keep_the_visits() -> None:
     assert zone.frames(1, 1) == [DwellExceeded("till", 1, 34 * DT, 35 * DT)]
 
 
-def test_what_is_drawn_anew_or_taken_away_while_it_is_full_is_told_to_have_room() -> None:
-    for zones in ((), (replace(TILL, limits=LIMITS, polygon=((0.1, 0.1), (0.2, 0.1), (0.2, 0.2))),)):
-        zone = Told()
-        assert zone.frames(5, 1, 2, 3)[-1].over is True  # type: ignore[union-attr]
-        zone.counter.use_geometry(Geometry(zones=zones))
-        assert zone.frames(1) == [OccupancyChanged("till", False, 0, 6 * DT)]
-        assert zone.frames(5) == []
+MOVED = replace(TILL, polygon=((0.1, 0.1), (0.45, 0.1), (0.45, 0.45), (0.1, 0.45)))
+"""Whoever is inside of the one is inside of the other."""
+
+
+@pytest.mark.parametrize("zones", [(), (MOVED,)])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_what_is_drawn_anew_or_taken_away_is_left_by_everybody_and_told_to_have_room(
+    zones: tuple[Zone, ...], resumed: bool
+) -> None:
+    zone = Told()
+    assert zone.frames(28, 1, 2, 3)[-1] == OccupancyChanged("till", True, 3, 5 * DT)
+    zone.counter.use_geometry(Geometry(zones=zones))
+    if resumed:  # by another reader, which is told of the new zones alone
+        state = json.loads(json.dumps(zone.counter.snapshot()))
+        counted, zone.counter = zone.counter, ZoneCounter(Geometry(zones=zones))
+        zone.counter.restore(state)
+    entries = [ZoneEntry("till", track, 29 * DT) for track in (1, 2, 3)] if zones else []
+    assert zone.frames(1, 1, 2, 3) == [
+        *(ZoneExit("till", track, 27 * DT, 29 * DT) for track in (1, 2, 3)),
+        OccupancyChanged("till", False, 0, 29 * DT),
+        *entries,
+    ]
+    (totals,) = zone.counter.pending().values()
+    exits = totals["till"].exits
+    assert (exits, sum(totals["till"].dwells.values())) == (3, 3)
+    assert totals["till"].entries + (counted.pending()[0]["till"].entries if resumed else 0) == 3 + len(entries)
+    assert zone.frames(20) == [ZoneExit("till", track, 0.0, (29 + 13) * DT) for track in (1, 2, 3) if zones]
+
+
+def test_a_stay_in_a_zone_that_is_gone_is_as_long_as_what_is_drawn_by_now_has_it() -> None:
+    """While nobody watched it was drawn anew, for longer stays."""
+    zone = Told()
+    zone.frames(28, 1)
+    state = zone.counter.snapshot()
+    zone.counter = ZoneCounter(Geometry(zones=(replace(MOVED, dwell_min_s=20.0),)))
+    zone.counter.restore(state)
+    zone.frames(1)
+    (totals,) = zone.counter.pending().values()
+    assert (totals["till"].exits, totals["till"].dwells) == (1, {})
 
 
 def test_a_limit_that_is_taken_away_is_told_to_be_cleared() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from analytics.events import TEST
 from analytics.storage.outbox import NumberedEvent
-from analytics.storage.sinks import Progress
+from analytics.storage.sinks import DatabaseSinkStore, Progress, SinkRecord
 from analytics.storage.stores import Stores
 from pipelines.sources.reach import Reach
 from serve.events import desk as desk_module
@@ -214,6 +217,22 @@ def test_two_sinks_that_would_spoil_each_other_are_refused(api: TestClient) -> N
     detail = problem(api.put(f"{SINKS}/two", json={"target": target}), 422, "definition-refused")
     assert "'one' is at 127.0.0.1:1883/footfall already" in detail
     assert api.put(f"{SINKS}/two", json={"target": {**target, "prefix": "second"}}).status_code == 201
+
+
+def test_of_two_such_sinks_that_come_at_once_one_is_refused(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_have_looked, look = threading.Barrier(2), DatabaseSinkStore.sinks
+
+    def sinks(store: DatabaseSinkStore) -> list[SinkRecord]:
+        found = look(store)
+        with suppress(threading.BrokenBarrierError):  # the other one waits for its turn
+            both_have_looked.wait(0.5)
+        return found
+
+    monkeypatch.setattr(DatabaseSinkStore, "sinks", sinks)
+    body = {"target": {"type": "mqtt", "host": "127.0.0.1"}}
+    with ThreadPoolExecutor(2) as callers:
+        answers = list(callers.map(lambda name: api.put(f"{SINKS}/{name}", json=body).status_code, ("one", "two")))
+    assert sorted(answers) == [201, 422]
 
 
 def test_what_the_settings_say_is_not_changed_here(api: TestClient, stores: Stores) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -14,8 +15,10 @@ from typing import NoReturn, cast
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from serve.cli import service, terminal
+from serve.cli.main import COMMANDS, app
 from serve.errors import SettingsError
 from serve.launch.demo import CAMERAS
 from serve.launch.service import Service
@@ -46,19 +49,11 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def test_help_names_every_command() -> None:
     text = footfall("--help").stdout
-    for command in (
-        "demo",
-        "up",
-        "analyze",
-        "evaluate",
-        "simulate",
-        "models",
-        "bench",
-        "settings",
-        "tokens",
-        "credentials",
-    ):
-        assert command in text
+    for name, entry in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(entry.summary)}$", text, re.MULTILINE), name  # a line each
+        command = get_command(app).get_command(None, name)  # type: ignore[attr-defined]
+        assert command.name == name
+        assert command.help
     assert footfall("--version").stdout.startswith("footfall 0.")
 
 

@@ -113,13 +113,6 @@ def test_what_is_not_drawn_any_more_is_taken_away(ledger: Ledger) -> None:
     assert told(ledger) == {}
 
 
-def test_in_a_zone_that_is_drawn_anew_nobody_is_seen_any_more(ledger: Ledger) -> None:
-    ledger.note(event(ENTRY, "till", track=1))
-    places = {"shop": Place("shop", "Shop", "", {"door": "Door"}, {"till": "Till"}, {"till": "[[0, 0]]"})}
-    assert ledger.use(places) == []
-    assert told(ledger)["zone till"]["people"] == 0
-
-
 def test_what_was_told_last_is_taken_where_nobody_knows_better(ledger: Ledger) -> None:
     assert ledger.adopt(("shop", "state", ""), {"state": "running", "error_code": None})
     assert ledger.adopt(("shop", "zone", "till"), {"queue": True, "occupied": True, "people": 9})
@@ -159,7 +152,7 @@ def test_cameras_come_from_what_is_stored() -> None:
     record = StreamRecord(
         "cam", {"name": "", "site": None}, {"lines": [{"id": "a", "name": ""}], "zones": [{"id": "z", "name": "Hall"}]}
     )
-    assert places_of([record]) == {"cam": Place("cam", "cam", "", {"a": "a"}, {"z": "Hall"}, {"z": "None"})}
+    assert places_of([record]) == {"cam": Place("cam", "cam", "", {"a": "a"}, {"z": "Hall"})}
 
 
 def test_names_that_home_assistant_does_not_take_are_told_apart() -> None:
