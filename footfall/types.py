@@ -178,6 +178,7 @@ class SinkAnswer(TypedDict):
     delivered_at: str | None
     error: str | None
     error_at: str | None
+    missed: int
     dead_letters: int
 
 

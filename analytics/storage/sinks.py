@@ -54,6 +54,8 @@ class Standing:
         delivered_s: when the last one was, seconds since the epoch; None if none was.
         error: what went wrong last, in plain words; None once all is well.
         error_s: when.
+        missed: events that were not kept any more when their turn came, wanted or not, since the sink was made or went
+            back.
         dead: letters that nobody wanted, and that are kept.
     """
 
@@ -66,6 +68,7 @@ class Standing:
     delivered_s: float | None = None
     error: str | None = None
     error_s: float | None = None
+    missed: int = 0
     dead: int = 0
 
 
@@ -91,12 +94,14 @@ class Progress:
         delivered: events since then.
         error: see `Standing`.
         dead: events that were refused for good, each with the reason.
+        missed: events since then; see `Standing`.
     """
 
     position: int
     delivered: int = 0
     error: str | None = None
     dead: Sequence[tuple[NumberedEvent, str]] = ()
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +240,11 @@ class DatabaseSinkStore:
         table = tables.deliveries
         values = {"position": position, "owner": None, "term": table.c.term + 1, "renewals": table.c.renewals + 1}
         with self._database._transaction() as connection:
-            moved = sa.update(table).where(table.c.sink == sink).values({**values, "error": None, "error_s": None})
+            moved = (
+                sa.update(table)
+                .where(table.c.sink == sink)
+                .values({**values, "error": None, "error_s": None, "missed": 0})
+            )
             return bool(connection.execute(moved).rowcount)
 
     def take(self, sink: str, owner: str, seen: Standing) -> Lease | None:
@@ -249,6 +258,8 @@ class DatabaseSinkStore:
         table, now_s = tables.deliveries, self._wall_clock()
         values: dict[str, Any] = {"position": progress.position, "renewals": table.c.renewals + 1}
         values |= {"error": progress.error, "error_s": None if progress.error is None else now_s}
+        if progress.missed:
+            values |= {"missed": table.c.missed + progress.missed}
         if progress.delivered:
             values |= {"delivered": table.c.delivered + progress.delivered, "delivered_s": now_s}
         with self._database._transaction() as connection:

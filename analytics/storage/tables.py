@@ -149,6 +149,7 @@ deliveries = sa.Table(
     sa.Column("delivered_s", sa.Double, nullable=True),
     sa.Column("error", sa.Text, nullable=True),
     sa.Column("error_s", sa.Double, nullable=True),
+    sa.Column("missed", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 dead_letters = sa.Table(

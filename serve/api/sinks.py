@@ -71,6 +71,7 @@ _ANSWER: dict[str, Any] = {
     "delivered_at": "2026-03-01T09:00:00Z",
     "error": None,
     "error_at": None,
+    "missed": 0,
     "dead_letters": 0,
 }
 
@@ -126,6 +127,9 @@ class SinkAnswer(BaseModel):
     delivered_at: str | None = Field(description="When the last one was, RFC 3339.")
     error: str | None = Field(description="What is wrong, for people; none if nothing is.")
     error_at: str | None = Field(description="When that was last so, RFC 3339.")
+    missed: int = Field(
+        description="Events, wanted or not, not kept any more when their turn came; since it was made or replayed."
+    )
     dead_letters: int = Field(description="Events that it refused, and that are kept.")
 
     @classmethod
@@ -147,6 +151,7 @@ class SinkAnswer(BaseModel):
             delivered_at=_iso(standing.delivered_s),
             error=standing.error,
             error_at=_iso(standing.error_s),
+            missed=standing.missed,
             dead_letters=standing.dead,
         )
 

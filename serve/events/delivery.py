@@ -37,6 +37,7 @@ class _State:
     delivered: int = 0
     error: str | None = None
     dead: list[tuple[NumberedEvent, str]] = field(default_factory=list)
+    missed: int = 0
 
 
 class Delivery:
@@ -125,9 +126,10 @@ class Delivery:
     async def _store_progress(self) -> None:
         async with self._storing:
             state = self._state
-            progress = Progress(state.position, state.delivered, state.error, tuple(state.dead))
+            progress = Progress(state.position, state.delivered, state.error, tuple(state.dead), state.missed)
             await asyncio.to_thread(self._store.proceed, self._name, self._lease, progress)
             state.delivered -= progress.delivered
+            state.missed -= progress.missed
             del state.dead[: len(progress.dead)]
 
     async def _deliver(self) -> None:
@@ -143,7 +145,7 @@ class Delivery:
                     continue
                 heard, coming = coming.result(), None
                 if heard.oldest is not None:
-                    logger.warning("sink %s: events before %d are not kept any more", self._name, heard.oldest)
+                    self._pass_over(heard.oldest)
                 for first in range(0, len(heard.events), self._sink.at_once):
                     await self._bring(heard.events[first : first + self._sink.at_once])
                 self._state.position = max(self._state.position, heard.upto)
@@ -152,6 +154,13 @@ class Delivery:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
             await listening.aclose()
+
+    def _pass_over(self, oldest: int) -> None:
+        """What is not kept any more cannot be brought."""
+        missed = max(0, oldest - 1 - self._state.position)
+        logger.warning("sink %s: %d events are not kept any more, up to number %d", self._name, missed, oldest - 1)
+        self._state.missed += missed
+        self._state.position = oldest - 1  # in the same step: else whoever comes next would count them again
 
     def _due_in_s(self) -> float | None:
         """Until the sink has been left alone for long enough; None: never."""

@@ -147,8 +147,7 @@ class SinkDesk:
         if known is None:
             if len(records) >= MAX_SINKS:
                 raise DefinitionRefused(f"there are {MAX_SINKS} sinks already, which are enough")
-            newest = self._outbox.number()
-            position = newest if after is None else min(after, newest)
+            position = self._outbox.number() if after is None else self._kept(after)
             document = self._sealing.sealed(SinkRecord(sink, definition.model_dump(mode="json"))).definition
             if not self._store.add_sink(sink, document, position):
                 raise SinkConflict(f"somebody else has just made the sink {sink!r}")
@@ -175,10 +174,14 @@ class SinkDesk:
         Raises:
             UnknownSink: there is none.
         """
-        newest = await asyncio.to_thread(self._outbox.number)
-        if not await asyncio.to_thread(self._store.rewind, sink, min(after, newest)):
+        position = await asyncio.to_thread(self._kept, after)
+        if not await asyncio.to_thread(self._store.rewind, sink, position):
             raise UnknownSink(f"there is no sink {sink!r}")
         return await self.view(sink)
+
+    def _kept(self, after: int) -> int:
+        """The number, or the next one behind which something is, or may come to be."""
+        return max(min(after, self._outbox.number()), self._outbox.oldest() - 1)
 
     async def test(self, sink: str) -> None:
         """Send a single event that says that it is a test.

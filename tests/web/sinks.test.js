@@ -6,6 +6,7 @@ import {
   deliveredText,
   listOf,
   listText,
+  missedText,
   mistakeInStreams,
   sendAll,
   SINK_STATES,
@@ -43,6 +44,7 @@ function sink(more = {}) {
     delivered_at: null,
     error: null,
     error_at: null,
+    missed: 0,
     dead_letters: 0,
     ...more,
   };
@@ -74,6 +76,13 @@ test("what waits is told with how long, and no number is claimed that is not kno
     "37 waiting for 12 s",
     "1,234 waiting for 2 h",
     "10,000 or more waiting for 90 s",
+  ]);
+});
+
+test("what was forgotten is told only where something was", () => {
+  assert.deepEqual([sink(), sink({ missed: 1200 })].map(missedText), [
+    "",
+    "1,200 were forgotten before they could be sent",
   ]);
 });
 

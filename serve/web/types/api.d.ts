@@ -1651,6 +1651,7 @@ export interface components {
          *       "enabled": true,
          *       "id": "till-light",
          *       "lag_s": 0,
+         *       "missed": 0,
          *       "name": "Light over the till",
          *       "place": "http://192.168.1.20/light",
          *       "sites": [],
@@ -1737,6 +1738,11 @@ export interface components {
              * @description When that was last so, RFC 3339.
              */
             error_at: string | null;
+            /**
+             * Missed
+             * @description Events, wanted or not, not kept any more when their turn came; since it was made or replayed.
+             */
+            missed: number;
             /**
              * Dead Letters
              * @description Events that it refused, and that are kept.

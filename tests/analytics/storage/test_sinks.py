@@ -79,6 +79,15 @@ def test_a_sink_that_goes_back_does_so_whoever_delivers(sinks: SinkStore) -> Non
     assert taken(sinks, "two").term > lease.term
 
 
+def test_what_was_missed_adds_up_until_it_goes_back(sinks: SinkStore) -> None:
+    lease = taken(sinks)
+    for position, missed in ((9, 2), (12, 0), (20, 5)):
+        sinks.proceed("till", lease, Progress(position, missed=missed))
+    assert sinks.standings()["till"].missed == 7
+    sinks.rewind("till", 3)
+    assert sinks.standings()["till"].missed == 0
+
+
 def test_a_sink_that_is_made_anew_is_not_moved_by_who_delivered_to_the_old_one(sinks: SinkStore) -> None:
     old = taken(sinks, "one")
     sinks.delete_sink("till")

@@ -154,6 +154,9 @@ def test_a_new_sink_begins_now_or_where_it_is_told_and_can_go_back(api: TestClie
     problem(api.post(f"{SINKS}/now/replay?since=monday"), 422, "bad-request")
     assert api.put(f"{SINKS}/future?after=999", json=body).json()["after"] == 10
     assert api.post(f"{SINKS}/future/replay?after=999").json()["after"] == 10
+    stores.outbox.forget(0.0, 4)
+    replayed = api.post(f"{SINKS}/now/replay").json()
+    assert (replayed["after"], replayed["waiting"], replayed["missed"]) == (6, 4, 0)  # of that, nobody expected more
     filtered = api.put(f"{SINKS}/some?after=0", json={**body, "types": ["footfall.queue.v1"]}).json()
     assert (filtered["waiting"], filtered["lag_s"]) == (0, 0.0)
 

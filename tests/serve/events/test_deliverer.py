@@ -196,6 +196,23 @@ def test_whoever_leaves_in_the_middle_of_storing_stores_nothing_twice(
     run(tmp_path, test)
 
 
+def test_what_was_forgotten_before_it_could_be_sent_is_counted_once(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        receiver = house.add("till")
+        house.write(10)
+        house.outbox.number()
+        house.outbox.forget(0.0, 4)
+        for _ in range(2):
+            house.start("one")
+            await house.until(lambda: house.standing_at(house.wrote), "all that is left")
+            await house.stop("one")
+            assert receiver.got == [7, 8, 9, 10]
+            standing = house.sinks.standings()["till"]
+            assert (standing.missed, standing.delivered) == (6, 4)
+
+    run(tmp_path, test)
+
+
 def test_a_dead_sink_disturbs_no_other_and_gets_everything_once_it_is_back(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         dead, alive = house.add("dead"), house.add("alive")

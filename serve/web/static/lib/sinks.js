@@ -48,6 +48,11 @@ export function deliveredText({ delivered, delivered_at }) {
   return delivered_at === null ? amount(delivered) : `${amount(delivered)}, last ${moment(Date.parse(delivered_at))}`;
 }
 
+/** @param {Pick<SinkView, "missed">} view */
+export function missedText({ missed }) {
+  return missed === 0 ? "" : `${amount(missed)} were forgotten before they could be sent`;
+}
+
 /**
  * Which events go there, part by part; one text for all of them.
  *

@@ -5,7 +5,7 @@
 
 import { call, fetchTagged } from "../lib/api.js";
 import { announce, el, setText } from "../lib/dom.js";
-import { deliveredText, SINK_STATES, sinkState, waitingText, wantedOf, wantedTexts } from "../lib/sinks.js";
+import { deliveredText, missedText, SINK_STATES, sinkState, waitingText, wantedOf, wantedTexts } from "../lib/sinks.js";
 import { sentence, title } from "../lib/status.js";
 import { findStream } from "../lib/streams.js";
 import { clockWithSeconds } from "../lib/times.js";
@@ -31,6 +31,7 @@ export class SinkRow {
   #error = el("p", { class: "sink-error" });
   #waiting = el("span");
   #delivered = el("span");
+  #missed = el("p", { class: "sink-error" });
   #none = el("span", null, "None");
   #letters = el("a");
   #test = el("button", { type: "button", class: "button", onclick: () => this.#sendTest() }, "Send a test");
@@ -56,7 +57,7 @@ export class SinkRow {
       [this.#wanted],
       [this.#badge, this.#error],
       [this.#waiting],
-      [this.#delivered],
+      [this.#delivered, this.#missed],
       [this.#none, this.#letters],
       [
         el("div", { class: "actions" }, this.#test, this.#change, this.#switch, this.#remove),
@@ -90,6 +91,7 @@ export class SinkRow {
     setText(this.#error, state === "error" ? sentence(view.error) : "");
     setText(this.#waiting, waitingText(view));
     setText(this.#delivered, deliveredText(view));
+    setText(this.#missed, missedText(view));
     setText(this.#letters, view.dead_letters === 1 ? "1 event" : `${view.dead_letters} events`);
     this.#letters.hidden = view.dead_letters === 0;
     this.#none.hidden = view.dead_letters > 0;
