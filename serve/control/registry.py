@@ -13,18 +13,16 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
-from weakref import WeakValueDictionary
 
-from analytics.errors import LeaseLost, StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import LeaseLost, StoreError, StoreUnavailable
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox
 from serve.control.acceptance import Acceptance
 from serve.control.assignments import TICK_S, Assignments
-from serve.control.changes import Changing, to_its_end
+from serve.control.edits import Edits
 from serve.control.entry import StreamEntry, read_entries
 from serve.control.event_keeping import EventKeeping
 from serve.control.leadership import Leadership
@@ -35,16 +33,14 @@ from serve.control.sealing import Sealing
 from serve.control.store_health import StoreHealth
 from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition
-from serve.errors import GeometryConflict
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
-RELEASE_WAIT_S = 3.0
 SWEEPING_S = 0.2
 
 
-class Registry(Changing):
+class Registry:
     """See the module. All methods run on one event loop; the store is asked in threads.
 
     Args:
@@ -61,7 +57,6 @@ class Registry(Changing):
         clock: Callable[[], float] = time.monotonic,
         node: str = "",
     ) -> None:
-        super().__init__()
         self._settings = settings
         self._acceptance = Acceptance(settings)
         self._store = store
@@ -77,11 +72,13 @@ class Registry(Changing):
             self._settings.reader.heartbeat_timeout_s,
             clock,
         )
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loaded = False
         self._health = StoreHealth()
         self._event_keeping = EventKeeping(settings.events)
         self._sealing = Sealing(settings.key_file)
+        self._edits = Edits(
+            self._entries, self._assignments, self._sealing, self._acceptance, self._ready, self._entry_of
+        )
         self._leadership = Leadership(clock)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(run()) for run in (self._run, self._listen, self._see_to_events)]
@@ -181,7 +178,7 @@ class Registry(Changing):
         """End the loop and let go of the database; streams run on without. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self.changes, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._edits.changes, return_exceptions=True)
         self._assignments.dismiss()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
@@ -256,155 +253,34 @@ class Registry(Changing):
     async def get_stream(self, stream: str) -> StreamView:
         """One of them."""
         await self._ready()
-        return self._view(self._entry(stream))
+        return self._view(self._edits.entry(stream))
 
-    def _entry(self, stream: str) -> StreamEntry:
-        entry = self._entries.get(stream)
-        if entry is None:
-            raise UnknownStream(f"there is no stream {stream!r}")
-        return entry
-
-    def _editing(self, stream: str) -> asyncio.Lock:
-        """One change of a stream at a time: between question, database and memory nobody else may come."""
-        return self._locks.setdefault(stream, asyncio.Lock())
-
-    @to_its_end
     async def put_stream(
         self, stream: str, wanted: StreamDefinition, geometry: Geometry | None, expected: Precondition = ANY
     ) -> tuple[StreamView, bool]:
-        """Register or change a stream; one that is the same runs on undisturbed, or begins anew if it had failed.
+        """See `Edits.put`."""
+        entry, created = await self._edits.put(stream, wanted, geometry, expected)
+        return self._view(entry), created
 
-        Args:
-            stream: id.
-            wanted: its definition.
-            geometry: None keeps what is drawn.
-            expected: what the caller believes to be there.
+    async def patch_stream(
+        self, stream: str, changes: Mapping[str, Any], geometry: Geometry | None, expected: Precondition = ANY
+    ) -> StreamView:
+        """See `Edits.patch`."""
+        return self._view(await self._edits.patch(stream, changes, geometry, expected))
 
-        Returns:
-            The stream as `get_stream` has it, and whether it is new.
+    async def put_geometry(
+        self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY
+    ) -> StreamView:
+        """See `Edits.draw`."""
+        return self._view(await self._edits.draw(stream, geometry, version, expected))
 
-        Raises:
-            DefinitionRefused: the definition asks for what is not to be had.
-            PreconditionFailed: something else is there.
-        """
-        store = await self._ready()
-        async with self._editing(stream):
-            entry = self._entries.get(stream)
-            expected.check(entry.etag if entry is not None else None)
-            definition = self._acceptance.of(wanted, entry.definition if entry is not None else None)
-            if entry is not None:
-                if not await self._change(store, entry, definition, geometry) and entry.failed:
-                    await self._assignments.release(entry, RELEASE_WAIT_S)  # whoever asks again wants another try
-                    await self._assignments.plan_soon()
-            else:
-                entry = await self._register(store, stream, definition, geometry or Geometry())
-                await self._assignments.plan_soon()
-                return self._view(entry), True
-            return self._view(entry), False
+    async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
+        """See `Edits.delete`."""
+        await self._edits.delete(stream, purge, expected)
 
     def use_model(self, model: str) -> None:
         """Another one finds people from now on."""
         self._acceptance.model = model
-
-    @to_its_end
-    async def patch_stream(
-        self, stream: str, changes: Mapping[str, Any], geometry: Geometry | None, expected: Precondition = ANY
-    ) -> StreamView:
-        """Change parts of a stream; a changed source replaces the whole source.
-
-        Raises:
-            ValidationError: the parts make no whole.
-            DefinitionRefused, PreconditionFailed: see `put_stream`.
-        """
-        store = await self._ready()
-        async with self._editing(stream):
-            entry = self._entry(stream)
-            expected.check(entry.etag)
-            wanted = StreamDefinition.model_validate({**entry.definition.model_dump(mode="json"), **changes})
-            await self._change(store, entry, self._acceptance.of(wanted, entry.definition), geometry)
-            return self._view(entry)
-
-    async def _register(
-        self, store: Store, stream: str, definition: StreamDefinition, geometry: Geometry
-    ) -> StreamEntry:
-        record = StreamRecord(stream, definition.model_dump(mode="json"), geometry.to_json())
-        # Under the lock: a plan must not see a stream whose epoch it does not know yet.
-        async with self._assignments.changing:
-            await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
-            stored = await asyncio.to_thread(store.get_stream, stream)
-            assert stored is not None
-            entry = self._entries[stream] = self._entry_of(stored)
-            self._assignments.changed(stream, None)
-            return entry
-
-    async def _change(
-        self, store: Store, entry: StreamEntry, definition: StreamDefinition, geometry: Geometry | None
-    ) -> bool:
-        """Persist and apply a change, and tell the stream's reader; False if there is none."""
-        record = entry.record
-        if definition != entry.definition:
-            version = record.definition_version + 1
-            record = replace(record, definition=definition.model_dump(mode="json"), definition_version=version)
-        if geometry is not None and geometry != entry.geometry:
-            version = record.geometry_version + 1
-            record = replace(record, geometry=geometry.to_json(), geometry_version=version)
-        if record is entry.record:
-            return False
-        await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
-        restart = entry.definition.work_differs(definition)
-        entry.definition, entry.shard = definition, None if restart else entry.shard
-        entry.geometry = geometry if geometry is not None else entry.geometry
-        # Owner and epoch may have changed while the database was asked: they are the plan's, not this edit's.
-        entry.record = replace(record, epoch=entry.record.epoch, owner=entry.record.owner)
-        self._assignments.changed(record.id, entry.record.owner)
-        if restart:  # its reader sees that it has to begin anew, and hands it back
-            await self._assignments.parted(entry, RELEASE_WAIT_S)
-        await self._assignments.plan_soon()
-        return True
-
-    @to_its_end
-    async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
-        """Drain and forget a stream; its minutes stay unless they are purged.
-
-        Raises:
-            PreconditionFailed: it is not what the caller believes.
-        """
-        store = await self._ready()
-        async with self._editing(stream):
-            entry = self._entry(stream)
-            expected.check(entry.etag)
-            wanted, entry.definition = entry.definition, entry.definition.model_copy(update={"enabled": False})
-            await self._assignments.release(entry, RELEASE_WAIT_S)
-            async with self._assignments.changing:
-                try:
-                    await asyncio.to_thread(store.delete_stream, stream, purge=purge)
-                except StoreError:
-                    entry.definition = wanted  # it is registered still, so it runs on
-                    self._assignments.changed(stream, entry.record.owner)
-                    raise
-                self._entries.pop(stream, None)
-            self._assignments.changed(stream, entry.record.owner)
-
-    @to_its_end
-    async def put_geometry(
-        self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY
-    ) -> StreamView:
-        """Draw lines and zones; the stream runs on.
-
-        Raises:
-            GeometryConflict: ``version`` is not the one that is drawn now.
-            PreconditionFailed: the geometry is not what the caller believes.
-        """
-        store = await self._ready()
-        async with self._editing(stream):
-            entry = self._entry(stream)
-            expected.check(entry.geometry_etag)
-            if version is not None and version != entry.record.geometry_version:
-                raise GeometryConflict(
-                    f"the geometry has version {entry.record.geometry_version} by now, the change was made to {version}"
-                )
-            await self._change(store, entry, entry.definition, geometry)
-            return self._view(entry)
 
     async def overview(self) -> Overview:
         """Readers, store and counts, for health and metrics."""

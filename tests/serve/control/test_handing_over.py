@@ -24,7 +24,7 @@ def store() -> MemoryStore:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serve.control.assignments.TICK_S", 0.01)
     monkeypatch.setattr("serve.control.registry.TICK_S", 0.01)
-    monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.05)
+    monkeypatch.setattr("serve.control.edits.RELEASE_WAIT_S", 0.05)
 
 
 async def running(registry: Registry, count: int) -> Reader:

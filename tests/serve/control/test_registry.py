@@ -54,7 +54,7 @@ def store() -> MemoryStore:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assignments, "TICK_S", 0.01)
     monkeypatch.setattr("serve.control.registry.TICK_S", 0.01)
-    monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.05)
+    monkeypatch.setattr("serve.control.edits.RELEASE_WAIT_S", 0.05)
 
 
 def test_a_registered_stream_is_given_to_a_reader_with_all_it_needs(store: MemoryStore) -> None:
@@ -826,12 +826,12 @@ def test_a_change_whose_caller_hangs_up_is_made_whole(store: MemoryStore) -> Non
         registry = Registry(load(None), slow, Clock())  # type: ignore[arg-type]
         await hung_up(registry.put_stream("new", CAMERA, None))
         slow.may_answer.set()
-        await until(lambda: not registry.changes, "the end of the change")
+        await until(lambda: not registry._edits.changes, "the end of the change")
         assert [view.id for view in await registry.list_streams()] == ["new"]
         slow.may_answer.clear()
         await hung_up(registry.delete_stream("new", False))
         slow.may_answer.set()
-        await until(lambda: not registry.changes, "the end of the change")
+        await until(lambda: not registry._edits.changes, "the end of the change")
         assert (await registry.list_streams(), store.list_streams()) == ([], [])
         await registry.stop()
 

@@ -21,7 +21,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "RETRY_S", 0.02)
     monkeypatch.setattr("serve.control.assignments.TICK_S", 0.02)
     monkeypatch.setattr("serve.control.registry.TICK_S", 0.02)
-    monkeypatch.setattr("serve.control.registry.RELEASE_WAIT_S", 0.5)
+    monkeypatch.setattr("serve.control.edits.RELEASE_WAIT_S", 0.5)
     monkeypatch.setattr("serve.deployments.live.TICK_S", 0.02)
 
 
