@@ -20,8 +20,16 @@ from serve.deployments.deliveries import Deliveries, sinks_of
 from serve.errors import SettingsError
 from serve.events.definition import BY_SETTINGS
 from serve.events.opening import sealing_of
+from serve.events.sinks import kafka
 from serve.settings import Settings, load
 from tests.analytics.storage.test_outbox import crossing
+from tests.waiting import wait_until
+
+DEAD_OF_A_KIND = 33
+OF_A_SINK = 8
+"""Threads and descriptors: a client of Kafka that tries has a thread, three descriptors, and its connection."""
+SOME_MORE = 12
+"""They come and go with connections of the database, and of whoever listens."""
 
 
 class House:
@@ -204,3 +212,44 @@ def test_a_new_key_opens_sinks_too(house: House) -> None:
     assert before not in settings.key_file.read_bytes()
     (record,) = sinks.sinks()
     assert (sealing.opened(record).definition, record.version) == (plain, 2)
+
+
+def test_a_hundred_dead_sinks_hold_up_no_other_and_leave_nothing_behind(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each kind, at a port that nobody listens at."""
+    monkeypatch.setattr(kafka, "WAIT_S", 1.0)
+    kinds: dict[str, dict[str, Any]] = {
+        "webhook": {"type": "webhook", "url": "http://127.0.0.1:9/"},
+        "kafka": {"type": "kafka", "brokers": "127.0.0.1:9", "topic": "events"},
+        "mqtt": {"type": "mqtt", "host": "127.0.0.1", "port": 9},
+    }
+    dead = [f"{kind}-{number}" for kind in kinds for number in range(DEAD_OF_A_KIND)]
+    for name in dead:
+        kind, _, number = name.partition("-")
+        target = kinds[kind] | ({"prefix": f"footfall-{number}"} if kind == "mqtt" else {})
+        house.stores.sinks.add_sink(name, {"target": target}, 0)
+
+    def standings() -> list[Standing]:
+        found = house.stores.sinks.standings()
+        return [found[name] for name in dead]
+
+    async def deliver() -> None:
+        await house.until(lambda: "alive" in house.stores.sinks.standings())
+        house.stores.outbox.append([crossing(1.0)])
+        await house.until(lambda: all(one.error for one in standings()))
+        for number in range(20):
+            house.stores.outbox.append([crossing(2.0 + number)])
+            await house.until(lambda number=number: len(house.got) == 2 + number)  # type: ignore[misc]
+            most.append(held() - before)
+        assert all(one.position == 0 for one in standings())
+
+    before, most = held(), list[int]()
+    house.run(house.settings(alive={"target": house.target()}), deliver)
+    assert max(most) < OF_A_SINK * len(dead)
+    wait_until(lambda: held() <= before + SOME_MORE, 20, "threads and descriptors to be given back")
+
+
+def held() -> int:
+    """Threads and descriptors of this process."""
+    return sum(len(list(Path(f"/proc/self/{kind}").iterdir())) for kind in ("task", "fd"))

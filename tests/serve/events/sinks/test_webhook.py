@@ -9,8 +9,9 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -159,16 +160,41 @@ class Slow(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def slow() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+class Baker(BaseHTTPRequestHandler):
+    """Gives everybody a cookie, and notes who has one already."""
+
+    cookies: ClassVar[list[str | None]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.cookies.append(self.headers["Cookie"])
+        self.send_response(204)
+        self.send_header("Set-Cookie", "visit=1; Path=/")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server.server_address[1]
-    Slow.stop.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.server_address[1]
+    finally:
+        Slow.stop.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        Slow.stop.clear()
+
+
+@pytest.fixture
+def slow() -> Iterator[int]:
+    with served(Slow) as port:
+        yield port
 
 
 def try_sending(url: str, reach: Reach) -> Outcome:
@@ -218,6 +244,45 @@ def test_nothing_is_sent_to_where_nothing_may_be_sent(url: str, monkeypatch: pyt
     if "example" not in url:
         with pytest.raises(SourceNotAllowed, match=r"events\.networks"):
             target.check(reach)
+
+
+def test_no_cookie_is_kept() -> None:
+    async def whole(port: int) -> None:
+        target = WebhookTarget.model_validate({"type": "webhook", "url": f"http://127.0.0.1:{port}/"})
+        sink = target.open_trial(NEAR)
+        assert [await sink.send([event(number)]) for number in (1, 2)] == [Outcome(1), Outcome(1)]
+        await sink.close()
+
+    with served(Baker) as port:
+        asyncio.run(whole(port))
+    assert Baker.cookies == [None, None]
+
+
+def test_a_name_that_nobody_answers_for_holds_up_no_other_sink() -> None:
+    answers = threading.Event()
+
+    def resolve(host: str) -> list[str]:
+        if host == "stuck.example.invalid":
+            answers.wait(20)
+        return ["127.0.0.1"]
+
+    async def whole(port: int) -> None:
+        reach = Reach((), ("127.0.0.0/8",), resolve=resolve)
+        stuck, well = (
+            WebhookTarget.model_validate({"type": "webhook", "url": f"http://{host}:{port}/"}).open_trial(reach)
+            for host in ("stuck.example.invalid", "well.example.invalid")
+        )
+        waiting = asyncio.create_task(stuck.send([event(1)]))
+        await asyncio.sleep(0)
+        assert await well.send([event(1)]) == Outcome(1)
+        assert not waiting.done()
+        answers.set()
+        assert await waiting == Outcome(1)
+        await stuck.close()
+        await well.close()
+
+    with served(Baker) as port:
+        asyncio.run(whole(port))
 
 
 def test_a_name_is_asked_for_once_a_connection_and_not_again(slow: int, monkeypatch: pytest.MonkeyPatch) -> None:
