@@ -14,7 +14,7 @@ from pydantic import Field
 import serve.definitions
 from serve.definitions.base import SourceDefinition
 
-_NOT_SOURCES = {"base", "catalogue", "fields", "secretive", "stream"}
+_NOT_SOURCES = {"base", "catalogue", "fields", "kafka_fields", "secretive", "stream"}
 
 
 def _load() -> dict[str, type[SourceDefinition]]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from pipelines.sources.base import Source, SourceLimits
 from pipelines.sources.kafka import KafkaSource
-from pipelines.sources.kafka_client import KafkaLogin, host_of
+from pipelines.sources.kafka_client import KafkaLogin
 from pipelines.sources.reach import Reach
 from serve.definitions.base import SourceDefinition
 from serve.definitions.fields import form
+from serve.definitions.kafka_fields import Brokers, Encrypted, Mechanism, Password, TopicName, User, check_brokers
 from serve.definitions.secretive import Secret
-
-_BROKER = r"([A-Za-z_]+://)?[A-Za-z0-9._:%\[\]-]+"
-BROKERS = re.compile(rf" *{_BROKER}( *, *{_BROKER})* *")
 
 
 class KafkaDefinition(SourceDefinition):
@@ -29,23 +26,8 @@ class KafkaDefinition(SourceDefinition):
     belongs_to: ClassVar = ("brokers", "username", "mechanism", "tls")
 
     type: Literal["kafka"]
-    brokers: str = Field(
-        min_length=1,
-        max_length=2000,
-        title="Brokers",
-        description="host:port, several separated by commas.",
-        json_schema_extra={
-            **form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
-            "pattern": f"^{BROKERS.pattern}$",
-        },
-    )
-    topic: str = Field(
-        min_length=1,
-        max_length=249,
-        pattern=r"^[A-Za-z0-9._-]+$",
-        title="Topic",
-        json_schema_extra=form(needed="A topic is needed."),
-    )
+    brokers: Brokers
+    topic: TopicName
     key: str | None = Field(
         None,
         max_length=1000,
@@ -59,24 +41,10 @@ class KafkaDefinition(SourceDefinition):
             advanced=True, labels={"latest": "the newest message", "earliest": "the oldest message"}
         ),
     )
-    username: str | None = Field(None, max_length=500, title="User", json_schema_extra=form(advanced=True))
-    password: str | None = Field(
-        None,
-        max_length=500,
-        title="Password",
-        json_schema_extra={**form(advanced=True), "format": "password", "writeOnly": True},
-    )
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
-        "SCRAM-SHA-512", title="Log-in", json_schema_extra=form(advanced=True)
-    )
-    tls: bool = Field(False, title="Encrypt the connection (TLS)", json_schema_extra=form(advanced=True))
-
-    @field_validator("brokers")
-    @classmethod
-    def _are_brokers(cls, brokers: str) -> str:
-        if not BROKERS.fullmatch(brokers):
-            raise ValueError("brokers are host:port, separated by commas; user and password have fields of their own")
-        return brokers
+    username: User = None
+    password: Password = None
+    mechanism: Mechanism = "SCRAM-SHA-512"
+    tls: Encrypted = False
 
     def opener(self, stream: str, limits: SourceLimits) -> Callable[[], Source]:
         del stream
@@ -91,8 +59,7 @@ class KafkaDefinition(SourceDefinition):
         )
 
     def check(self, reach: Reach) -> None:
-        for broker in self.brokers.split(","):
-            reach.host(host_of(broker.strip()))
+        check_brokers(self.brokers, reach)
 
     @property
     def origin(self) -> str:

@@ -10,14 +10,12 @@ from typing import Any, ClassVar, Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
-from pydantic import Field, field_validator
 
 from analytics.storage.outbox import NumberedEvent
 from pipelines.errors import SourceError
-from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin, host_of
+from pipelines.sources.kafka_client import REFUSALS, KafkaClient, KafkaLogin
 from pipelines.sources.reach import Reach
-from serve.definitions.fields import form
-from serve.definitions.kafka import BROKERS
+from serve.definitions.kafka_fields import Brokers, Encrypted, Mechanism, Password, TopicName, User, check_brokers
 from serve.definitions.secretive import Secret
 from serve.events.envelope import cloud_event
 from serve.events.sinks.base import Outcome, Sink, SinkContext, Target
@@ -40,56 +38,19 @@ class KafkaTarget(Target):
     belongs_to: ClassVar = ("brokers", "username", "mechanism", "tls")
 
     type: Literal["kafka"]
-    brokers: str = Field(
-        min_length=1,
-        max_length=2000,
-        title="Brokers",
-        description="host:port, several separated by commas; all of them have to be in events.networks.",
-        json_schema_extra={
-            **form(placeholder="kafka.example.invalid:9092", needed="At least one broker is needed."),
-            "pattern": f"^{BROKERS.pattern}$",
-        },
-    )
-    topic: str = Field(
-        min_length=1,
-        max_length=249,
-        pattern=r"^[A-Za-z0-9._-]+$",
-        title="Topic",
-        json_schema_extra=form(needed="A topic is needed."),
-    )
-    username: str | None = Field(None, max_length=500, title="User", json_schema_extra=form(advanced=True))
-    password: str | None = Field(
-        None,
-        max_length=500,
-        title="Password",
-        json_schema_extra={**form(advanced=True), "format": "password", "writeOnly": True},
-    )
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
-        "SCRAM-SHA-512", title="Log-in", json_schema_extra=form(advanced=True)
-    )
-    tls: bool = Field(False, title="Encrypt the connection (TLS)", json_schema_extra=form(advanced=True))
-
-    @field_validator("brokers")
-    @classmethod
-    def _are_brokers(cls, brokers: str) -> str:
-        if not BROKERS.fullmatch(brokers):
-            raise ValueError("brokers are host:port, separated by commas; user and password have fields of their own")
-        return brokers
-
-    @field_validator("topic")
-    @classmethod
-    def _is_topic(cls, topic: str) -> str:
-        if not topic.strip("."):
-            raise ValueError("no topic is called . or ..")
-        return topic
+    brokers: Brokers
+    topic: TopicName
+    username: User = None
+    password: Password = None
+    mechanism: Mechanism = "SCRAM-SHA-512"
+    tls: Encrypted = False
 
     @property
     def place(self) -> str:
         return f"{self.topic} at {self.brokers}"
 
     def check(self, reach: Reach) -> None:
-        for broker in self.brokers.split(","):
-            reach.host(host_of(broker.strip()))
+        check_brokers(self.brokers, reach)
 
     def open(self, context: SinkContext) -> Sink:
         return self.open_trial(context.reach)

@@ -1166,7 +1166,7 @@ export interface components {
             type: "kafka";
             /**
              * Brokers
-             * @description host:port, several separated by commas.
+             * @description host:port, several separated by commas; the settings have to allow all of them.
              */
             brokers: string;
             /** Topic */
@@ -1213,7 +1213,7 @@ export interface components {
             type: "kafka";
             /**
              * Brokers
-             * @description host:port, several separated by commas; all of them have to be in events.networks.
+             * @description host:port, several separated by commas; the settings have to allow all of them.
              */
             brokers: string;
             /** Topic */
