@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import quote
 
-import httpx
-
+from footfall.calls import Caller, problem_of
 from footfall.types import (
     AuditEntry,
     CountsAnswer,
@@ -50,30 +48,10 @@ Bucket: TypeAlias = Literal["1m", "15m", "1h", "1d"]
 Measure: TypeAlias = Literal["dwell", "visits"]
 Moment: TypeAlias = str | float
 """ISO 8601, in the time zone that is asked for unless it says another; or seconds since the epoch."""
-_PREFIX = "/api/v1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-class ApiProblem(Exception):
-    """The service refused; an RFC 9457 problem.
-
-    Attributes:
-        status: of the HTTP answer.
-        code: stable and machine-readable, such as ``unknown-stream``.
-        detail: what is wrong, for people.
-        errors: fields that are wrong, each with ``field`` and ``message``.
-    """
-
-    def __init__(self, status: int, code: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> None:
-        super().__init__(f"{detail} ({status} {code})")
-        self.status, self.code, self.detail, self.errors = status, code, detail, tuple(errors)
-
-
-class Unreachable(Exception):
-    """Nobody answers at the address, or not in time."""
-
-
-class Client:
+class Client(Caller):
     """One service. Thread-safe; close it, or use it as a context manager.
 
     Every method raises `ApiProblem` if the service refuses (or something else answers in its place), `Unreachable` if
@@ -85,28 +63,6 @@ class Client:
         timeout_s: for one call.
         transport: for tests.
     """
-
-    def __init__(
-        self,
-        url: str = "http://127.0.0.1:8000",
-        *,
-        token: str | None = None,
-        timeout_s: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, transport=transport)
-
-    def close(self) -> None:
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # -- streams
 
@@ -149,7 +105,7 @@ class Client:
         """Names what is wanted of a stream, for ``if_match``."""
         answer = self._call("HEAD", _path(stream))
         if "ETag" not in answer.headers:
-            raise _problem(answer)
+            raise problem_of(answer)
         return answer.headers["ETag"]
 
     def put_stream(
@@ -370,50 +326,20 @@ class Client:
         """Whether the whole service works; the one answer that is no error with status 503."""
         answer = self._ask("GET", "/readyz")
         if answer.status_code not in (200, 503):
-            raise _problem(answer)
+            raise problem_of(answer)
         try:
             found: Readiness = answer.json()
             _ = found["problems"]
         except (ValueError, KeyError, TypeError):
-            raise _problem(answer) from None  # something else answers, such as a proxy
+            raise problem_of(answer) from None  # something else answers, such as a proxy
         return found
 
     def metrics(self) -> str:
         """Prometheus text."""
         answer = self._ask("GET", "/metrics")
         if not answer.is_success:
-            raise _problem(answer)
+            raise problem_of(answer)
         return answer.text
-
-    # -- calls
-
-    def _pages(self, path: str, query: dict[str, Any], cursor: str) -> Iterator[Any]:
-        """All of a list, a page at a time, as far as the service names a next one."""
-        while True:
-            answer = self._call("GET", path, params=query)
-            yield from _document(answer)
-            following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get(cursor)
-            if following is None or following == query.get(cursor):
-                return
-            query = {**query, cursor: following}
-
-    def _json(self, method: str, path: str, **options: Any) -> Any:
-        return _document(self._call(method, path, **options))
-
-    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        answer = self._ask(method, _PREFIX + path, **options)
-        if not answer.is_success:
-            raise _problem(answer)
-        return answer
-
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        if "params" in options:
-            options["params"] = {key: value for key, value in options["params"].items() if value is not None}
-        try:
-            return self._http.request(method, path, **options)
-        except httpx.RequestError as error:
-            url = self._http.base_url.copy_with(username=None, password=None)
-            raise Unreachable(f"{url} does not answer: {type(error).__name__}") from error
 
 
 def _path(stream: str, rest: str = "") -> str:
@@ -430,22 +356,5 @@ def _checked(name: str) -> str:
     return quote(name, safe="")
 
 
-def _document(answer: httpx.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        raise _problem(answer) from None  # something else answers, such as a proxy
-
-
 def _conditions(if_match: str | None) -> dict[str, str]:
     return {} if if_match is None else {"If-Match": if_match}
-
-
-def _problem(answer: httpx.Response) -> ApiProblem:
-    """Whatever came: a problem of ours, or what a proxy in between made of it."""
-    try:
-        body = answer.json()
-        code = str(body["type"]).rpartition(":")[2]
-        return ApiProblem(answer.status_code, code, str(body["detail"]), body.get("errors") or ())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ApiProblem(answer.status_code, "no-problem-document", answer.reason_phrase or "an unknown answer")
