@@ -23,13 +23,22 @@ from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import event_rows, selects, tables, upserts
 from analytics.storage import rows as row_format
 from analytics.storage.base import Checkpoint, StreamRecord
-from analytics.storage.engine import BEGIN, driver_url, keep_to_ourselves, open_engine, reason_of
+from analytics.storage.engine import (
+    BEGIN,
+    driver_url,
+    keep_to_ourselves,
+    open_engine,
+    reason_of,
+    taking_its_time,
+)
 from analytics.storage.lateness import KEPT_S, Verdict, verdict
 from analytics.storage.packing import pack
 
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 10.0
+ANSWER_S = 20.0
+"""Longer than to wait for a lock, and for the slowest report."""
 SWEEP_S = 6 * 3600
 """Minutes that a transaction removes at once, seconds."""
 PURGED_EVENTS = 5_000
@@ -45,16 +54,24 @@ class DatabaseStore:
     Args:
         url: ``sqlite:///PATH`` or ``postgresql://user:password@host/name``.
         lock_wait_s: how long to wait for somebody else's transaction.
+        answer_s: how long to wait for a server that says nothing, before it counts as away.
+        connections: to a server, at most; None: as many as are asked for at once, within reason.
         wall_clock: for tests.
     """
 
     def __init__(
-        self, url: str, *, lock_wait_s: float = LOCK_WAIT_S, wall_clock: Callable[[], float] = time.time
+        self,
+        url: str,
+        *,
+        lock_wait_s: float = LOCK_WAIT_S,
+        answer_s: float = ANSWER_S,
+        connections: int | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = driver_url(url)
         self._wall_clock = wall_clock
         self._sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = open_engine(self._url, lock_wait_s)
+        self._engine = open_engine(self._url, lock_wait_s, answer_s, connections)
         self._term: int | None = None
         self._insert = sqlite.insert if self._sqlite else postgresql.insert
         # Readers see one moment, although they ask several times; in SQLite they hold up no writer.
@@ -76,13 +93,14 @@ class DatabaseStore:
                 raise StoreUnavailable(f"no database can be made at {self._url.database}: {error.strerror}") from error
             keep_to_ourselves(Path(self._url.database))
         with self._transaction() as connection:
-            if not self._sqlite:
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(728641)"))
             config.attributes["connection"] = connection
-            try:
-                alembic.command.upgrade(config, "head")
-            except alembic.util.CommandError as error:
-                raise StoreError("the database was written by a newer version of Footfall") from error
+            with taking_its_time(connection):
+                if not self._sqlite:
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(728641)"))
+                try:
+                    alembic.command.upgrade(config, "head")
+                except alembic.util.CommandError as error:
+                    raise StoreError("the database was written by a newer version of Footfall") from error
 
     @contextmanager
     def _transaction(self, *, reading: bool = False) -> Iterator[sa.Connection]:

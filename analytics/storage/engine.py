@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,39 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from analytics.errors import StoreError, StoreUnavailable
+from analytics.storage.patience import PatientConnection
 
 BEGIN = "footfall_begin"
 """Name of the execution option that says how a transaction of SQLite begins."""
 _MAGIC = b"SQLite format 3\0"
 
 
-def open_engine(url: URL, lock_wait_s: float) -> sa.Engine:
+def open_engine(url: URL, lock_wait_s: float, answer_s: float, connections: int | None) -> sa.Engine:
     """Connections to what ``url`` names; none is made before it is needed.
 
     Args:
         url: from `driver_url`.
-        lock_wait_s: how long to wait for somebody else's transaction.
+        lock_wait_s: how long to wait for somebody else's transaction, or for a connection.
+        answer_s: how long to wait for an answer of a server.
+        connections: to a server, at most; None: as many as are asked for at once, within reason.
     """
-    sqlite = url.get_backend_name() == "sqlite"
-    return _sqlite_engine(url, lock_wait_s) if sqlite else _postgres_engine(url, lock_wait_s)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, lock_wait_s)
+    return _postgres_engine(url, lock_wait_s, answer_s, connections)
+
+
+@contextmanager
+def taking_its_time(connection: sa.Connection) -> Iterator[None]:
+    """Wait for ever for the answers of a server until the end of the block."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, PatientConnection):
+        yield
+        return
+    usual_s, driver.answer_s = driver.answer_s, None
+    try:
+        yield
+    finally:
+        driver.answer_s = usual_s
 
 
 def driver_url(url: str) -> URL:
@@ -50,8 +69,8 @@ def driver_url(url: str) -> URL:
     raise StoreError(f"databases of kind {backend!r} are not supported; use sqlite or postgresql")
 
 
-def _postgres_engine(url: URL, lock_wait_s: float) -> sa.Engine:
-    """Of PostgreSQL. A server that is gone without a word is noticed; a lock is not waited for for ever."""
+def _postgres_engine(url: URL, lock_wait_s: float, answer_s: float, connections: int | None) -> sa.Engine:
+    """Of PostgreSQL. A server that is gone or frozen without a word is noticed; a lock is not waited for for ever."""
     limits = {
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
@@ -60,7 +79,18 @@ def _postgres_engine(url: URL, lock_wait_s: float) -> sa.Engine:
         "keepalives_count": 3,
         "options": f"{url.query.get('options', '')} -c lock_timeout={round(lock_wait_s * 1000)}",
     }
-    return sa.create_engine(url, pool_pre_ping=True, pool_size=5, pool_timeout=lock_wait_s, connect_args=limits)
+    room = (
+        {"pool_size": 5, "max_overflow": 10} if connections is None else {"pool_size": connections, "max_overflow": 0}
+    )
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=lock_wait_s, connect_args=limits, **room)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> PatientConnection:
+        made = PatientConnection.connect(*arguments, **options)
+        made.answer_s = answer_s
+        return made
+
+    return engine
 
 
 def _sqlite_engine(url: URL, lock_wait_s: float) -> sa.Engine:

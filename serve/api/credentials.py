@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analytics.errors import StoreError
+from analytics.errors import StoreError, StoreUnavailable
 from analytics.storage.access import AccessStore, TokenRecord
 from serve.errors import BadRequest
 
@@ -23,6 +23,8 @@ FRESH_S = 2.0
 STALE_S = 300.0
 """The same while the database does not answer; after that, only the token of the settings is known."""
 RETRY_S = 5.0
+PATIENT_S = 1.0
+"""How long a database that says nothing keeps a caller waiting whose token is known."""
 TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 THIS_MACHINE, FROM_SETTINGS = "this-machine", "settings"
 """Names of callers without a stored token, which no stored token may have."""
@@ -101,6 +103,7 @@ class Credentials:
         self._stored: Sequence[TokenRecord] = ()
         self._read_s = -STALE_S
         self._ask_again_s = clock()
+        self._asked: asyncio.Task[Sequence[TokenRecord]] | None = None
 
     async def needed(self) -> bool:
         """Whether there is any token at all; those that have expired count, or time would open the door.
@@ -128,7 +131,7 @@ class Credentials:
 
     def forget(self) -> None:
         """Ask the database before the next answer: tokens were changed here."""
-        self._ask_again_s = self._clock()
+        self._ask_again_s, self._asked = self._clock(), None
 
     def _expired(self, token: TokenRecord) -> bool:
         return token.expires_s is not None and token.expires_s <= self._wall_clock()
@@ -140,13 +143,31 @@ class Credentials:
             now = self._clock()
             if now < self._ask_again_s:
                 return self._stored
+            known = now - self._read_s <= STALE_S
             try:
-                stored = await asyncio.to_thread(self._store.tokens)
+                stored = await self._ask(PATIENT_S if known else None)
             except StoreError as error:
-                if now - self._read_s > STALE_S:
+                if not known:
                     raise
                 logger.warning("tokens are taken as they were known: %s", error)
                 self._ask_again_s = self._clock() + RETRY_S
             else:
                 self._stored, self._read_s, self._ask_again_s = stored, now, now + FRESH_S
             return self._stored
+
+    async def _ask(self, patient_s: float | None) -> Sequence[TokenRecord]:
+        """What the database says of tokens; one question at a time, which goes on when nobody waits for it any more.
+
+        Raises:
+            StoreError: it is away, or says nothing for too long.
+        """
+        if self._asked is None:
+            self._asked = asyncio.get_running_loop().create_task(asyncio.to_thread(self._store.tokens))
+            self._asked.add_done_callback(
+                lambda task: task.cancelled() or task.exception()
+            )  # told to whoever asks next
+        done, _ = await asyncio.wait({self._asked}, timeout=patient_s)
+        if not done:
+            raise StoreUnavailable("the database takes long to answer")
+        asked, self._asked = self._asked, None
+        return asked.result()

@@ -49,6 +49,8 @@ CALL_TIMEOUT_S = 5.0
 LAST_CALL_TIMEOUT_S = 1.0
 PARTING_S = 3.0
 DRAINS = 64
+CONNECTIONS = 3
+"""To a database server: there may be hundreds of readers, and servers count connections."""
 
 
 class StreamReader:
@@ -86,7 +88,7 @@ class StreamReader:
         cores = min(usable_cores(), settings.reader.capacity or math.inf)
         self._threads = settings.detector.threads or math.ceil(cores)
         self._detection = Detection(settings.detector, at_once=self._threads)
-        self._store: Store = store or DatabaseStore(settings.store_url)
+        self._store: Store = store or DatabaseStore(settings.store_url, connections=CONNECTIONS)
         self._collector: BatchCollector | None = None
         self._workers: dict[str, StreamWorker] = {}
         self._wanted: dict[str, Work] = {}

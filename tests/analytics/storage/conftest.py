@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import sqlalchemy as sa
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from tests.fakes import MemoryStore
+from tests.integration.soak.processes import descendants
 
 _numbers = itertools.count()
 
@@ -47,6 +51,13 @@ class Postgres:
 
     def start(self) -> None:
         self.server.ensure_postgres_running()
+
+    def freeze(self, frozen: bool = True) -> None:
+        """All of its processes stand still, or go on; its kernel takes what is sent all the same."""
+        postmaster = int((Path(self.server.pgdata) / "postmaster.pid").read_text().split()[0])
+        for pid in (postmaster, *descendants(postmaster)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
 
 @pytest.fixture(scope="session")

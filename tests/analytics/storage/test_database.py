@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from analytics.counting.zones import ZONES
 from analytics.errors import StoreError, StoreUnavailable
 from analytics.storage.base import StreamRecord
 from analytics.storage.database import MIGRATIONS, DatabaseStore
+from analytics.storage.engine import taking_its_time
 from analytics.storage.tables import metadata
 from tests.analytics.storage.conftest import Postgres
 from tests.analytics.storage.minutes import NOON, checkpoint, row, write_many
@@ -199,6 +201,60 @@ def test_a_server_that_is_killed_and_started_again_is_found_again(postgres: Post
     store.check()
     store.checkpoint(checkpoint(epoch, row(minute=NOON + 60, epoch=epoch), n=2))
     assert len(store.minutes("cam", 0, 2**40)) == 2
+    store.close()
+
+
+@pytest.mark.integration
+def test_a_server_that_freezes_counts_as_away_until_it_wakes_up(postgres: Postgres, migrated: str) -> None:
+    """Its kernel still takes what is sent, so it is not a lost connection that is noticed."""
+    store = DatabaseStore(postgres.fresh_database(template=migrated), answer_s=0.5)
+    epoch = hold(store)
+    postgres.freeze()
+    try:
+        begun_s = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.checkpoint(checkpoint(epoch, row(NOON)))
+        with pytest.raises(StoreUnavailable):
+            store.list_streams()
+        assert time.monotonic() - begun_s < 20  # not for ever; a new connection is waited for for five seconds
+    finally:
+        postgres.freeze(False)
+    store.checkpoint(checkpoint(epoch, row(NOON)))
+    store.close()
+
+
+@pytest.mark.integration
+def test_a_server_that_freezes_in_the_middle_of_a_transaction_is_given_up(postgres: Postgres, migrated: str) -> None:
+    store = DatabaseStore(postgres.fresh_database(template=migrated), answer_s=0.5)
+
+    def freeze_between() -> None:
+        with store._transaction() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            postgres.freeze()
+            connection.execute(sa.text("SELECT 1"))
+
+    try:
+        with pytest.raises(StoreUnavailable, match="has not answered for"):
+            freeze_between()
+    finally:
+        postgres.freeze(False)
+    with pytest.raises(StoreUnavailable, match="has not answered for"), store._transaction() as connection:
+        connection.execute(sa.text("SELECT pg_sleep(2)"))
+    with store._transaction() as connection, taking_its_time(connection):
+        connection.execute(sa.text("SELECT pg_sleep(1)"))
+    store.close()
+
+
+@pytest.mark.integration
+def test_no_more_connections_are_opened_than_were_allowed(postgres: Postgres, migrated: str) -> None:
+    url = postgres.fresh_database(template=migrated)
+    store = DatabaseStore(url, connections=2)
+    name = sa.make_url(url).database
+    with ThreadPoolExecutor(12) as at_once:
+        list(at_once.map(lambda _: [store.list_streams() for _ in range(10)], range(12)))
+        with store._transaction(reading=True) as connection:
+            count = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+            assert connection.execute(count, {"name": name}).scalar_one() <= 2
     store.close()
 
 

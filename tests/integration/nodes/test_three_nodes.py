@@ -32,18 +32,24 @@ def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: De
 
 
 @pytest.mark.chaos
-def test_a_database_that_is_away_loses_nothing(
-    deployed: Deployed, load: Load, truth: dict[str, Any], postgres: Postgres
+@pytest.mark.parametrize("what", ["is away", "freezes"])
+def test_a_database_that_does_not_answer_loses_nothing(
+    deployed: Deployed, load: Load, truth: dict[str, Any], postgres: Postgres, what: str
 ) -> None:
+    """Rows wait on disk meanwhile, which those of one that is only frozen do once it has kept us waiting for long."""
     before = load.places()
-    postgres.stop()
+    if what == "freezes":
+        postgres.freeze()
+    else:
+        postgres.stop()
     try:
         load.wait_away_s(60.0)
+        assert all(view["spooled"] for view in load.views().values())
     finally:
-        postgres.start()
+        postgres.freeze(False) if what == "freezes" else postgres.start()
     load.check_topics(truth)
     load.check_stayed(before)
-    load.check_cameras(what="the database is away for a minute")
+    load.check_cameras(what=f"the database {what} for a minute")
 
 
 @pytest.mark.chaos

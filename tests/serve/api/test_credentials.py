@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from analytics.errors import StoreUnavailable
+from analytics.storage.access import TokenRecord
+from serve.api import credentials as credentials_module
 from serve.api.credentials import FRESH_S, RETRY_S, STALE_S, Caller, Credentials, Scope, new_token
 from serve.api.throttle import MAX_ADDRESSES, FailureThrottle
 from serve.errors import BadRequest
@@ -54,6 +57,35 @@ def test_the_database_is_not_asked_for_every_request(store: MemoryAccessStore, c
             assert await credentials.caller_of(secret) == Caller("shop", Scope.VIEWER)
             assert await credentials.caller_of("ff_other") is None
         assert store.times_asked == 1
+
+    run(test)
+
+
+def test_a_database_that_says_nothing_keeps_nobody_waiting_whose_token_is_known(
+    store: MemoryAccessStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials_module, "PATIENT_S", 0.05)
+    answers, look = threading.Event(), store.tokens
+
+    def tokens() -> Sequence[TokenRecord]:
+        answers.wait(10)
+        return look()
+
+    async def test() -> None:
+        secret = add(store, "shop")
+        credentials = Credentials(store, None, clock)
+        assert await credentials.caller_of(secret)
+        store.tokens = tokens  # type: ignore[method-assign]
+        for _ in range(5):  # one question, however often it is wanted
+            clock.now += RETRY_S
+            callers = await asyncio.gather(*(credentials.caller_of(secret) for _ in range(20)))
+            assert callers == [Caller("shop", Scope.VIEWER)] * 20
+        assert store.times_asked == 1
+        answers.set()
+        clock.now += RETRY_S
+        store.revoke_token("shop")
+        assert await credentials.caller_of(secret) is None
+        assert store.times_asked == 2
 
     run(test)
 
