@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,8 @@ class Mailbox:
         self.live = live
         self.cpu_s = 0.0
         """CPU seconds that its frames have cost since they were taken out of here."""
+        self.waited_s = 0.0
+        """Seconds for which its sender has waited for room."""
         self.keep_video_frames = False
         """Whether frames carry their decoded picture; set while somebody wants to look."""
         self._paused = False
@@ -101,7 +104,9 @@ class Mailbox:
             while not self._closed and waits and len(self._waiting) >= self._capacity:
                 if stop.is_set():
                     return
+                begun_s = time.monotonic()
                 self._changed.wait(STOP_LOOK_S)  # room is told; this is for `stop` alone
+                self.waited_s += time.monotonic() - begun_s
             if self._closed:
                 return
             slot = self._free.pop()

@@ -160,8 +160,9 @@ class Assignments:
     async def _reclaim(self) -> None:
         """Give readers back what they work on and nobody has."""
         for name, reader in list(self._readers.items()):
-            held, records = dict(reader.holding), {s: entry.record for s, entry in self._entries.items()}
-            claimed = {s: epoch for s, epoch in held.items() if s in records and records[s].owner is None}
+            held = dict(reader.holding)
+            records = {s: self._entries[s].record for s in held if s in self._entries}
+            claimed = {s: held[s] for s, record in records.items() if record.owner is None}
             for stream in await asyncio.to_thread(self._store().reclaim, name, claimed) if claimed else ():
                 self._entries[stream].record = replace(records[stream], owner=name)
                 self._tell(stream, name)
@@ -185,8 +186,9 @@ class Assignments:
         self.moves.begun_for_balance(len({self._entries[name].shard or name for name in for_balance}))
         for stream, target in made.move.items():
             self._move(self._entries[stream], target, Why.BALANCE if stream in for_balance else Why.LEAVING)
+        waiting = set(made.waiting)
         for stream, entry in self._entries.items():
-            entry.waiting = stream in made.waiting
+            entry.waiting = stream in waiting
 
     def _move(self, entry: StreamEntry, target: str, why: Why) -> None:
         stream, owner = entry.record.id, entry.record.owner

@@ -126,7 +126,7 @@ class StreamEntry:
             return StreamState.STOPPED, None
         if status is None:
             return StreamState.STARTING, "no-reader" if self.waiting else None
-        if status.error is None and status.state is StreamState.RUNNING and self.meter.skipped_share:
+        if status.error is None and status.state is StreamState.RUNNING and self.meter.overload:
             return StreamState.RUNNING, "overloaded"
         return status.state, status.error_code
 
@@ -185,9 +185,9 @@ class StreamEntry:
         if self.status is None and self.waiting:
             reason = "every reader is full" if readers else "no reader is running yet"
             return replace(status, error=reason, error_code="no-reader")
-        share = self.meter.skipped_share
-        if share and status.state is StreamState.RUNNING and status.error is None:
-            return replace(status, error=f"there is no time for {share:.0%} of its frames", error_code="overloaded")
+        overload = self.meter.overload
+        if overload and status.state is StreamState.RUNNING and status.error is None:
+            return replace(status, error=overload, error_code="overloaded")
         return status
 
 

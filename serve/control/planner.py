@@ -295,24 +295,43 @@ def _home(shard: str, names: Collection[str], loads: Mapping[str, _Load]) -> str
 
 
 def _even_out(loads: Mapping[str, _Load], most_moves: int) -> dict[str, str]:
-    """Streams of the most loaded readers whose move to the least loaded ones is worth it."""
+    """Streams of loaded readers whose move to less loaded ones is worth it."""
     moves: dict[str, str] = {}
-    for _ in range(most_moves if len(loads) > 1 else 0):
-        least = min(loads, key=lambda name: (loads[name].share, name))
-        most = max(loads, key=lambda name: (loads[name].share, name))
-        unit = _worth_moving(loads[most], loads[least])
-        if not unit:
+    measured = {name: load for name, load in loads.items() if not load.guessed}
+    for _ in range(most_moves):
+        found = _next_move(measured)
+        if found is None:
             break
+        unit, most, least = found
         for stream in unit:
             moves[stream] = least
-            loads[least].add(loads[most].remove(stream))
+            measured[least].add(measured[most].remove(stream))
     return moves
 
 
+def _next_move(loads: Mapping[str, _Load]) -> tuple[list[str], str, str] | None:
+    """What to move, from where to where.
+
+    From the fullest reader that can let go of something to the emptiest that can take it: one whose only stream is
+    heavy has nothing to give, and must not keep the others from it.
+    """
+    emptiest = sorted(loads, key=lambda name: (loads[name].share, name))
+    for most in reversed(emptiest):
+        for least in emptiest:
+            if not _far_apart(loads[most], loads[least]):
+                break  # the next ones are fuller
+            unit = _worth_moving(loads[most], loads[least])
+            if unit:
+                return unit, most, least
+    return None
+
+
+def _far_apart(most: _Load, least: _Load) -> bool:
+    return most.share - least.share > WORTH_A_MOVE * most.share
+
+
 def _worth_moving(most: _Load, least: _Load) -> list[str]:
-    """The streams that even two readers out best; none if they are even enough, or none would."""
-    if most.guessed or least.guessed or most.share - least.share <= WORTH_A_MOVE * most.share:
-        return []
+    """The streams that even two readers out best; none if none would."""
     # Of a shard that is being gathered, what stays must not leave while the rest arrives.
     whole = [unit for unit in units(most.streams) if _is_whole(unit, most)]
     found = _evening(whole, most, least)

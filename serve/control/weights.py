@@ -14,6 +14,14 @@ WORTH_TELLING = 0.2
 """A weight stays as it was until it is off by this share of itself: plans must not follow every passer-by."""
 OVERLOADED, RELIEVED = 0.1, 0.05
 """Share of a window's frames for which there was no time that is said, and from which on it is not said any more."""
+LATER = 0.1
+"""Share of a window by which frames that may not be skipped are analysed later than in the one before."""
+WAITING = 0.5
+"""Share of a window for which frames wait, if it is the analysis that they wait for."""
+LATE_WINDOWS = 3
+"""In a row, after which it is said that frames are analysed later and later."""
+LEAST_OF_VIDEO = 0.2
+"""Share of a window that its frames stand for, at least, however few of those that came were analysed."""
 DECODE_S = {"h264": 0.0042, "hevc": 0.0028, "mjpeg": 0.0017}
 """CPU seconds to decode and scale a million pixels; a first guess, of simulated halls with some noise on an AMD EPYC.
 Others as H.264."""
@@ -72,11 +80,16 @@ class WeightMeter:
         self._smooth = self._told = known
         self._begin: _Sample | None = None
         self._skipped_share = 0.0
+        self._late = 0
 
     @property
-    def skipped_share(self) -> float:
-        """Of the frames that were to be analysed, those for which there was no time; 0 if it is not worth telling."""
-        return self._skipped_share
+    def overload(self) -> str | None:
+        """What there is no time for, in plain words; None if it is not worth telling."""
+        if self._skipped_share:
+            return f"there is no time for {self._skipped_share:.0%} of its frames"
+        if self._late >= LATE_WINDOWS:
+            return "there is no time for its frames: they are analysed later and later"
+        return None
 
     @property
     def weight(self) -> Weight | None:
@@ -87,13 +100,14 @@ class WeightMeter:
         """Take what is reported at a time, monotonic seconds; returns whether there is another weight to plan with."""
         now, begin = _Sample(epoch, at_s, status), self._begin
         if begin is None or begin.epoch != epoch or begin.status.analysed > status.analysed:
-            self._begin, self._skipped_share = now, 0.0
+            self._begin, self._skipped_share, self._late = now, 0.0, 0
             return False
         if at_s - begin.at_s < WINDOW_S:
             return False
         self._begin = now
         share = _skipped_share(begin.status, status)
         self._skipped_share = share if share > (RELIEVED if self._skipped_share else OVERLOADED) else 0.0
+        self._late = self._late + 1 if _falls_behind(begin, now) else 0
         measured = _measured(begin, now, self.min_fps)
         if measured is None:
             return False
@@ -124,11 +138,32 @@ def _skipped_share(before: StreamStatus, after: StreamStatus) -> float:
 
 
 def _seconds_of_video(begin: _Sample, end: _Sample) -> float:
-    """Longer than it took while a topic catches up: what it costs in the long run is what counts."""
+    """That were analysed meanwhile: what those cost is what counts in the long run.
+
+    More than it took while a topic catches up; fewer while it falls behind, or it would weigh less, the less is done.
+    """
     seconds = end.at_s - begin.at_s
+    return max(LEAST_OF_VIDEO * seconds, seconds - _grown_older_s(begin, end))
+
+
+def _grown_older_s(begin: _Sample, end: _Sample) -> float:
+    """By how much the newest analysed frame is older than the one then was; negative if it is younger."""
     ages = begin.status.frame_age_s, end.status.frame_age_s
-    caught_up = ages[0] - ages[1] if ages[0] is not None and ages[1] is not None else 0.0
-    return seconds + max(0.0, caught_up)
+    if ages[0] is None or ages[1] is None:
+        return 0.0
+    # Nobody falls behind faster than time goes by: then a clock was set.
+    older_s = ages[1] - ages[0]
+    return older_s if older_s <= end.at_s - begin.at_s else 0.0
+
+
+def _falls_behind(begin: _Sample, end: _Sample) -> bool:
+    """Whether frames that may not be skipped wait for those before them, longer and longer.
+
+    One that catches up has them wait, too, but comes nearer; where the sender itself is late, nothing waits.
+    """
+    seconds = end.at_s - begin.at_s
+    waits = end.status.waited_s - begin.status.waited_s >= WAITING * seconds
+    return waits and end.status.analysed > begin.status.analysed and _grown_older_s(begin, end) >= LATER * seconds
 
 
 def _blend(before: Weight | None, newest: Weight) -> Weight:

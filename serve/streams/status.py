@@ -29,6 +29,7 @@ class StreamStatus:
         skipped: sampled frames that a newer one replaced.
         source_cpu_s: CPU seconds that its frames have cost until they were scaled.
         analysis_cpu_s: CPU seconds that they have cost from there on, as far as that was in the reader.
+        waited_s: for which decoded frames have waited because those before them were not analysed yet.
         spooled: checkpoints that wait on disk for the database.
         rows_lost: minutes that neither database nor disk could keep.
         unsaved_s: how long the database has not taken this stream's rows; zero while it does.
@@ -52,6 +53,7 @@ class StreamStatus:
     skipped: int = 0
     source_cpu_s: float = 0.0
     analysis_cpu_s: float = 0.0
+    waited_s: float = 0.0
     spooled: int = 0
     rows_lost: int = 0
     unsaved_s: float = 0.0

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 MINUTES_IN_MEMORY = 60
 """Of a live camera, while neither database nor disk takes them."""
 PARTING_S = 1.0
+UNREADABLE_S = 5.0
 PLACE_S = 30.0
 """How often a place is stored that moves on while no frame comes."""
 
@@ -148,6 +149,8 @@ class StreamWorker:
     def _begin_played(self) -> Part | None:
         """Begin the epoch with a source that is there; called by its thread."""
         checkpoint = self._previous()
+        if self.fenced:
+            return None
         timeline = Timeline.of(self.plan.analysis_fps)
         if checkpoint is not None:
             self._take_up(checkpoint, timeline)
@@ -165,6 +168,8 @@ class StreamWorker:
 
     def _run(self) -> None:
         checkpoint = self._previous()
+        if self.fenced:
+            return  # another reader has it, and its camera may take no second one
         timeline = Timeline.of(self.plan.analysis_fps)
         position = self._take_up(checkpoint, timeline) if checkpoint is not None else None
         mailbox = self._open_mailbox()
@@ -193,6 +198,10 @@ class StreamWorker:
             except StoreError as error:
                 self._tell(_Trouble("store-unavailable", f"{error}; it begins when the database is back"))
                 self._stop.wait(1.0)
+            except Exception as error:  # to begin without what was counted so far would count some of it again
+                what = f"what was stored cannot be read: {type(error).__name__}"
+                self._tell(_Trouble("store-error", f"{what}; it begins once it can", what), error)
+                self._stop.wait(UNREADABLE_S)
             else:
                 self._tell(None)
                 return begun
@@ -209,7 +218,7 @@ class StreamWorker:
                 self._processor.restore(checkpoint.state)
             if checkpoint.resume is not None:
                 timeline.restore(checkpoint.resume["timeline"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
         if checkpoint.resume is None:
             return None  # live: a gap comes first, and then the time that the camera tells, whatever it was before
@@ -402,6 +411,7 @@ class StreamWorker:
             skipped=self._mailbox.skipped if self._mailbox is not None else 0,
             source_cpu_s=round(source.cpu_s, 3),
             analysis_cpu_s=round(self._mailbox.cpu_s, 3) if self._mailbox is not None else 0.0,
+            waited_s=round(self._mailbox.waited_s, 3) if self._mailbox is not None else 0.0,
             spooled=len(self._spool),
             rows_lost=self._spool.statistics.lost + self._minutes_lost,
             unsaved_s=round(time.monotonic() - self._trouble_since_s, 1) if self._trouble is not None else 0.0,

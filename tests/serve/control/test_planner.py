@@ -196,6 +196,28 @@ def test_while_the_registry_settles_readers_may_still_come_back_for_their_stream
     assert plan(claims, rooms({"one": 10.0})).assign == {"held": "one", "new": "one"}
 
 
+@pytest.mark.parametrize("heavy", [1.0, 0.5])
+def test_a_reader_that_has_nothing_to_give_keeps_no_others_from_evening_out(heavy: float) -> None:
+    small = {f"small{number}": claimed(0.11, "busy") for number in range(8)}
+    claims = {"heavy": claimed(heavy, "alone"), **small}
+    readers = rooms({"alone": 1.0, "busy": 1.0, "new": 1.0})
+    made = plan(claims, readers, most_moves=10)
+    assert set(made.move.values()) == {"new"}
+    assert set(made.move) < set(small)
+    assert len(made.move) in (3, 4)
+    settled = {name: replace(claim, owner=made.move.get(name, claim.owner)) for name, claim in claims.items()}
+    assert plan(settled, readers, most_moves=10).move == {}
+
+
+def test_who_was_just_given_something_unknown_keeps_no_others_from_evening_out() -> None:
+    claims = {
+        "unknown": replace(claimed(0.1, "young"), guessed=True),
+        **{f"small{number}": claimed(0.11, "busy") for number in range(8)},
+    }
+    made = plan(claims, rooms({"young": 1.0, "busy": 1.0, "new": 1.0}), most_moves=10)
+    assert set(made.move.values()) == {"new"}
+
+
 def test_streams_far_apart_in_weight_are_evened_out_by_the_one_that_fits_best() -> None:
     claims = {"heavy": claimed(4.0, "one"), "middle": claimed(2.0, "one"), "light": claimed(0.5, "one")}
     assert list(plan(claims, rooms({"one": 8.0, "two": 8.0})).move) == ["heavy"]

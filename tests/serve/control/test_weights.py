@@ -69,12 +69,13 @@ def test_frames_for_which_there_is_no_time_are_told_until_there_are_next_to_none
     for number, skipped in enumerate((0, 8, 40, 8, 4, 8)):
         status = later(status, WINDOW_S, skipped=skipped) if number else status
         meter.hear(1, status, 100.0 + number * WINDOW_S)
-        shares.append(meter.skipped_share)
-    assert shares == [0.0, 0.0, 0.4, 0.08, 0.0, 0.0]
+        shares.append(meter.overload)
+    told = [f"there is no time for {share}% of its frames" for share in (40, 8, 90)]
+    assert shares == [None, None, told[0], told[1], None, None]
     meter.hear(1, later(status, WINDOW_S, skipped=90), 200.0 + WINDOW_S)
-    assert meter.skipped_share == 0.9
+    assert meter.overload == told[2]
     meter.hear(2, BEGIN, 201.0 + WINDOW_S)  # a new epoch
-    assert meter.skipped_share == 0.0
+    assert meter.overload is None
 
 
 def test_a_topic_that_catches_up_weighs_what_it_costs_in_the_long_run() -> None:
@@ -84,6 +85,51 @@ def test_a_topic_that_catches_up_weighs_what_it_costs_in_the_long_run() -> None:
     weight = measured(behind, caught_up).weight
     assert weight is not None
     assert weight.wanted == pytest.approx(10 * 0.03)
+
+
+def falling_behind(status: StreamStatus, *, waits: float = 0.9, older_s: float = 5.0) -> StreamStatus:
+    """Half of what a window of a topic brings is analysed, while the rest waits."""
+    age_s = (status.frame_age_s or 0.0) + older_s
+    done = later(status, WINDOW_S, fps=5.0)
+    return replace(done, frame_age_s=age_s, waited_s=status.waited_s + waits * WINDOW_S)
+
+
+def test_a_topic_that_falls_behind_weighs_what_it_would_take() -> None:
+    weight = measured(BEGIN, falling_behind(BEGIN)).weight
+    assert weight is not None
+    assert weight.wanted == pytest.approx(10 * 0.03)
+
+
+def test_a_clock_that_is_set_is_not_taken_for_falling_behind() -> None:
+    weight = measured(BEGIN, falling_behind(BEGIN, older_s=3600.0)).weight
+    assert weight is not None
+    assert weight.wanted == pytest.approx(5 * 0.03)
+
+
+def test_a_topic_that_does_next_to_nothing_does_not_weigh_more_than_a_few_times_what_it_does() -> None:
+    weight = measured(BEGIN, falling_behind(BEGIN, older_s=9.9)).weight
+    assert weight is not None
+    assert weight.wanted == pytest.approx(25 * 0.03)
+
+
+def test_a_topic_that_falls_behind_for_a_while_says_so_until_it_does_not() -> None:
+    meter, status, told = WeightMeter(MIN_FPS), BEGIN, []
+    for number in range(6):
+        meter.hear(1, status, 100.0 + number * WINDOW_S)
+        told.append(meter.overload is not None)
+        status = falling_behind(status)
+    assert told == [False, False, False, True, True, True]
+    meter.hear(1, replace(later(status, WINDOW_S), frame_age_s=2.0), 100.0 + 6 * WINDOW_S)
+    assert meter.overload is None
+
+
+@pytest.mark.parametrize(("waits", "older_s"), [(0.1, 5.0), (0.9, -5.0), (0.9, 3600.0)])
+def test_who_gets_frames_late_or_catches_up_does_not_fall_behind(waits: float, older_s: float) -> None:
+    meter, status = WeightMeter(MIN_FPS), replace(BEGIN, frame_age_s=100.0)
+    for number in range(6):
+        meter.hear(1, status, 100.0 + number * WINDOW_S)
+        status = falling_behind(status, waits=waits, older_s=older_s)
+    assert meter.overload is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -278,6 +279,35 @@ def test_a_state_of_another_version_is_left_behind_and_the_place_kept(
     store.checkpoint(Checkpoint("cam", epoch, (), state, resume, BEGIN_S))
     reader = make().start().until_frames(FRAMES - 10)
     assert reader.source.resumed_at == {"frame": 9}
+
+
+def test_what_was_stored_and_cannot_be_read_is_told_and_not_begun_without(
+    make: Make, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.streams.worker.UNREADABLE_S", 0.01)
+    begin = store.begin
+
+    def damaged(stream: str, epoch: int) -> Checkpoint | None:
+        raise zlib.error("incorrect header check")
+
+    store.begin = damaged  # type: ignore[method-assign]
+    reader = make().start()
+    reader.until(lambda: reader.worker.status().error_code == "store-error", "the error")
+    assert "cannot be read" in (reader.worker.status().error or "")
+    assert reader.frames == []
+    store.begin = begin  # type: ignore[method-assign]
+    reader.until_frames(FRAMES)
+    assert reader.worker.status().error is None
+
+
+def test_a_stream_that_another_reader_has_by_now_is_not_opened(make: Make, store: MemoryStore) -> None:
+    late = make()
+    assign(store, "cam", "somebody else")
+    late.start()
+    assert late.worker.join(5)
+    assert late.worker.fenced
+    assert late.frames == []
+    assert late.worker.status().state == "starting"  # its camera was never asked for anything
 
 
 # -- the database is away
