@@ -123,9 +123,10 @@ class ReaderSettings(BaseModel):
     )
     min_fps: float = Field(
         1.0,
-        gt=0,
+        ge=1,
         le=60,
-        description="Analysed frames a second that every stream gets; a reader takes no more streams than that.",
+        description="Analysed frames a second that a reader must have for each stream that it is given; those that it "
+        "has already are not stopped when they grow.",
     )
     cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per reader replica.")
     checkpoint_s: float = Field(2.0, ge=0.2, le=60, description="Interval between checkpoints, seconds.")

@@ -17,6 +17,7 @@ from analytics.counting.catalogue import ANALYTICS
 from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConflict
 from analytics.events import Event
 from analytics.minutes import MinuteRow, Totals
+from analytics.storage import lateness
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
@@ -168,6 +169,7 @@ class MemoryStore:
         begun = self._begun.setdefault(stream, {})
         begun.setdefault(epoch, self._wall_clock())
         kept = max((e for e, begun_s in begun.items() if begun_s < self._wall_clock() - KEPT_S), default=0)
+        kept = max(kept, epoch - lateness.KEPT_EPOCHS + 1)
         for over in [e for e in begun if e < kept]:
             del begun[over]
             self._forgotten[stream] = kept - 1

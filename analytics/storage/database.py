@@ -20,7 +20,7 @@ from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable
 from analytics.minutes import MINUTE_S, MinuteRow, Totals
-from analytics.storage import event_rows, selects, tables, upserts
+from analytics.storage import event_rows, lateness, selects, tables, upserts
 from analytics.storage import rows as row_format
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.engine import (
@@ -299,7 +299,7 @@ class DatabaseStore:
         now_s = self._wall_clock()
         begun = {"stream": stream, "epoch": epoch, "begun_s": now_s}
         connection.execute(self._insert(tables.epochs).values(begun).on_conflict_do_nothing())
-        selects.forget_epochs(connection, stream, now_s - KEPT_S)
+        selects.forget_epochs(connection, stream, epoch, now_s - KEPT_S, lateness.KEPT_EPOCHS)
 
     @staticmethod
     def _hold(connection: sa.Connection, stream: str, epoch: int) -> None:

@@ -18,6 +18,8 @@ class Verdict(Enum):
 
 KEPT_S = 90 * 86400.0
 """What an epoch left behind is taken for so long after its end; then the epoch is forgotten."""
+KEPT_EPOCHS = 10_000
+"""Of a stream, the newest; one that changes its reader every few seconds must not fill the database with that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,15 +70,12 @@ def standing_of(connection: sa.Connection, late: Checkpoint) -> Standing:
     return Standing(found.epoch, found.active, max(found.purged_epoch, found.forgotten_epoch), begun_s)
 
 
-def forget_epochs(connection: sa.Connection, stream: str, ended_s: float) -> None:
-    """Remove the epochs of a stream that had ended at a time, seconds since 1970."""
+def forget_epochs(connection: sa.Connection, stream: str, newest: int, ended_s: float, most: int) -> None:
+    """Remove the epochs of a stream that had ended at a time, seconds since 1970, and all but the newest ones."""
     table, given = tables.epochs, tables.assignments
     begun = sa.select(sa.func.max(table.c.epoch)).where(table.c.stream == stream, table.c.begun_s < ended_s)
-    kept = connection.execute(begun).scalar()
-    if (
-        kept is not None
-        and connection.execute(sa.delete(table).where(table.c.stream == stream, table.c.epoch < kept)).rowcount
-    ):
+    kept = max(connection.execute(begun).scalar() or 0, newest - most + 1)
+    if kept > 0 and connection.execute(sa.delete(table).where(table.c.stream == stream, table.c.epoch < kept)).rowcount:
         connection.execute(sa.update(given).where(given.c.stream == stream).values(forgotten_epoch=kept - 1))
 
 

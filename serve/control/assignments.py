@@ -305,11 +305,13 @@ class Assignments:
         try:
             logger.info("reader %s opens a session, holding %d streams", reader, len(held))
             await self.plan_soon()
+            self.wake_all()  # those of its node have less room from now on
             # A reader that came back has a new link under its name; the session of its old one ends here.
             while self._readers.get(reader) is link:
                 # Cleared before the state is read: what changes from here on sets it again, and is told next time.
                 link.wake.clear()
-                desired = link.news(self._entries, self._watched(), self._total_weight, self.heartbeat_s)
+                capacity = rooms(self._readers)[reader].capacity
+                desired = link.news(self._entries, self._watched(), self._total_weight, self.heartbeat_s, capacity)
                 if desired is not None:
                     yield desired
                 else:
@@ -318,6 +320,7 @@ class Assignments:
             if self._readers.get(reader) is link:
                 del self._readers[reader]
                 self._happened += 1
+                self.wake_all()
                 logger.info("reader %s has gone", reader)
                 self._later(self._bury(reader))
 

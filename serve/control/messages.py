@@ -67,6 +67,7 @@ class DesiredState:
         total_weight: CPU cores that all streams want that are switched on, whoever has them; what readers scale on.
         whole: the first of a session: what it does not name is not the reader's.
         heartbeat_s: seconds between its heartbeats.
+        capacity: CPU cores that it takes streams for, of those of its node.
     """
 
     work: Mapping[str, Work]
@@ -76,6 +77,7 @@ class DesiredState:
     whole: bool = False
     heartbeat_s: float = HEARTBEAT_S
     prepare: Mapping[str, Work] = field(default_factory=dict)
+    capacity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class ReaderLink:
         watched: streams of its own that somebody looks at, as of the last message.
         total_weight: what it was told of the weight of all streams.
         heartbeat_s: seconds that it was told to leave between two heartbeats.
+        capacity: CPU cores that it was told to take streams for.
         wake: set while there may be something to tell.
     """
 
@@ -43,6 +44,7 @@ class ReaderLink:
     watched: tuple[str, ...] = ()
     total_weight: float = -1.0
     heartbeat_s: float = HEARTBEAT_S
+    capacity: float | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, stream: str) -> None:
@@ -69,6 +71,7 @@ class ReaderLink:
         watched: Iterable[str],
         total_weight: float,
         heartbeat_s: float = HEARTBEAT_S,
+        capacity: float | None = None,
     ) -> DesiredState | None:
         """What it has not been told yet, and counts as told from here on; None if there is nothing.
 
@@ -77,6 +80,7 @@ class ReaderLink:
             watched: those that somebody looks at.
             total_weight: CPU cores that all of them want.
             heartbeat_s: seconds between its heartbeats.
+            capacity: CPU cores that it takes streams for.
         """
         whole, changed = self.changed is None, self.changed or set()
         self.changed = set()
@@ -88,7 +92,8 @@ class ReaderLink:
         known = self.told.keys() | self.preparing.keys()
         dropped = tuple(name for name in changed & known if name not in mine and name not in next_ones)
         seen = tuple(name for name in watched if name in entries and entries[name].record.owner == self.greeting.reader)
-        same = (seen, total_weight, heartbeat_s) == (self.watched, self.total_weight, self.heartbeat_s)
+        before = self.watched, self.total_weight, self.heartbeat_s, self.capacity
+        same = (seen, total_weight, heartbeat_s, capacity) == before
         if same and not (whole or work or dropped or prepare):
             return None
         self.told |= {name: entry.assignment for name, entry in mine.items()}
@@ -99,8 +104,8 @@ class ReaderLink:
             self.preparing.pop(name, None)
         for name in next_ones:
             self.told.pop(name, None)
-        self.watched, self.total_weight, self.heartbeat_s = seen, total_weight, heartbeat_s
-        return DesiredState(work, dropped, seen, total_weight, whole, heartbeat_s, prepare)
+        self.watched, self.total_weight, self.heartbeat_s, self.capacity = seen, total_weight, heartbeat_s, capacity
+        return DesiredState(work, dropped, seen, total_weight, whole, heartbeat_s, prepare, capacity)
 
     def _shares(
         self, entries: Mapping[str, StreamEntry], names: Collection[str]

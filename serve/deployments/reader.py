@@ -104,6 +104,7 @@ class StreamReader:
         self._reports = Reports()
         self._freed = FreedMemory()
         self._total_weight: float | None = None  # until the registry has said it
+        self._capacity: float | None = None
         self._heartbeat_s = HEARTBEAT_S
         self._told_ready: set[str] = set()
         self._leaving = False
@@ -171,6 +172,7 @@ class StreamReader:
         for name in desired.prepare:
             self._wanted.pop(name, None)
         self._total_weight, self._heartbeat_s = desired.total_weight, desired.heartbeat_s
+        self._capacity = desired.capacity
         self._publisher.watch(desired.watched)
 
     def _reconcile(self) -> None:
@@ -366,9 +368,9 @@ class StreamReader:
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What readers scale on: CPU cores that all streams want, and those that this one takes streams for."""
-        if self._total_weight is None:
+        if self._total_weight is None or not self._in_session:  # what was so before would be taken for the newest
             return {}
-        return {WEIGHT: self._total_weight, CAPACITY: self._settings.reader.capacity or usable_cores()}
+        return {WEIGHT: self._total_weight, CAPACITY: self._capacity or usable_cores()}
 
     async def check_health(self) -> None:
         """A reader one of whose loops has ended is replaced."""

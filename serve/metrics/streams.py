@@ -70,6 +70,13 @@ class StreamCollector:
             for known in StreamState:
                 state.add_metric([view.id, known], float(view.status.state is known))
         yield state
+        error = GaugeMetricFamily(
+            "footfall_stream_error", "1 for what is wrong with a stream, such as overloaded", labels=["stream", "code"]
+        )
+        for view in self._streams:
+            if view.status.error_code is not None:
+                error.add_metric([view.id, view.status.error_code], 1.0)
+        yield error
         yield from self._weights()
         for key, text in _GAUGES.items():
             gauge = GaugeMetricFamily(_name(key), text, labels=["stream"])

@@ -367,6 +367,23 @@ def test_what_an_epoch_left_behind_is_taken_for_ninety_days_after_its_end(
     assert [r.epoch for r in store.minutes("cam", 0, 2**40)] == begun[1:]
 
 
+def test_of_an_endless_number_of_epochs_the_newest_are_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream whose reader dies again and again, within minutes."""
+    monkeypatch.setattr("analytics.storage.lateness.KEPT_EPOCHS", 3)
+    register(store)
+    begun = []
+    for _ in range(5):
+        begun.append(assign(store, "cam", "reader"))
+        store.begin("cam", begun[-1])
+    late = [left_behind(epoch, live=True, time_s=-1.0) for epoch in begun]
+    for unknown in late[:2]:
+        with pytest.raises(StaleEpoch):
+            store.deliver(unknown)
+    for known in late[2:]:
+        store.deliver(known)
+    assert [r.epoch for r in store.minutes("cam", 0, 2**40)] == begun[2:]
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_nothing_of_a_purged_stream_comes_back(store: Store, live: bool) -> None:
     register(store)

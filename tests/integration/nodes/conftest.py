@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,18 +24,22 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         yield made
 
 
+DRAINED_WITHIN_S = "90"
+"""As deploy/Dockerfile has it: Ray's own 30 s are less than a reader may take to hand over."""
+
+
 @pytest.fixture(scope="package")
-def workers(head: RayHead, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
-    """Two nodes beside the head."""
+def join(head: RayHead, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Node]]:
+    """Has another node join the head, with each call."""
+    variables = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": DRAINED_WITHIN_S}
     with ExitStack() as ends:
-        yield [ends.enter_context(head.joined(tmp_path_factory.mktemp("node"), cpus=2)) for _ in range(2)]
+        yield lambda: ends.enter_context(head.joined(tmp_path_factory.mktemp("node"), cpus=2, **variables))
 
 
 @pytest.fixture(scope="package")
-def spare(head: RayHead, workers: list[Node], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """One more, from when it is asked for."""
-    with head.joined(tmp_path_factory.mktemp("spare"), cpus=2) as node:
-        yield node
+def workers(join: Callable[[], Node]) -> list[Node]:
+    """Two nodes beside the head, and those that join or go with a test."""
+    return [join(), join()]
 
 
 @pytest.fixture(scope="package")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -95,19 +96,35 @@ def test_nodes_work_on_without_a_head_and_join_the_next_one(
 
 
 @pytest.mark.chaos
-def test_the_streams_of_a_node_that_is_drained_are_handed_over(
-    deployed: Deployed, workers: list[Node], spare: Node, head: RayHead, load: Load, truth: dict[str, Any]
+@pytest.mark.parametrize("what", ["is drained", "is asked to end (SIGTERM)"])
+def test_the_streams_of_a_node_that_is_to_go_are_handed_over(
+    deployed: Deployed,
+    workers: list[Node],
+    join: Callable[[], Node],
+    head: RayHead,
+    load: Load,
+    truth: dict[str, Any],
+    what: str,
 ) -> None:
-    """Ray is told that it will be gone, as when a machine is taken back: whoever works there leaves in time."""
-    leaving = {name for name, pid in deployed.pids("StreamReader").items() if pid in workers[1].pids}
+    """Ray hears that it will be gone, or is asked to end it, as when a machine is taken back: readers leave in time."""
+    workers.append(join())
+    pids = deployed.pids("StreamReader")
+    going = next(node for node in workers[1:] if set(node.pids) & set(pids.values()))
+    leaving = {name for name, pid in pids.items() if pid in going.pids}
     (node,) = {reader["node"] for reader in load.api.readers() if reader["name"] in leaving}
-    head.drain(node)
+    if what == "is drained":
+        head.drain(node)
+    else:
+        going.end()
     wait_until(lambda: not leaving & deployed.pids("StreamReader").keys(), 120, "its readers to leave", every_s=0.3)
     load.wait_progress()
     load.check_topics(truth)
-    load.check_cameras(what="a node is drained")
-    workers[1].stop()
+    load.check_cameras(what=f"a node {what}")
+    if what == "is drained":
+        going.stop()
+    wait_until(lambda: going.ended, 90, "the node to end")
     wait_until(lambda: node not in head.nodes(), 60, "Ray to see that the node is gone")
+    workers.remove(going)
 
 
 @pytest.mark.chaos

@@ -45,6 +45,14 @@ def test_a_registry_that_restarts_resets_no_counter() -> None:
     assert 'footfall_stream_state{state="starting",stream="door"}' in unheard
 
 
+def test_what_is_wrong_is_told_by_its_code() -> None:
+    entry = StreamEntry.of(DOOR, 1.0)
+    entry.status = StreamStatus(StreamState.RUNNING, 0.0)
+    assert not any("footfall_stream_error" in name for name in scrape(entry))
+    entry.status = replace(entry.status, error="no time", error_code="overloaded")
+    assert scrape(entry)['footfall_stream_error{code="overloaded",stream="door"}'] == 1
+
+
 def test_a_reader_that_begins_anew_begins_at_zero() -> None:
     entry = StreamEntry.of(DOOR, 1.0)
     entry.status = StreamStatus(StreamState.STARTING, 0.0)
