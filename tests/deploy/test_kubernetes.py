@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
+from serve.deployments.hand_over import HANDOVER_S
 from serve.deployments.reads import READS, readers_of
 from serve.settings import Settings, load
 from tests.conftest import ROOT
 from tests.deploy.conftest import Document, Render
+from tests.integration.nodes.conftest import DRAINED_WITHIN_S
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.31", "1.34")
@@ -117,6 +120,23 @@ def test_replicas_fit_on_the_nodes_that_there_may_be(service: Document) -> None:
         assert float(container["resources"]["requests"]["cpu"]) == cpus
     others = len(READS.keys() - {deployment["name"] for deployment in application["deployments"]})
     assert 2 * 0.1 * others <= int(groups(service)["head"]["rayStartParams"]["num-cpus"])
+
+
+def test_budgets_are_such_that_kubernetes_can_work_them_out(documents: list[Document], service: Document) -> None:
+    """Shares and `maxUnavailable` are worked out from a `scale`, which a RayCluster does not have: nobody could go."""
+    budgets = [document["spec"] for document in documents if document["kind"] == "PodDisruptionBudget"]
+    assert len(budgets) == 3
+    for budget in budgets:
+        assert isinstance(budget["minAvailable"], int)
+        assert "maxUnavailable" not in budget
+
+
+def test_a_pod_that_ends_has_time_to_hand_over(service: Document) -> None:
+    (drained_s,) = re.findall(r"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=(\d+)", (ROOT / "deploy/Dockerfile").read_text())
+    assert str(drained_s) == DRAINED_WITHIN_S  # with which it is tested
+    assert int(drained_s) > HANDOVER_S
+    for group in groups(service).values():
+        assert int(drained_s) < group["template"]["spec"]["terminationGracePeriodSeconds"]
 
 
 def test_no_pod_has_more_rights_than_it_needs(service: Document) -> None:

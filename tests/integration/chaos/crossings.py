@@ -1,0 +1,72 @@
+"""Whether the crossings that are told of a camera are those that it has shown, each of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WITHIN_S = 0.6
+"""Between a crossing in the picture and what is told of it: a few analysed frames."""
+EDGE_S = 3.0
+"""From the first frame until somebody who comes towards a line is followed; as long behind a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Somebody crosses the one line of the clip.
+
+    Attributes:
+        time_s: seconds since the epoch, or since the clip began.
+        direction: ``in`` or ``out``.
+    """
+
+    time_s: float
+    direction: str
+
+
+def phase_of(told: Sequence[Crossing], shown: Sequence[Crossing], loop_s: float) -> float:
+    """When the endless clip began, modulo its length, by what is told; as most of it fits best."""
+
+    def misfit(phase_s: float) -> tuple[int, float]:
+        errors = [_nearest(one, shown, phase_s, loop_s) for one in told]
+        return sum(error > WITHIN_S for error in errors), sum(min(error, WITHIN_S) for error in errors)
+
+    phases = [(one.time_s - each.time_s) % loop_s for one in told for each in shown]
+    return min(phases, key=misfit)
+
+
+def _nearest(one: Crossing, shown: Sequence[Crossing], phase_s: float, loop_s: float) -> float:
+    """Seconds between what is told and the nearest crossing of its direction in the clip."""
+    half = loop_s / 2
+    errors = (
+        abs((one.time_s - phase_s - each.time_s + half) % loop_s - half)
+        for each in shown
+        if each.direction == one.direction
+    )
+    return min(errors, default=half)
+
+
+def shown_between(
+    shown: Sequence[Crossing], phase_s: float, loop_s: float, begin_s: float, end_s: float
+) -> list[Crossing]:
+    """All crossings of the endless clip between two times."""
+    first = int((begin_s - phase_s) // loop_s)
+    loops = range(first, int((end_s - phase_s) // loop_s) + 1)
+    found = [Crossing(phase_s + number * loop_s + one.time_s, one.direction) for number in loops for one in shown]
+    return sorted((one for one in found if begin_s <= one.time_s <= end_s), key=lambda one: one.time_s)
+
+
+def unmatched(told: Sequence[Crossing], expected: Sequence[Crossing]) -> tuple[list[Crossing], list[Crossing]]:
+    """What was told and never shown, or told twice; and what was shown and never told."""
+    left, extra = list(expected), []
+    for one in told:
+        fitting = [each for each in left if each.direction == one.direction and _close(one, each)]
+        if fitting:
+            left.remove(min(fitting, key=lambda each: abs(each.time_s - one.time_s)))
+        else:
+            extra.append(one)
+    return extra, left
+
+
+def _close(one: Crossing, each: Crossing) -> bool:
+    return abs(one.time_s - each.time_s) <= WITHIN_S
