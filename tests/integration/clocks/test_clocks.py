@@ -43,4 +43,4 @@ def test_a_wrong_clock_misdates_the_time_while_it_is_wrong_and_nothing_behind_it
     load.check_topics(truth)
     load.check_stayed(before)
     assert {name: deployed.pids(name) for name in DEPLOYMENTS} == pids
-    load.check_cameras(STEP_S, set(load.cameras), what=f"{what} for {WRONG_S:.0f} s", right_clock=False)
+    load.check_cameras(STEP_S, set(load.cameras), what=f"{what} for {WRONG_S:.0f} s", undated=load.cameras)
