@@ -123,7 +123,7 @@ class ReaderSettings(BaseModel):
     )
     min_fps: float = Field(
         1.0,
-        ge=1,
+        gt=0,
         le=60,
         description="Analysed frames a second that a reader must have for each stream that it is given; those that it "
         "has already are not stopped when they grow.",

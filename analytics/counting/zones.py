@@ -244,12 +244,14 @@ class ZoneCounter:
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry
+        self._gone: set[int] = set()  # zones that were not drawn any more in between
         self._watching: Geometry | None = None  # what zones were made of; None where they were restored
         self._zones: list[_WatchedZone] = []
         self._minutes: MinuteBook[dict[str, ZoneTotals]] = MinuteBook(dict)
 
     def use_geometry(self, geometry: Geometry) -> None:
         self._geometry = geometry
+        self._gone |= {id(one) for one in self._zones if not any(one.is_drawn_as(zone) for zone in geometry.zones)}
 
     def update(self, frame: ObservedFrame) -> Sequence[CountEvent]:
         events = self._redraw(frame)
@@ -264,7 +266,8 @@ class ZoneCounter:
         if self._geometry is self._watching:
             return []
         self._watching, zones, before = self._geometry, self._geometry.zones, self._zones
-        found = [next((one for one in before if one.is_drawn_as(zone)), None) for zone in zones]
+        there, self._gone = [one for one in before if id(one) not in self._gone], set()
+        found = [next((one for one in there if one.is_drawn_as(zone)), None) for zone in zones]
         self._zones = [one or _WatchedZone(zone) for one, zone in zip(found, zones, strict=True)]
         for watched, zone in zip(self._zones, zones, strict=True):
             watched.use(zone)  # a new name is no new zone

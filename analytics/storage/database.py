@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 10.0
 ANSWER_S = 20.0
-"""Longer than to wait for a lock, and for the slowest report."""
+"""Longer than to wait for a lock. What takes a server longer, such as a report, is refused."""
 SWEEP_S = 6 * 3600
 """Minutes that a transaction removes at once, seconds."""
 PURGED_EVENTS = 5_000

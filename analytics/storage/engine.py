@@ -37,12 +37,13 @@ def open_engine(url: URL, lock_wait_s: float, answer_s: float, connections: int 
 
 @contextmanager
 def taking_its_time(connection: sa.Connection) -> Iterator[None]:
-    """Wait for ever for the answers of a server until the end of the block."""
+    """Wait for ever for the answers of a server until the end of the block, which is a part of one transaction."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, PatientConnection):
         yield
         return
     usual_s, driver.answer_s = driver.answer_s, None
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     try:
         yield
     finally:
@@ -77,7 +78,9 @@ def _postgres_engine(url: URL, lock_wait_s: float, answer_s: float, connections:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
-        "options": f"{url.query.get('options', '')} -c lock_timeout={round(lock_wait_s * 1000)}",
+        # What nobody waits for any more is not to go on: a server that is alive ends it before it is given up.
+        "options": f"{url.query.get('options', '')} -c lock_timeout={round(lock_wait_s * 1000)}"
+        f" -c statement_timeout={round(0.9 * answer_s * 1000)}",
     }
     room = (
         {"pool_size": 5, "max_overflow": 10} if connections is None else {"pool_size": connections, "max_overflow": 0}

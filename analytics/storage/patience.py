@@ -16,7 +16,7 @@ class PatientConnection(psycopg.Connection[Any]):
     own time-outs are the server's to mind.
 
     Attributes:
-        answer_s: how long an answer may take; None: for ever.
+        answer_s: how long the server may say nothing at all while it is waited for; None: for ever.
     """
 
     answer_s: float | None = None
@@ -28,13 +28,15 @@ class PatientConnection(psycopg.Connection[Any]):
         return super().wait(gen, *args, **kwargs)
 
     def _answered(self, gen: Generator[Any, Any, Any], answer_s: float) -> Generator[Any, Any, Any]:
-        """The same conversation, told from time to time that nothing has come (0), and broken off after so long."""
+        """The same conversation, told now and then that nothing has come (0), and broken off after so much of that."""
         until_s = time.monotonic() + answer_s
         try:
             awaited = next(gen)
             while True:
                 ready = yield awaited
-                if not ready and time.monotonic() > until_s:
+                if ready:
+                    until_s = time.monotonic() + answer_s
+                elif time.monotonic() > until_s:
                     self.close()
                     raise psycopg.OperationalError(f"the server has not answered for {answer_s:.0f} s")
                 awaited = gen.send(ready)

@@ -10,10 +10,11 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analytics.errors import StoreError, StoreUnavailable
+from analytics.errors import StoreError
 from analytics.storage.access import AccessStore, TokenRecord
 from serve.errors import BadRequest
 
@@ -78,6 +79,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """To the database; when, in monotonic seconds."""
+
+    answer: asyncio.Task[Sequence[TokenRecord]]
+    asked_s: float
+
+
 class Credentials:
     """Recognises tokens. All methods run on one event loop; the store is asked in threads.
 
@@ -103,7 +112,7 @@ class Credentials:
         self._stored: Sequence[TokenRecord] = ()
         self._read_s = -STALE_S
         self._ask_again_s = clock()
-        self._asked: asyncio.Task[Sequence[TokenRecord]] | None = None
+        self._question: _Question | None = None
 
     async def needed(self) -> bool:
         """Whether there is any token at all; those that have expired count, or time would open the door.
@@ -131,7 +140,7 @@ class Credentials:
 
     def forget(self) -> None:
         """Ask the database before the next answer: tokens were changed here."""
-        self._ask_again_s, self._asked = self._clock(), None
+        self._ask_again_s, self._question = self._clock(), None
 
     def _expired(self, token: TokenRecord) -> bool:
         return token.expires_s is not None and token.expires_s <= self._wall_clock()
@@ -140,34 +149,49 @@ class Credentials:
         if self._clock() < self._ask_again_s:
             return self._stored
         async with self._reading:  # one question for all who wait
-            now = self._clock()
-            if now < self._ask_again_s:
-                return self._stored
-            known = now - self._read_s <= STALE_S
-            try:
-                stored = await self._ask(PATIENT_S if known else None)
-            except StoreError as error:
-                if not known:
-                    raise
-                logger.warning("tokens are taken as they were known: %s", error)
-                self._ask_again_s = self._clock() + RETRY_S
-            else:
-                self._stored, self._read_s, self._ask_again_s = stored, now, now + FRESH_S
+            while self._clock() >= self._ask_again_s:
+                self._hear_of_the_last()
+                known = self._clock() - self._read_s <= STALE_S
+                question = self._question = self._question or self._ask()
+                await asyncio.wait({question.answer}, timeout=PATIENT_S if known else None)
+                if self._question is question:  # else tokens were changed meanwhile
+                    self._take(question, known)
             return self._stored
 
-    async def _ask(self, patient_s: float | None) -> Sequence[TokenRecord]:
-        """What the database says of tokens; one question at a time, which goes on when nobody waits for it any more.
+    def _ask(self) -> _Question:
+        """Goes on when nobody waits for the answer any more: a database that hangs is asked once."""
+        question = _Question(
+            asyncio.get_running_loop().create_task(asyncio.to_thread(self._store.tokens)), self._clock()
+        )
+        # Whoever comes next is told; if nobody does, nothing went wrong.
+        question.answer.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return question
+
+    def _hear_of_the_last(self) -> None:
+        """What nobody waited for any more: it may be old, but is better than what was known before."""
+        if self._question is not None and self._question.answer.done():
+            with suppress(StoreError):
+                self._stored, self._read_s = self._question.answer.result(), self._question.asked_s
+            self._question = None
+
+    def _take(self, question: _Question, known: bool) -> None:
+        """What the database says of tokens, or that it says nothing.
 
         Raises:
-            StoreError: it is away, or says nothing for too long.
+            StoreError: it is away, and has been for too long.
         """
-        if self._asked is None:
-            self._asked = asyncio.get_running_loop().create_task(asyncio.to_thread(self._store.tokens))
-            self._asked.add_done_callback(
-                lambda task: task.cancelled() or task.exception()
-            )  # told to whoever asks next
-        done, _ = await asyncio.wait({self._asked}, timeout=patient_s)
-        if not done:
-            raise StoreUnavailable("the database takes long to answer")
-        asked, self._asked = self._asked, None
-        return asked.result()
+        now_s = self._clock()
+        if not question.answer.done():
+            logger.warning("tokens are taken as they were known: the database takes long to answer")
+            self._ask_again_s = now_s + RETRY_S
+            return
+        self._question = None
+        try:
+            stored = question.answer.result()
+        except StoreError as error:
+            if not known:
+                raise
+            logger.warning("tokens are taken as they were known: %s", error)
+            self._ask_again_s = now_s + RETRY_S
+        else:
+            self._stored, self._read_s, self._ask_again_s = stored, question.asked_s, now_s + FRESH_S

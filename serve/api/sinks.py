@@ -128,7 +128,7 @@ class SinkAnswer(BaseModel):
     error: str | None = Field(description="What is wrong, for people; none if nothing is.")
     error_at: str | None = Field(description="When that was last so, RFC 3339.")
     missed: int = Field(
-        description="Events, wanted or not, not kept any more when their turn came; since it was made or replayed."
+        description="Events, wanted or not, that were gone when their turn came; since it was made or replayed."
     )
     dead_letters: int = Field(description="Events that it refused, and that are kept.")
 

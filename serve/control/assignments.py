@@ -73,6 +73,7 @@ class Assignments:
         self.heartbeat_s = interval_s(0, heartbeat_timeout_s)
         """Between two heartbeats of a reader."""
         self.moves = Moves(clock)
+        self._capacities: dict[str, float] = {}
         self._happened = 0  # what a plan may depend on, counted
         self._planned_for: int | None = None  # of these, those after which there was nothing to change
         self._planned_s = 0.0
@@ -112,6 +113,7 @@ class Assignments:
             if reader.silence_s > self._heartbeat_timeout_s:
                 logger.warning("reader %s is silent; its streams move", name)
                 del self._readers[name]
+                self._share_out()
                 self._happened += 1
                 reader.wake.set()
 
@@ -179,7 +181,7 @@ class Assignments:
 
     async def _carry_out(self, made: Plan) -> None:
         await self._assign(dict.fromkeys(made.orphaned) | dict(made.assign))
-        self.moves.counts[Why.LOST] += len(made.orphaned)
+        self.moves.counts[Why.LOST] += sum(self._entries[name].definition.enabled for name in made.orphaned)
         for stream in made.release:
             self._ask_for_release(self._entries[stream])
         for_balance = {name for name in made.move if not self._leaves(self._entries[name].record.owner)}
@@ -274,6 +276,16 @@ class Assignments:
         entry = self._entries.get(stream)
         self._tell(stream, owner, entry.target if entry is not None else None)
 
+    def _share_out(self) -> None:
+        """Readers came, or went, or are about to: those of their nodes have other shares of the cores from now on."""
+        before, self._capacities = (
+            self._capacities,
+            {name: room.capacity for name, room in rooms(self._readers).items()},
+        )
+        for name, capacity in self._capacities.items():
+            if before.get(name) != capacity:
+                self._readers[name].wake.set()
+
     def wake_all(self) -> None:
         """Something changed that any reader may have to hear of now."""
         for reader in self._readers.values():
@@ -305,13 +317,13 @@ class Assignments:
         try:
             logger.info("reader %s opens a session, holding %d streams", reader, len(held))
             await self.plan_soon()
-            self.wake_all()  # those of its node have less room from now on
+            self._share_out()
             # A reader that came back has a new link under its name; the session of its old one ends here.
             while self._readers.get(reader) is link:
                 # Cleared before the state is read: what changes from here on sets it again, and is told next time.
                 link.wake.clear()
-                capacity = rooms(self._readers)[reader].capacity
-                desired = link.news(self._entries, self._watched(), self._total_weight, self.heartbeat_s, capacity)
+                told = self._total_weight, self.heartbeat_s, self._capacities.get(reader)
+                desired = link.news(self._entries, self._watched(), *told)
                 if desired is not None:
                     yield desired
                 else:
@@ -320,7 +332,7 @@ class Assignments:
             if self._readers.get(reader) is link:
                 del self._readers[reader]
                 self._happened += 1
-                self.wake_all()
+                self._share_out()
                 logger.info("reader %s has gone", reader)
                 self._later(self._bury(reader))
 
@@ -335,7 +347,7 @@ class Assignments:
                 if reader not in self._readers:
                     had = [name for name, entry in self._entries.items() if entry.record.owner == reader]
                     await self._assign({name: self._next_owner(self._entries[name]) for name in had})
-                    self.moves.counts[Why.LOST] += len(had)
+                    self.moves.counts[Why.LOST] += sum(self._entries[name].definition.enabled for name in had)
             await self.plan()
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
@@ -385,6 +397,7 @@ class Assignments:
         if link is None:
             return False
         link.leaving = True
+        self._share_out()
         self._happened += 1
         if not self._any_moving(reader):  # so far, or since the last ones have arrived
             await self.plan_soon()
@@ -399,5 +412,7 @@ class Assignments:
             has = {name: (reader, epoch) for name, epoch in streams.items()}
             entries = {name: self._entries[name] for name in has if name in self._entries}
             mine = [name for name, entry in entries.items() if (entry.record.owner, entry.record.epoch) == has[name]]
+            if self._leaves(reader):  # without waiting for others to get ready
+                self.moves.counts[Why.LEAVING] += sum(not entries[name].moving for name in mine)
             await self._assign({name: self._next_owner(entries[name]) for name in mine})
         await self.plan_soon()

@@ -10,8 +10,10 @@ from serve.control.heartbeat import HEARTBEAT_S
 from serve.control.weights import Weight
 from serve.definitions.stream import StreamDefinition
 from serve.streams.status import StreamStatus
+from serve.streams.travelling import travels
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Greeting:
     """Reader to registry, at the beginning of a session.
@@ -31,6 +33,7 @@ class Greeting:
     capacity: float | None = None
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """A stream that a reader is to work on.
@@ -46,6 +49,7 @@ class Assignment:
     geometry_version: int
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Work:
     """What there is to do for a stream, and in which capacity."""
@@ -55,6 +59,7 @@ class Work:
     geometry: Geometry
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class DesiredState:
     """Registry to reader: what has changed of all that the reader is to work on.
@@ -80,6 +85,7 @@ class DesiredState:
     capacity: float | None = None
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Reported:
     """How a stream is in the epoch that a reader works on."""
@@ -88,6 +94,7 @@ class Reported:
     status: StreamStatus
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Reader to registry, every second or two: a sign of life.
@@ -112,6 +119,7 @@ class Heartbeat:
         return {name: one.epoch for name, one in self.streams.items()} | dict(self.others)
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class StreamView:
     """Registry to API: a stream, desired and observed.
@@ -143,6 +151,7 @@ class StreamView:
     weight: Weight | None = None
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class ReaderView:
     """Registry to API: a reader.
@@ -162,6 +171,7 @@ class ReaderView:
     leaving: bool
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Registry to API: how the whole is.

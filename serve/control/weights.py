@@ -140,10 +140,13 @@ def _skipped_share(before: StreamStatus, after: StreamStatus) -> float:
 def _seconds_of_video(begin: _Sample, end: _Sample) -> float:
     """That were analysed meanwhile: what those cost is what counts in the long run.
 
-    More than it took while a topic catches up; fewer while it falls behind, or it would weigh less, the less is done.
+    More than it took while a topic catches up; fewer while it falls behind, or it would weigh less, the less is done. A
+    live camera that is not analysed for a while skips those frames, which count as wanted.
     """
-    seconds = end.at_s - begin.at_s
-    return max(LEAST_OF_VIDEO * seconds, seconds - _grown_older_s(begin, end))
+    seconds, older_s = end.at_s - begin.at_s, _grown_older_s(begin, end)
+    if older_s > 0 and not _waits(begin, end):
+        return seconds
+    return max(LEAST_OF_VIDEO * seconds, seconds - older_s)
 
 
 def _grown_older_s(begin: _Sample, end: _Sample) -> float:
@@ -161,9 +164,13 @@ def _falls_behind(begin: _Sample, end: _Sample) -> bool:
 
     One that catches up has them wait, too, but comes nearer; where the sender itself is late, nothing waits.
     """
-    seconds = end.at_s - begin.at_s
-    waits = end.status.waited_s - begin.status.waited_s >= WAITING * seconds
-    return waits and end.status.analysed > begin.status.analysed and _grown_older_s(begin, end) >= LATER * seconds
+    later = _grown_older_s(begin, end) >= LATER * (end.at_s - begin.at_s)
+    return later and _waits(begin, end) and end.status.analysed > begin.status.analysed
+
+
+def _waits(begin: _Sample, end: _Sample) -> bool:
+    """Whether most of the time frames waited for those before them."""
+    return end.status.waited_s - begin.status.waited_s >= WAITING * (end.at_s - begin.at_s)
 
 
 def _blend(before: Weight | None, newest: Weight) -> Weight:

@@ -145,7 +145,8 @@ class Delivery:
                     continue
                 heard, coming = coming.result(), None
                 if heard.oldest is not None:
-                    self._pass_over(heard.oldest)
+                    # What was forgotten while it was read is here all the same.
+                    self._pass_over(min([heard.oldest, *(one.number for one in heard.events[:1])]))
                 for first in range(0, len(heard.events), self._sink.at_once):
                     await self._bring(heard.events[first : first + self._sink.at_once])
                 self._state.position = max(self._state.position, heard.upto)

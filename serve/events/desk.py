@@ -74,7 +74,8 @@ class SinkDesk:
         self._reach = reach
         self._wall_clock = wall_clock
         self._putting = threading.Lock()
-        """There is one desk: between its look at all sinks and its change of one, no other comes in between."""
+        """Between a look at all sinks and the change of one, no other comes in between; of this desk, that is: while a
+        service is updated there are two."""
 
     async def views(self) -> list[SinkView]:
         """All sinks, by id."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.sources.supervisor import StreamState
+from serve.streams.travelling import travels
 
 
+@travels
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
     """How a stream is right now. Counters begin at zero with every worker.
@@ -29,11 +31,11 @@ class StreamStatus:
         skipped: sampled frames that a newer one replaced.
         source_cpu_s: CPU seconds that its frames have cost until they were scaled.
         analysis_cpu_s: CPU seconds that they have cost from there on, as far as that was in the reader.
-        waited_s: for which decoded frames have waited because those before them were not analysed yet.
         spooled: checkpoints that wait on disk for the database.
         rows_lost: minutes that neither database nor disk could keep.
         unsaved_s: how long the database has not taken this stream's rows; zero while it does.
         shard: names what its reader reads once for all of its streams that say the same, such as a topic's partition.
+        waited_s: for which decoded frames have waited because those before them were not analysed yet.
     """
 
     state: StreamState
@@ -53,8 +55,8 @@ class StreamStatus:
     skipped: int = 0
     source_cpu_s: float = 0.0
     analysis_cpu_s: float = 0.0
-    waited_s: float = 0.0
     spooled: int = 0
     rows_lost: int = 0
     unsaved_s: float = 0.0
     shard: str | None = None
+    waited_s: float = 0.0

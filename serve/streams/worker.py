@@ -150,6 +150,7 @@ class StreamWorker:
         """Begin the epoch with a source that is there; called by its thread."""
         checkpoint = self._previous()
         if self.fenced:
+            self._stop.set()
             return None
         timeline = Timeline.of(self.plan.analysis_fps)
         if checkpoint is not None:

@@ -1740,7 +1740,7 @@ export interface components {
             error_at: string | null;
             /**
              * Missed
-             * @description Events, wanted or not, not kept any more when their turn came; since it was made or replayed.
+             * @description Events, wanted or not, that were gone when their turn came; since it was made or replayed.
              */
             missed: number;
             /**

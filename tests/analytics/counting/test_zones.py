@@ -250,6 +250,16 @@ def test_what_is_drawn_anew_or_taken_away_is_left_by_everybody_and_told_to_have_
     assert zone.frames(20) == [ZoneExit("till", track, 0.0, (29 + 13) * DT) for track in (1, 2, 3) if zones]
 
 
+def test_a_zone_that_was_gone_for_a_moment_is_another_one() -> None:
+    """Others have heard that it is gone, and know of nobody in it any more."""
+    zone = Told(ZoneLimits())
+    zone.frames(1, 1)
+    for zones in ((), (replace(TILL, limits=ZoneLimits()),)):
+        zone.counter.use_geometry(Geometry(zones=zones))
+    assert zone.frames(1, 1) == [ZoneExit("till", 1, 0.0, 2 * DT), ZoneEntry("till", 1, 2 * DT)]
+    assert zone.frames(1, 1) == []
+
+
 def test_a_stay_in_a_zone_that_is_gone_is_as_long_as_what_is_drawn_by_now_has_it() -> None:
     """While nobody watched it was drawn anew, for longer stays."""
     zone = Told()

@@ -81,11 +81,65 @@ def test_a_database_that_says_nothing_keeps_nobody_waiting_whose_token_is_known(
             callers = await asyncio.gather(*(credentials.caller_of(secret) for _ in range(20)))
             assert callers == [Caller("shop", Scope.VIEWER)] * 20
         assert store.times_asked == 1
+        store.revoke_token("shop")
         answers.set()
         clock.now += RETRY_S
-        store.revoke_token("shop")
         assert await credentials.caller_of(secret) is None
-        assert store.times_asked == 2
+
+    run(test)
+
+
+def test_tokens_that_change_while_the_database_is_asked_are_asked_for_again(
+    store: MemoryAccessStore, clock: Clock
+) -> None:
+    asked, answers, look = threading.Event(), threading.Event(), store.tokens
+
+    def tokens() -> Sequence[TokenRecord]:
+        found = look()
+        if not answers.is_set():
+            asked.set()
+            answers.wait(10)
+        return found
+
+    async def test() -> None:
+        secret = add(store, "shop")
+        credentials = Credentials(store, None, clock)
+        store.tokens = tokens  # type: ignore[method-assign]
+        asking = asyncio.create_task(credentials.caller_of(secret))
+        await asyncio.to_thread(asked.wait, 5)
+        store.revoke_token("shop")
+        credentials.forget()
+        answers.set()
+        assert await asking is None
+
+    run(test)
+
+
+def test_an_answer_that_came_long_ago_is_not_taken_for_a_new_one(
+    store: MemoryAccessStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials_module, "PATIENT_S", 0.05)
+    answers, look = threading.Event(), store.tokens
+
+    def tokens() -> Sequence[TokenRecord]:
+        found = look()
+        answers.wait(10)
+        return found
+
+    async def test() -> None:
+        secret = add(store, "shop")
+        credentials = Credentials(store, None, clock)
+        assert await credentials.caller_of(secret)
+        store.tokens = tokens  # type: ignore[method-assign]
+        clock.now += RETRY_S
+        assert await credentials.caller_of(secret)
+        left = credentials._question
+        assert left is not None
+        answers.set()  # when nobody waits any more
+        await left.answer
+        store.revoke_token("shop")
+        clock.now += 8 * 3600
+        assert await credentials.caller_of(secret) is None
 
     run(test)
 

@@ -100,6 +100,13 @@ def test_a_topic_that_falls_behind_weighs_what_it_would_take() -> None:
     assert weight.wanted == pytest.approx(10 * 0.03)
 
 
+def test_a_camera_whose_detector_was_away_weighs_what_it_did() -> None:
+    stalled = replace(later(BEGIN, WINDOW_S, skipped=80), frame_age_s=8.2)
+    weight = measured(BEGIN, stalled).weight
+    assert weight is not None
+    assert weight.wanted == pytest.approx(10 * 0.03)
+
+
 def test_a_clock_that_is_set_is_not_taken_for_falling_behind() -> None:
     weight = measured(BEGIN, falling_behind(BEGIN, older_s=3600.0)).weight
     assert weight is not None
