@@ -24,26 +24,9 @@ class Crossing:
     direction: str
 
 
-def phase_of(told: Sequence[Crossing], shown: Sequence[Crossing], loop_s: float) -> float:
-    """When the endless clip began, modulo its length, by what is told; as most of it fits best."""
-
-    def misfit(phase_s: float) -> tuple[int, float]:
-        errors = [_nearest(one, shown, phase_s, loop_s) for one in told]
-        return sum(error > WITHIN_S for error in errors), sum(min(error, WITHIN_S) for error in errors)
-
-    phases = [(one.time_s - each.time_s) % loop_s for one in told for each in shown]
-    return min(phases, key=misfit)
-
-
-def _nearest(one: Crossing, shown: Sequence[Crossing], phase_s: float, loop_s: float) -> float:
-    """Seconds between what is told and the nearest crossing of its direction in the clip."""
-    half = loop_s / 2
-    errors = (
-        abs((one.time_s - phase_s - each.time_s + half) % loop_s - half)
-        for each in shown
-        if each.direction == one.direction
-    )
-    return min(errors, default=half)
+def phases_of(told: Sequence[Crossing], shown: Sequence[Crossing], loop_s: float) -> list[float]:
+    """When the endless clip may have begun, modulo its length: such that something that is told was shown then."""
+    return [(one.time_s - each.time_s) % loop_s for one in told for each in shown if one.direction == each.direction]
 
 
 def shown_between(

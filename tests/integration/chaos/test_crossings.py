@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.chaos.crossings import Crossing, phase_of, shown_between, unmatched
+from tests.integration.chaos.crossings import Crossing, phases_of, shown_between, unmatched
 
 LOOP_S = 20.0
 CLIP = [Crossing(2.0, "out"), Crossing(11.0, "out"), Crossing(14.0, "in")]
@@ -17,7 +17,7 @@ def test_an_endless_clip_shows_its_crossings_again_and_again() -> None:
 
 
 def test_the_beginning_of_the_clip_is_found_by_what_is_told() -> None:
-    assert abs(phase_of(TOLD[1:4], CLIP, LOOP_S) - 5.2) < 0.01
+    assert any(abs(phase_s - 5.2) < 0.01 for phase_s in phases_of(TOLD[1:2], CLIP, LOOP_S))
 
 
 def test_what_is_told_as_it_was_shown_fits() -> None:
