@@ -31,7 +31,7 @@ export class SinkRow {
   #error = el("p", { class: "sink-error" });
   #waiting = el("span");
   #delivered = el("span");
-  #missed = el("p", { class: "sink-error" });
+  #missed = el("p", { class: "sink-missed" });
   #none = el("span", null, "None");
   #letters = el("a");
   #test = el("button", { type: "button", class: "button", onclick: () => this.#sendTest() }, "Send a test");
