@@ -121,11 +121,11 @@ class Load:
             taken = {why: count - self._taken_before[why] for why, count in taken.items()}
         assert after == before or (moves <= taken["balance"] and not taken["lost"]), (before, after, taken)
 
-    def owned_by(self, reader: str) -> set[str]:
-        return {name for name, (owner, _) in self.places().items() if owner == reader}
+    def owned_by(self, *readers: str) -> set[str]:
+        return {name for name, (owner, _) in self.places().items() if owner in readers}
 
-    def wait_moved(self, streams: set[str], reader: str, timeout_s: float = 60) -> float:
-        """Wait until none of these is with a reader, and all deliver again; returns the seconds that it took."""
+    def wait_moved(self, streams: set[str], *readers: str, timeout_s: float = 60) -> float:
+        """Wait until none of these is with the readers, and all deliver again; returns the seconds that it took."""
         begun = time.monotonic()
 
         def moved() -> bool:
@@ -134,10 +134,10 @@ class Load:
             except (ApiProblem, Unreachable):
                 return False
             return all(
-                views[name]["reader"] not in (None, reader) and views[name]["state"] == "running" for name in streams
+                views[name]["reader"] not in (None, *readers) and views[name]["state"] == "running" for name in streams
             )
 
-        wait_until(moved, timeout_s, f"{sorted(streams)} to run elsewhere than with {reader}")
+        wait_until(moved, timeout_s, f"{sorted(streams)} to run elsewhere than with {readers}")
         return time.monotonic() - begun
 
     def wait_progress(self, frames: int = 15) -> None:

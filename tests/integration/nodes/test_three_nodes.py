@@ -24,6 +24,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300
 FROZEN_S = 15.0
 
 
+def with_readers(deployed: Deployed, nodes: list[Node]) -> tuple[Node, set[str]]:
+    """A node that has readers, wherever Ray has put them, and the readers."""
+    pids = deployed.pids("StreamReader")
+    found = [(node, {name for name, pid in pids.items() if pid in node.pids}) for node in nodes]
+    return next((node, readers) for node, readers in found if readers)
+
+
 def test_several_nodes_with_a_file_for_a_database_are_refused(on_three_nodes: Deployed) -> None:
     on_three_nodes.deploy()
     wait_until(lambda: on_three_nodes.application()["status"] == "DEPLOY_FAILED", 60, "the refusal", every_s=0.5)
@@ -108,9 +115,7 @@ def test_the_streams_of_a_node_that_is_to_go_are_handed_over(
 ) -> None:
     """Ray hears that it will be gone, or is asked to end it, as when a machine is taken back: readers leave in time."""
     workers.append(join())
-    pids = deployed.pids("StreamReader")
-    going = next(node for node in workers[1:] if set(node.pids) & set(pids.values()))
-    leaving = {name for name, pid in pids.items() if pid in going.pids}
+    going, leaving = with_readers(deployed, workers)
     (node,) = {reader["node"] for reader in load.api.readers() if reader["name"] in leaving}
     if what == "is drained":
         head.drain(node)
@@ -133,10 +138,10 @@ def test_the_streams_of_a_node_that_dies_go_on_with_the_others(
 ) -> None:
     nodes = head.nodes()
     assert len({reader["node"] for reader in load.api.readers()}) > 1
-    victim = next(name for name, pid in deployed.pids("StreamReader").items() if pid in workers[0].pids)
-    hit = load.owned_by(victim)
-    workers[0].signal(signal.SIGKILL)
-    outage_s = load.wait_moved(hit, victim)  # the others' may be evened out: two readers are left
+    dying, victims = with_readers(deployed, workers)
+    hit = load.owned_by(*victims)
+    dying.signal(signal.SIGKILL)
+    outage_s = load.wait_moved(hit, *victims)  # the others' may be evened out: two readers are left
     wait_until(lambda: len(head.nodes()) < len(nodes), 60, "Ray to see that the node is gone")
     assert {reader["node"] for reader in load.api.readers()} <= set(head.nodes())
     load.check_topics(truth)

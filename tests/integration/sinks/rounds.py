@@ -7,31 +7,31 @@ import os
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, cast
 
 import httpx
 from kafka import KafkaConsumer, TopicPartition
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import SinkBody
 from pipelines.simulator.kafka_feed import KafkaFeed
 from pipelines.simulator.scene.scene import Scene
 from tests.integration.brokers import Broker
+from tests.integration.chaos.crossings import EDGE_S, Crossing, shown_between, unmatched
 from tests.integration.sinks.receivers import HttpReceiver, Listener, Mosquitto
 from tests.integration.test_kafka import BEGUN_S, CROSSING, FPS, register, report, wait_all_counted
 from tests.waiting import wait_until
 
 PACE_S = 0.08
 """Between two frames: what is done to them happens in their middle."""
-GEOMETRY: dict[str, Any] = {
-    "lines": [{"id": f"line-{tenth}", "a": [tenth / 10, 0.0], "b": [tenth / 10, 1.0]} for tenth in range(2, 9)]
-}
-"""Whoever walks through the picture has much to tell."""
 GONE = (ApiProblem, Unreachable)
 
 
 class Follower:
-    """Hears server-sent events, and comes back with the number of the last one.
+    """Hears events while it is connected, and comes back with the number of the last one.
 
     Attributes:
         heard: events in the order in which they came.
@@ -39,36 +39,56 @@ class Follower:
 
     def __init__(self, url: str) -> None:
         self.heard: list[dict[str, Any]] = []
-        self._url = f"{url}/api/v1/events?after=0"
-        self._last: str | None = None
-        self._stop = threading.Event()
+        self.last = "0"
+        self._url = url
+        self.stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.2):
-            with suppress(httpx.HTTPError):
-                self._follow()
+        while not self.stopped.wait(0.2):
+            with suppress(httpx.HTTPError, WebSocketException, OSError):
+                self.follow(f"{self._url}/api/v1/events")
 
-    def _follow(self) -> None:
-        headers = {} if self._last is None else {"Last-Event-ID": self._last}
-        with httpx.stream("GET", self._url, headers=headers, timeout=20) as answer:
+    def follow(self, address: str) -> None:
+        """Until the service hangs up, or this is stopped."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+class SseFollower(Follower):
+    """Through server-sent events."""
+
+    def follow(self, address: str) -> None:
+        with httpx.stream("GET", address, headers={"Last-Event-ID": self.last}, timeout=20) as answer:
             number = ""
             for line in answer.iter_lines():
                 if line.startswith("id:"):
                     number = line[3:].strip()
                 elif line.startswith("data:") and number:
                     self.heard.append(json.loads(line[5:]))
-                    self._last, number = number, ""
-                if self._stop.is_set():
+                    self.last, number = number, ""
+                if self.stopped.is_set():
                     return
 
-    def stop(self) -> None:
-        self._stop.set()
+
+class SocketFollower(Follower):
+    """Through a WebSocket."""
+
+    def follow(self, address: str) -> None:
+        with connect(f"{address.replace('http', 'ws', 1)}/socket?after={self.last}") as socket:
+            while not self.stopped.is_set():
+                with suppress(TimeoutError):
+                    event = json.loads(socket.recv(timeout=1.0))
+                    if "sequence" in event:
+                        self.heard.append(event)
+                        self.last = str(int(event["sequence"]))
 
 
 class Rounds:
-    """A topic whose people cross lines, and sinks of every type.
+    """A topic whose people cross the line of a scene, and sinks of every type.
 
     Args:
         api: of the service.
@@ -76,7 +96,7 @@ class Rounds:
         broker: of the topic, and of one of the sinks.
         mosquitto: another sink.
         receiver: another.
-        scene: shown over and over.
+        scene: shown over and over; one whose crossings can be counted exactly.
     """
 
     def __init__(
@@ -96,7 +116,7 @@ class Rounds:
         self.sinks = list(targets)
         for sink, target in targets.items():
             api.put_sink(sink, cast(SinkBody, {"target": target}))
-        self._follower = Follower(url)
+        self._followers = {"sse": SseFollower(url), "socket": SocketFollower(url)}
         self._register("shop")
         self._sent = 0
         self._stop = threading.Event()
@@ -104,7 +124,7 @@ class Rounds:
         self._sender.start()
 
     def _register(self, stream: str) -> None:
-        register(self._api, stream, self._broker, self._feed, self._scene, geometry=GEOMETRY)
+        register(self._api, stream, self._broker, self._feed, self._scene)
 
     def _send(self) -> None:
         while not self._stop.wait(PACE_S):
@@ -127,11 +147,11 @@ class Rounds:
         self._stop.set()
         self._sender.join(30)
         self._feed.flush()
-        self._register("truth")
-        truth = wait_all_counted(self._api, "truth", self._sent, 180)
-        assert wait_all_counted(self._api, "shop", self._sent, 180) == truth
-        expected = _crossings(self._api.events(type=[CROSSING], stream=["truth"]), "truth")
-        assert len(expected) >= 10
+        self._register("undisturbed")
+        undisturbed = wait_all_counted(self._api, "undisturbed", self._sent, 180)
+        assert wait_all_counted(self._api, "shop", self._sent, 180) == undisturbed
+        expected = _crossings(self._api.events(type=[CROSSING], stream=["undisturbed"]), "undisturbed")
+        self._check_truth(expected)
         assert _crossings(self._api.events(type=[CROSSING], stream=["shop"]), "shop") == expected
         newest = max(int(event["sequence"]) for event in self._api.events(type=[CROSSING]))
         for sink in self.sinks:
@@ -141,15 +161,27 @@ class Rounds:
                 f"{sink} to have everything",  # type: ignore[misc]
             )
             assert self._api.get_sink(sink)["error"] is None
-        wait_until(lambda: len(self._of("sse")) >= len(expected), 30, "the follower to hear everything")
-        wait_until(lambda: len(self._of("mqtt")) >= len(expected), 30, "the listener to hear everything")
-        for who in ("sse", "http", "kafka", "mqtt"):
+        for who in ("sse", "socket", "mqtt"):
+            wait_until(lambda who=who: len(self._of(who)) >= len(expected), 30, f"{who} to hear everything")  # type: ignore[misc]
+        for who in ("sse", "socket", "http", "kafka", "mqtt"):
             assert self._of(who) == expected, who
         return len(expected)
 
+    def _check_truth(self, told: list[tuple[str, str, str]]) -> None:
+        """What is told is what the scene shows: each crossing once, and but for the edges, all of them."""
+        loop_s, ended_s = self._scene.frames / FPS, BEGUN_S + self._sent / FPS
+        shown = [Crossing(one.frame / FPS, one.direction) for one in self._scene.crossings()]
+        expected = shown_between(shown, BEGUN_S, loop_s, BEGUN_S, ended_s)
+        found = [Crossing(datetime.fromisoformat(time).timestamp(), direction) for time, _, direction in told]
+        extra, missing = unmatched(found, expected)
+        assert not extra
+        assert [one for one in missing if BEGUN_S + EDGE_S <= one.time_s <= ended_s - EDGE_S] == []
+        assert len(found) >= 10
+
     def _of(self, who: str) -> list[tuple[str, str, str]]:
         heard = {
-            "sse": lambda: list(self._follower.heard),
+            "sse": lambda: list(self._followers["sse"].heard),
+            "socket": lambda: list(self._followers["socket"].heard),
             "http": self._receiver.events,
             "kafka": self._written,
             "mqtt": self._listener.events,
@@ -179,7 +211,8 @@ class Rounds:
 
     def close(self) -> None:
         self._stop.set()
-        self._follower.stop()
+        for follower in self._followers.values():
+            follower.stop()
         self._listener.close()
         self._feed.close()
         for sink in self.sinks:
