@@ -156,8 +156,10 @@ class Assignments:
 
     async def plan_soon(self) -> None:
         """The same, but a database that is away is left to the next tick."""
-        with contextlib.suppress(StoreError):
-            await self.plan()
+        # Known to be away, it is not even tried: who is asked to let go could not be followed by anybody.
+        if self._store_works():
+            with contextlib.suppress(StoreError):
+                await self.plan()
 
     async def _reclaim(self) -> None:
         """Give readers back what they work on and nobody has."""
@@ -166,8 +168,10 @@ class Assignments:
             records = {s: self._entries[s].record for s in held if s in self._entries}
             claimed = {s: held[s] for s, record in records.items() if record.owner is None}
             for stream in await asyncio.to_thread(self._store().reclaim, name, claimed) if claimed else ():
-                self._entries[stream].record = replace(records[stream], owner=name)
-                self._tell(stream, name)
+                entry = self._entries.get(stream)
+                if entry is not None:  # and whatever was edited meanwhile stays as it is
+                    entry.record = replace(entry.record, owner=name)
+                    self._tell(stream, name)
             for stream in held:
                 reader.holding.pop(stream, None)
 
@@ -348,7 +352,7 @@ class Assignments:
                     had = [name for name, entry in self._entries.items() if entry.record.owner == reader]
                     await self._assign({name: self._next_owner(self._entries[name]) for name in had})
                     self.moves.counts[Why.LOST] += sum(self._entries[name].definition.enabled for name in had)
-            await self.plan()
+        await self.plan_soon()
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -89,6 +89,30 @@ def test_nobody_lets_go_of_a_stream_while_the_store_could_not_give_it_to_another
     run(test)
 
 
+def test_nothing_moves_while_the_database_is_away_whoever_comes_meanwhile(store: MemoryStore) -> None:
+    """Who lets go of a stream then would be followed by nobody."""
+
+    async def test() -> None:
+        clock = Clock()
+        registry = begin(store, clock)
+        old = await running(registry, 2)
+        young, _ = await prepared_by(registry, clock)
+        store.away = True
+        await until(lambda: registry._health.error is not None, "the registry to see it")
+        clock.now_s += PREPARE_S + 1
+        third = Reader(registry, "reader-3")
+        await until(lambda: "reader-3" in registry._assignments.readers, "the session")
+        assert await registry.leave("reader-3")
+        await third.die()
+        await until(lambda: not registry._assignments._tasks, "what follows from that")
+        assert all(entry.release_asked_s is None for entry in registry._entries.values())
+        assert set(old.streams) == {"cam0", "cam1"}
+        store.away = False
+        await until(lambda: young.streams, "the stream that was prepared")
+
+    run(test)
+
+
 def test_a_stream_that_is_never_measured_holds_up_the_others_only_for_a_while(store: MemoryStore) -> None:
     """One that shows something now and then has no ten seconds that would tell what it weighs."""
 

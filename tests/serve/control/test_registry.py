@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -622,6 +622,37 @@ def test_a_reader_whose_streams_were_given_up_while_the_database_was_away_reclai
         assert await reader.beat() == []  # nobody has it, so it is not lost
         store.away = False
         await until(lambda: owners(store) == {"cam": ("reader-1", 1)}, "the owner in the database")
+
+    run(test)
+
+
+def test_what_is_edited_while_a_reader_reclaims_a_stream_is_kept(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        reader = Reader(registry, "reader-1")
+        await registry.put_stream("cam", CAMERA, None)
+        await until(lambda: reader.streams, "the stream")
+        entry, reclaim = registry._entries["cam"], store.reclaim
+        asked, answered = threading.Event(), threading.Event()
+
+        def slowly(owner: str, streams: Mapping[str, int]) -> set[str]:
+            asked.set()
+            answered.wait(5)
+            return reclaim(owner, streams)
+
+        monkeypatch.setattr(store, "reclaim", slowly)
+        assign(store, "cam", None)
+        entry.record = replace(entry.record, owner=None)
+        await reader.beat()
+        await until(asked.is_set, "the store to be asked")
+        edit = asyncio.create_task(registry.put_geometry("cam", DOOR, None))
+        await until(lambda: entry.record.geometry_version == 2, "the edit")
+        answered.set()
+        await edit
+        await until(lambda: entry.record.owner == "reader-1", "the owner")
+        assert entry.record.geometry_version == 2
 
     run(test)
 
