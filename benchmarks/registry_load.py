@@ -149,13 +149,14 @@ def measure() -> dict[str, Any]:
             import ray
             from ray import serve
 
+            from serve.deployments.arguments import arguments_for
             from serve.deployments.graph import RegistryReplica, _deploy
             from serve.deployments.handles import HandleRegistryLink
 
             ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
             try:
                 registry = _deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000)
-                handle = serve.run(registry.bind(settings.to_arguments()), name="load", route_prefix=None)
+                handle = serve.run(registry.bind(arguments_for("Registry", settings)), name="load", route_prefix=None)
                 shares = asyncio.run(_measure(HandleRegistryLink(handle, handle), held))
             finally:
                 serve.shutdown()

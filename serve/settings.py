@@ -388,7 +388,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a field is unknown or out of bounds.
         """
-        return _checked(Settings, document)
+        return checked(Settings, document)
 
 
 def is_loopback(host: str) -> bool:
@@ -408,14 +408,14 @@ def load(file: Path | None = None, **overrides: Any) -> Settings:
         SettingsError: the file cannot be read, or a field is unknown or out of bounds.
     """
     if file is None:
-        return _checked(Settings, overrides)
+        return checked(Settings, overrides)
     if not file.is_file():
         raise SettingsError(f"settings file {file} {'is no file' if file.exists() else 'does not exist'}")
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(yaml_file=file)
 
-    loaded = _checked(FromFile, overrides)
+    loaded = checked(FromFile, overrides)
     return Settings.of(loaded.to_arguments())
 
 
@@ -428,7 +428,8 @@ def described(error: ValidationError) -> str:
     return "; ".join(problems)
 
 
-def _checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
+def checked(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    """Settings of a kind. Raises SettingsError for what cannot be read, is unknown or out of bounds."""
     try:
         return kind(**values)
     except ValidationError as error:

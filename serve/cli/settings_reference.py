@@ -25,7 +25,8 @@ them.
 The `args` of a Serve config take the same names. What is written there wins, and Ray restarts every deployment when any
 of it changes. What is not written there is filled in from the environment of each deployment (`runtime_env` in its
 `ray_actor_options`, as in `deploy/serve.yaml`), where a change restarts that deployment alone; then from that of the
-nodes, which is the place for secrets. The last column tells which deployments read a setting; those of the graph become
+node, which is the place for secrets; then from that of the head, where the application is built. Folders and files are
+as the head has them. The last column tells which deployments read a setting; those of the graph become
 options of Serve (`num_replicas`, `num_cpus`, `num_gpus`) or decide which deployments there are. What is marked *live*
 changes without a restart, through `user_config` of these deployments ([operations.md](operations.md) shows how).
 `footfall up` takes a changed file over on SIGHUP, and restarts the deployments that read what has changed.

@@ -20,6 +20,7 @@ from pipelines.types import Detections, ImageBatch
 from serve import logs
 from serve.deployments.answers import AnsweringLive, AnsweringRegistry
 from serve.deployments.api import Api
+from serve.deployments.arguments import arguments_for, settings_from
 from serve.deployments.deliveries import Deliveries, sinks_of
 from serve.deployments.detection import Detection, laid_over, open_detector
 from serve.deployments.detector import Detector
@@ -27,7 +28,7 @@ from serve.deployments.hand_over import HANDOVER_S
 from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.policies import DetectorPolicy, ReaderPolicy
 from serve.deployments.reader import StreamReader
-from serve.deployments.reads import READS, user_config_of, without_live
+from serve.deployments.reads import user_config_of, without_live
 from serve.errors import SettingsError
 from serve.settings import SEVERAL, DetectorSettings, Settings
 
@@ -37,6 +38,8 @@ MERGE_WAIT_S = 0.002
 """How long a detector replica waits for stacks of further readers."""
 NEW_FIRST = 100
 """Percent of replicas that may start before those go that they replace: who goes hands over to somebody."""
+HEAD = "node:__internal_head__"
+"""What Ray's head alone has."""
 REPORT_S = 2.0
 """How often replicas say what autoscaling asks for."""
 _LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
@@ -55,16 +58,17 @@ def build_app(args: dict[str, Any]) -> Any:
     Raises:
         SettingsError: see `build_graph`, or a field is unknown or out of bounds.
     """
-    return build_graph(Settings.of(dict(args)))
+    return build_graph(Settings.of(dict(args)), named=args)
 
 
-def build_graph(settings: Settings, launch: str | None = None) -> Any:
+def build_graph(settings: Settings, launch: str | None = None, named: Mapping[str, Any] | None = None) -> Any:
     """The application.
 
     Args:
         settings: of all of it.
         launch: names what deploys it. Of two graphs of one launch, the second restarts only those deployments that read
             a setting that differs; else `rayserve.run` restarts everything. A Serve config has rules of its own.
+        named: those of the settings that win over a replica's environment; None: all of them.
 
     Raises:
         SettingsError: the database is a file and the nodes are several; a sink makes no sense.
@@ -73,22 +77,30 @@ def build_graph(settings: Settings, launch: str | None = None) -> Any:
     check_nodes(settings, sum(node["Alive"] for node in ray.nodes()) if ray.is_initialized() else 1)
     sinks_of(settings)
     gpus = float(ray.cluster_resources().get("GPU", 0)) if ray.is_initialized() else 0.0
-    bind = functools.partial(_bound, settings, launch)
-    registry = bind(_deploy(RegistryReplica, name="Registry", num_cpus=0.1, max_ongoing_requests=1000))
+    bind = functools.partial(_bound, settings, launch, named)
+    where = place_of(settings)
+    registry = bind(_deploy(RegistryReplica, where, name="Registry", num_cpus=0.1, max_ongoing_requests=1000))
     live = bind(_deploy(LiveReplica, name="Live", num_cpus=0.1, max_ongoing_requests=2000), registry)
     detector = None
     if placement_for(settings.detector.placement, gpus) == "replicas":
         detector = bind(_detector(settings, gpus))
     reader = bind(_reader(settings), registry, live, detector)
     deliverers = settings.events.deliverers
-    deliverer = bind(_deploy(DelivererReplica, name="Deliverer", num_cpus=0.1, num_replicas=deliverers))
-    ingress = rayserve.ingress()(ApiReplica)
-    return bind(_deploy(ingress, name="Api", num_cpus=0.1, max_ongoing_requests=500), registry, live, reader, deliverer)
+    deliverer = bind(_deploy(DelivererReplica, where, name="Deliverer", num_cpus=0.1, num_replicas=deliverers))
+    ingress = _deploy(rayserve.ingress()(ApiReplica), where, name="Api", num_cpus=0.1, max_ongoing_requests=500)
+    return bind(ingress, registry, live, reader, deliverer)
 
 
-def _bound(settings: Settings, launch: str | None, deployment: Any, *handles: Any) -> Any:
+def place_of(settings: Settings) -> dict[str, float]:
+    """Resources that a deployment asks for which opens the database: a file stays where it is, whichever nodes join."""
+    return {HEAD: 0.001} if settings.one_machine else {}
+
+
+def _bound(
+    settings: Settings, launch: str | None, named: Mapping[str, Any] | None, deployment: Any, *handles: Any
+) -> Any:
     """A deployment with what it reads of the settings, and with handles of others."""
-    arguments = settings.to_arguments(*READS[deployment.name])
+    arguments = arguments_for(deployment.name, settings, named)
     if (user_config := user_config_of(deployment.name, settings)) is not None:
         deployment = deployment.options(user_config=user_config)
     if launch is not None:
@@ -99,7 +111,8 @@ def _bound(settings: Settings, launch: str | None, deployment: Any, *handles: An
 
 def version_of(launch: str, arguments: Mapping[str, Any], handles: list[bool]) -> str:
     """Differs where a replica has to be restarted. Short: what it is made of may be secret."""
-    text = json.dumps([launch, without_live(arguments), handles], sort_keys=True)
+    fixed = {layer: without_live(part) for layer, part in arguments.items()}
+    text = json.dumps([launch, fixed, handles], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -119,7 +132,7 @@ def with_capacity(settings: Settings) -> Settings:
 
 def _configured(arguments: dict[str, Any]) -> Settings:
     """Settings in a replica; first thing in each, because Serve swallows our messages until logging is configured."""
-    settings = Settings.of(arguments)
+    settings = settings_from(arguments)
     logs.configure(settings.log_level, settings.log_format)
     return settings
 
@@ -224,10 +237,18 @@ def _service_ends() -> bool:
     return application is None or application.status in (ApplicationStatus.DELETING, ApplicationStatus.NOT_STARTED)
 
 
-def _deploy(kind: type, *, name: str, num_cpus: float, num_gpus: float = 0.0, **options: Any) -> Any:
+def _deploy(
+    kind: type,
+    resources: Mapping[str, float] | None = None,
+    *,
+    name: str,
+    num_cpus: float,
+    num_gpus: float = 0.0,
+    **options: Any,
+) -> Any:
     deployment = rayserve.deployment(
         name=name,
-        ray_actor_options={"num_cpus": num_cpus, "num_gpus": num_gpus},
+        ray_actor_options={"num_cpus": num_cpus, "num_gpus": num_gpus, "resources": dict(resources or {})},
         logging_config=_LOGGING,
         health_check_period_s=2,
         health_check_timeout_s=5,
@@ -263,6 +284,7 @@ def _reader(settings: Settings) -> Any:
     wanted = settings.reader
     return _deploy(
         ReaderReplica,
+        place_of(settings),
         name="StreamReader",
         num_cpus=wanted.cpus,
         **replicas(wanted.replicas, wanted.max_replicas, ReaderPolicy),

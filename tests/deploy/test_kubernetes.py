@@ -6,6 +6,8 @@ import copy
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 from ray.serve.schema import ServeDeploySchema
 
+from serve.deployments.graph import HEAD
 from serve.deployments.hand_over import HANDOVER_S
 from serve.deployments.reads import READS, readers_of
 from serve.settings import Settings, load
@@ -24,6 +28,7 @@ from tests.integration.nodes.conftest import DRAINED_WITHIN_S
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.31", "1.34")
+ON_HEAD = {"Registry", "Api", "Live", "Deliverer"}
 SCHEMA = yaml.safe_load(Path(__file__).with_name("rayservice.schema.yaml").read_text())
 
 
@@ -79,6 +84,7 @@ def test_the_serve_config_is_the_shipped_one_but_for_what_a_cluster_makes_differ
     assert ours["proxy_location"] == "EveryNode"
     assert mine["args"].pop("api") == {"host": "0.0.0.0"}
     assert mine["args"]["detector"].pop("cpus") == 3
+    mine["deployments"] = [one for one in mine["deployments"] if one["name"] not in ON_HEAD]
     for one in (mine, theirs):
         for deployment in one["deployments"]:
             deployment["ray_actor_options"].pop("num_cpus")
@@ -108,7 +114,11 @@ def test_every_setting_is_known_and_reaches_who_reads_it(service: Document, monk
 def test_replicas_fit_on_the_nodes_that_there_may_be(service: Document) -> None:
     """All of them, at once; and what has no node of its own fits on the head."""
     (application,) = serve_config(service)["applications"]
-    for deployment in application["deployments"]:
+    deployments = {deployment["name"]: deployment for deployment in application["deployments"]}
+    assert deployments.keys() == READS.keys()
+    for name in ON_HEAD:
+        assert deployments.pop(name)["ray_actor_options"] == {"num_cpus": 0.1, "resources": {HEAD: 0.001}}
+    for deployment in deployments.values():
         options, most = deployment["ray_actor_options"], deployment["autoscaling_config"]["max_replicas"]
         ((kind, each),) = options["resources"].items()
         group = groups(service)[f"{kind}s"]
@@ -118,8 +128,7 @@ def test_replicas_fit_on_the_nodes_that_there_may_be(service: Document) -> None:
         assert most == fit * group["maxReplicas"], deployment["name"]
         (container,) = group["template"]["spec"]["containers"]
         assert float(container["resources"]["requests"]["cpu"]) == cpus
-    others = len(READS.keys() - {deployment["name"] for deployment in application["deployments"]})
-    assert 2 * 0.1 * others <= int(groups(service)["head"]["rayStartParams"]["num-cpus"])
+    assert 2 * 0.1 * len(ON_HEAD) <= int(groups(service)["head"]["rayStartParams"]["num-cpus"])
 
 
 def test_budgets_are_such_that_kubernetes_can_work_them_out(documents: list[Document], service: Document) -> None:
@@ -158,6 +167,30 @@ def test_secrets_come_out_of_a_secret(service: Document) -> None:
         for name in ("FOOTFALL_DATABASE_URL", "FOOTFALL_API__TOKEN"):
             assert values[name]["valueFrom"]["secretKeyRef"]["name"] == "footfall"
     assert "token" not in service["spec"]["serveConfigV2"]
+
+
+def test_the_documented_commands_make_secrets_that_are_accepted(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    commands = re.findall(r"^\.venv/bin/python (-c .*)$", text, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        subprocess.run(f"{sys.executable} {command}", shell=True, cwd=tmp_path, check=True)
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert made.keys() == {"auth_token", "api-token", "credentials.key"}
+    assert made["auth_token"] == made["auth_token"].strip()  # KubeRay puts it into a header as it is
+    settings = Settings.of({"api": {"host": "0.0.0.0", "token": made["api-token"]}})
+    assert settings.api.token is not None
+    Fernet(made["credentials.key"].strip())
+
+
+def test_while_a_cluster_replaces_another_their_heads_share_nothing(
+    documents: list[Document], service: Document
+) -> None:
+    """A volume that only one of them may have would keep the second from ever being ready."""
+    assert not any(document["kind"] == "PersistentVolumeClaim" for document in documents)
+    for name, group in groups(service).items():
+        volumes = group["template"]["spec"]["volumes"]
+        assert all("emptyDir" in volume or "secret" in volume for volume in volumes), name
 
 
 def test_nobody_is_let_in_who_is_not_named(documents: list[Document]) -> None:

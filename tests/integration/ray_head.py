@@ -208,9 +208,18 @@ class RayHead:
 
     def nodes(self) -> list[str]:
         """Ids of those that are alive."""
+        return sorted(node["raylet"]["nodeId"] for node in self._summary() if node["raylet"].get("state") == "ALIVE")
+
+    def _summary(self) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.dashboard}/nodes?view=summary", headers=self._headers, timeout=5)
-        found = answer.raise_for_status().json()["data"]["summary"]
-        return sorted(node["raylet"]["nodeId"] for node in found if node["raylet"].get("state") == "ALIVE")
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["summary"]
+        return found
+
+    @property
+    def node(self) -> str:
+        """Id of the head's own."""
+        (found,) = (node for node in self._summary() if node["raylet"].get("isHeadNode"))
+        return str(found["raylet"]["nodeId"])
 
     def drain(self, node: str, within_s: int = 120) -> None:
         """Tell Ray that a node will be gone, as clouds and Kubernetes do; does not wait for it."""

@@ -99,7 +99,10 @@ def api(deployed: Deployed, cameras: CameraServer) -> Iterator[Client]:
 
 
 def config_for_test(folder: Path, model: Path, port: int) -> Path:
-    """The shipped file with another port, folder and model; in a hurry, and alike whatever else this machine does."""
+    """The shipped file with another port, folder and model; in a hurry, and alike whatever else this machine does.
+
+    What deploy/kubernetes keeps on the head is kept there, too.
+    """
     document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     document["http_options"]["port"] = port
     arguments = document["applications"][0]["args"]
@@ -110,9 +113,17 @@ def config_for_test(folder: Path, model: Path, port: int) -> Path:
         variables = deployment["ray_actor_options"].get("runtime_env", {}).get("env_vars", {})
         if "FOOTFALL_READER__CHECKPOINT_S" in variables:
             variables["FOOTFALL_READER__CHECKPOINT_S"] = "0.5"
+    document["applications"][0]["deployments"] += kept_on_head()
     target = folder / "serve.yaml"
     target.write_text(yaml.safe_dump(document))
     return target
+
+
+def kept_on_head() -> list[dict[str, Any]]:
+    """The deployments of deploy/kubernetes that have no limits of their own."""
+    manifest = yaml.safe_load((ROOT / "deploy/kubernetes/base/rayservice.yaml").read_text())
+    (application,) = yaml.safe_load(manifest["spec"]["serveConfigV2"])["applications"]
+    return [one for one in application["deployments"] if "autoscaling_config" not in one]
 
 
 def deploy(head: RayHead, config: Path) -> None:
@@ -136,10 +147,10 @@ def replicas(head: RayHead) -> dict[str, list[str]]:
     }
 
 
-def nodes(head: RayHead) -> set[str]:
-    """Where replicas run."""
-    deployments = head.applications()["footfall"]["deployments"].values()
-    return {replica["node_id"] for deployment in deployments for replica in deployment["replicas"]}
+def nodes(head: RayHead) -> dict[str, set[str]]:
+    """Where replicas run, by deployment."""
+    deployments = head.applications()["footfall"]["deployments"]
+    return {name: {replica["node_id"] for replica in one["replicas"]} for name, one in deployments.items()}
 
 
 def is_healthy(head: RayHead) -> bool:
@@ -178,8 +189,10 @@ def test_the_shipped_config_deploys_and_counts_with_detector_replicas(
         *("Api", "Registry", "Live", "Deliverer", "StreamReader", "Detector")
     }
     wait_until(lambda: is_healthy(ray_head), 20, "all to be healthy")
-    assert len(nodes(ray_head)) > 1
-    assert nodes(ray_head) <= set(ray_head.nodes())
+    where = nodes(ray_head)
+    assert len(set().union(*where.values())) > 1
+    assert set().union(*where.values()) <= set(ray_head.nodes())
+    assert {node for one in kept_on_head() for node in where[one["name"]]} == {ray_head.node}
 
     before = replicas(ray_head)
     document = yaml.safe_load(deployed.config.read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,17 @@ from typing import Any
 import pytest
 
 import serve
-from serve.deployments.graph import check_nodes, has_room, replicas, version_of, with_capacity
+from serve.deployments.arguments import arguments_for, settings_from
+from serve.deployments.graph import (
+    HEAD,
+    build_graph,
+    check_nodes,
+    has_room,
+    place_of,
+    replicas,
+    version_of,
+    with_capacity,
+)
 from serve.deployments.policies import ReaderPolicy
 from serve.deployments.reads import LIVE, READS, user_config_of
 from serve.errors import SettingsError
@@ -25,7 +36,7 @@ PLACES = {
 
 
 def versions(settings: Settings, launch: str = "launch") -> dict[str, str]:
-    return {name: version_of(launch, settings.to_arguments(*fields), [True]) for name, fields in READS.items()}
+    return {name: version_of(launch, arguments_for(name, settings), [True]) for name in READS}
 
 
 @pytest.mark.parametrize(
@@ -95,8 +106,8 @@ def test_readers_that_come_and_go_take_what_is_reserved_for_each() -> None:
     assert with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3})).reader.capacity == 3
     given = with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3, "capacity": 2}))
     assert given.reader.capacity == 2
-    part = with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3})).to_arguments(*READS["StreamReader"])
-    assert Settings.of(part).reader.capacity == 3
+    part = arguments_for("StreamReader", with_capacity(load(None, reader={"max_replicas": 4, "cpus": 3})))
+    assert settings_from(part).reader.capacity == 3
 
 
 def test_several_nodes_need_a_database_that_all_of_them_reach() -> None:
@@ -105,6 +116,18 @@ def test_several_nodes_need_a_database_that_all_of_them_reach() -> None:
     for url in (None, "sqlite:////shared/footfall.db"):
         with pytest.raises(SettingsError, match=r"3 nodes.*PostgreSQL"):
             check_nodes(load(None, database_url=url), 3)
+
+
+def test_who_opens_a_file_for_a_database_stays_on_the_head_whichever_nodes_join() -> None:
+    assert place_of(load()) == {HEAD: 0.001}
+    assert place_of(load(None, database_url="postgresql://footfall@db/footfall")) == {}
+    for database_url, resources in ((None, {HEAD: 0.001}), ("postgresql://footfall@db/footfall", {})):
+        api = build_graph(load(None, database_url=database_url))
+        registry, live, reader, deliverer = api._bound_deployment.init_args[1:]
+        for application in (api, registry, reader, deliverer):
+            options = application._bound_deployment.ray_actor_options
+            assert options.get("resources", {}) == resources, application._bound_deployment.name
+        assert not live._bound_deployment.ray_actor_options.get("resources")
 
 
 def test_new_detectors_start_beside_the_old_ones_where_their_gpus_have_room_for_both() -> None:
@@ -134,8 +157,38 @@ def test_settings_come_back_from_a_part_of_their_arguments() -> None:
 
 
 def test_what_nobody_has_set_is_left_to_the_environment_of_the_replica(monkeypatch: pytest.MonkeyPatch) -> None:
-    part = load(None, reader={"capacity": 7}).to_arguments(*READS["StreamReader"])
+    part = arguments_for("StreamReader", load(None, reader={"capacity": 7}))
     monkeypatch.setenv("FOOTFALL_READER__CHECKPOINT_S", "5")
     monkeypatch.setenv("FOOTFALL_READER__CAPACITY", "9")
-    there = Settings.of(part)
+    there = settings_from(part)
     assert (there.reader.checkpoint_s, there.reader.capacity) == (5, 7)
+
+
+def test_a_replicas_environment_wins_over_that_of_who_deploys_and_a_serve_configs_arguments_over_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = {"reader": {"capacity": 7}, "api": {"host": "0.0.0.0"}}
+    monkeypatch.setenv("FOOTFALL_READER__CHECKPOINT_S", "10")
+    monkeypatch.setenv("FOOTFALL_READER__SPOOL_BYTES", "2000000")
+    monkeypatch.setenv("FOOTFALL_READER__CAPACITY", "8")
+    monkeypatch.setenv("FOOTFALL_API__TOKEN", "0123456789abcdef")
+    monkeypatch.setenv("FOOTFALL_DATABASE_URL", "postgresql://a:b@there/footfall")
+    built = Settings.of(named)
+    parts = {name: json.loads(json.dumps(arguments_for(name, built, named))) for name in READS}
+    for variable in ("API__TOKEN", "DATABASE_URL", "READER__SPOOL_BYTES"):
+        monkeypatch.delenv(f"FOOTFALL_{variable}")
+    monkeypatch.setenv("FOOTFALL_READER__CHECKPOINT_S", "2")
+    reader, api = settings_from(parts["StreamReader"]), settings_from(parts["Api"])
+    assert (reader.reader.capacity, reader.reader.checkpoint_s, reader.reader.spool_bytes) == (7, 2, 2_000_000)
+    assert reader.store_url == "postgresql://a:b@there/footfall"
+    assert (api.api.host, api.api.token and api.api.token.get_secret_value()) == ("0.0.0.0", "0123456789abcdef")
+
+
+def test_a_folder_is_the_one_that_it_is_where_the_application_is_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOOTFALL_DATA_DIR", "somewhere")
+    monkeypatch.chdir(tmp_path)
+    part = arguments_for("StreamReader", Settings.of({}), {})
+    monkeypatch.chdir("/")
+    assert settings_from(part).spool_dir == tmp_path / "somewhere" / "spool"
