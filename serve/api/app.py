@@ -9,7 +9,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from analytics.storage.stores import Stores
-from serve.api import audit, counts, errors, events, heatmap, live, monitoring, page, readers, sinks, streams, tokens
+from serve.api import (
+    audit,
+    counts,
+    errors,
+    events,
+    heatmap,
+    live,
+    monitoring,
+    page,
+    readers,
+    sinks,
+    sockets,
+    streams,
+    tokens,
+)
 from serve.api.audit import Auditor
 from serve.api.bodies import BoundedBody
 from serve.api.credentials import Credentials
@@ -58,6 +72,7 @@ def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> Fa
     app.state.event_tail = EventTail(stores.outbox)
     app.state.sink_desk = SinkDesk(stores.sinks, stores.outbox, sealing_of(settings), settings.events.reach)
     errors.install(app)
+    sockets.install(app)
     for module in (streams, live, counts, heatmap, events, sinks, readers, tokens, audit, monitoring):
         app.include_router(module.router)
     app.include_router(events.socket_router)

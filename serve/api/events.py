@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import UTC
 from functools import partial
 from typing import Annotated, Any
@@ -31,7 +32,7 @@ from serve.api.sockets import AGAIN, BAD, FULL, Farewell, converse
 from serve.definitions.stream import STREAM_ID
 from serve.errors import BadRequest, TooManyWatchers
 from serve.events.envelope import cloud_event
-from serve.events.tail import EventTail, Heard
+from serve.events.telling import Told, telling
 
 router = APIRouter(prefix="/api/v1", dependencies=[Viewer, KnownParameters], responses=RESPONSES, tags=["events"])
 socket_router = APIRouter(prefix="/api/v1", tags=["events"])  # sockets are opened before anybody is refused
@@ -155,16 +156,17 @@ async def follow_events(
     """What happens, as server-sent events, for as long as you listen; begins now unless you say where.
 
     The field `id` of each is its number, `data` the event as a CloudEvent in JSON. A browser that connects again says
-    which number came last (`Last-Event-ID`), and misses nothing. `after` and `since` begin in the past. Where what was
-    asked for is not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is. After
-    5,000 events the connection ends: who connects again goes on.
+    which number came last (`Last-Event-ID`), and misses nothing: where it begins is told at once, and then every few
+    seconds, by messages with an `id` and no data. `after` and `since` begin in the past. Where what was asked for is
+    not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is. After 5,000 events
+    the connection ends: who connects again goes on.
     """
     if request.scope.get(HEAD_ONLY):
         return Response(media_type="text/event-stream")
     if tail.listeners >= MOST_LISTENERS:
         raise TooManyWatchers(f"{MOST_LISTENERS} are listening already: try again later")
     number, gap = await asyncio.to_thread(_beginning, outbox, wanted, after if last is None else last)
-    messages = _messages(request, tail, number, gap, wanted)
+    messages = _messages(request, telling(tail, number, wanted, gap))
     return _UntilHungUp(messages, ping=PING_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
 
@@ -193,18 +195,13 @@ def _beginning(outbox: Outbox, wanted: EventFilter, asked: int | None) -> tuple[
     return asked, None
 
 
-async def _messages(
-    request: Request, tail: EventTail, number: int, gap: dict[str, int] | None, wanted: EventFilter
-) -> AsyncIterator[ServerSentEvent]:
+async def _messages(request: Request, tellings: AsyncGenerator[Told]) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="events of Footfall", retry=RETRY_MS)
-    if gap is not None:
-        yield ServerSentEvent(event="gap", data=json.dumps(gap))
-    batches = tail.listen(number, wanted)
-    coming: asyncio.Future[Heard] | None = None
-    told = 0
+    coming: asyncio.Future[Told] | None = None
+    count = 0
     try:
-        while told < MOST_AT_A_TIME:
-            coming = coming or asyncio.ensure_future(anext(batches))
+        while count < MOST_AT_A_TIME:
+            coming = coming or asyncio.ensure_future(anext(tellings))
             done, _ = await asyncio.wait({coming}, timeout=FRESH_S)
             try:
                 await require_still(request, Scope.VIEWER)
@@ -213,28 +210,32 @@ async def _messages(
             except FootfallError:
                 return  # who connects again hears why
             if done:
-                heard = coming.result()
-                if heard.oldest is not None:
-                    yield ServerSentEvent(event="gap", data=json.dumps({"after": number, "oldest": heard.oldest}))
-                for one in heard.events:
+                try:
+                    told, coming = coming.result(), None
+                except StopAsyncIteration:
+                    return
+                if told.gap is not None:
+                    yield ServerSentEvent(event="gap", data=json.dumps(told.gap))
+                for one in told.events:
                     yield ServerSentEvent(id=str(one.number), data=json.dumps(cloud_event(one)))
-                    number = one.number
-                told += len(heard.events)
-                coming = None
+                if not told.events:  # without data, it tells nothing but where to go on
+                    yield ServerSentEvent(id=str(told.position))
+                count += len(told.events)
     finally:
         if coming is not None:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
-        await batches.aclose()
+        await tellings.aclose()
 
 
 @socket_router.websocket("/events/socket")
 async def events_socket(
     socket: WebSocket, tail: InEventTail, outbox: InOutbox, wanted: WantedLater, after: After = None
 ) -> None:
-    """The same over a WebSocket: each message is an event in JSON.
+    """The same over a WebSocket: each message is an event in JSON, or tells of a position or a gap.
 
-    Takes the same parameters. Begins with ``{"gap": {"after": ..., "oldest": ...}}`` where what was asked for is not
+    Takes the same parameters. ``{"position": NUMBER}`` comes first, and then every few seconds: say `after` that one,
+    or the newest event's, to go on. ``{"gap": {"after": ..., "oldest": ...}}`` comes where what was asked for is not
     kept any more. Closes with 4400 for a parameter that nobody knows or a time that cannot be read, 4401 without the
     right token, 4503 while the database is away and after 5,000 events (go on after the last one), 1013 when too many
     are listening. A token is given as for live pictures.
@@ -249,23 +250,19 @@ async def events_socket(
             return AGAIN, str(error)
         if tail.listeners >= MOST_LISTENERS:
             return FULL, f"{MOST_LISTENERS} are listening already: try again later"
-        if gap is not None:
-            await socket.send_json({"gap": gap})
-        batches = tail.listen(number, wanted())
-        told = 0
-        try:
-            async for heard in batches:
-                if heard.oldest is not None:
-                    await socket.send_json({"gap": {"after": number, "oldest": heard.oldest}})
-                for one in heard.events:
+        count = 0
+        async with aclosing(telling(tail, number, wanted(), gap)) as tellings:
+            async for told in tellings:
+                if told.gap is not None:
+                    await socket.send_json({"gap": told.gap})
+                for one in told.events:
                     await socket.send_json(cloud_event(one))
-                    number = one.number
-                told += len(heard.events)
-                if told >= MOST_AT_A_TIME:
-                    break
-        finally:
-            await batches.aclose()
-        return AGAIN, f"{told} events are enough for one connection: go on after the last one"
+                if not told.events:
+                    await socket.send_json({"position": told.position})
+                count += len(told.events)
+                if count >= MOST_AT_A_TIME:
+                    return AGAIN, f"{count} events are enough for one connection: go on after the last one"
+        return AGAIN, "the database was set back: come again"
 
     await converse(socket, ("type", "stream", "site", "since", "after"), tell)
 

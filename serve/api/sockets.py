@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection
 
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.exceptions import WebSocketRequestValidationError
 
 from analytics.errors import StoreError
 from pipelines.errors import FootfallError
@@ -48,6 +49,19 @@ async def converse(socket: WebSocket, known: Collection[str], tell: Callable[[],
             await task
     told = next((task.result() for task in (doorman, sender) if task in done), None)
     await close(socket, told or (1000, ""))
+
+
+def install(app: FastAPI) -> None:
+    """Say why to who asks for what cannot be read, which FastAPI finds before the socket is open."""
+
+    @app.exception_handler(WebSocketRequestValidationError)
+    async def unreadable(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
+        first = error.errors()[0]
+
+        async def tell() -> Farewell:
+            return BAD, f"{first['loc'][-1]}: {first['msg']}"
+
+        await converse(socket, socket.query_params.keys(), tell)
 
 
 async def close(socket: WebSocket, farewell: Farewell) -> None:

@@ -122,17 +122,16 @@ class Deliverer:
         return now_s - since_s >= SILENT_S
 
     async def _take(self, record: SinkRecord, standing: Standing) -> None:
-        opened = self._open_sink(record, standing.position)
+        position = min(standing.position, await self._tail.newest())  # behind it, where the database was set back
+        opened = self._open_sink(record, position)
         if opened is None:
             return
         lease = await asyncio.to_thread(self._store.take, record.id, self._name, standing)
         if lease is None:
             await opened.sink.close()
             return
-        logger.info("delivers to sink %s from event %d on", record.id, standing.position)
-        made = Delivery(
-            record.id, opened.sink, opened.wanted, self._tail, self._store, lease, standing.position, standing.error
-        )
+        logger.info("delivers to sink %s from event %d on", record.id, position)
+        made = Delivery(record.id, opened.sink, opened.wanted, self._tail, self._store, lease, position, standing.error)
         task = asyncio.get_running_loop().create_task(made.run())
         until_s = math.inf if opened.again_s is None else self._clock() + opened.again_s
         self._running[record.id] = _Running(record, lease, task, until_s)

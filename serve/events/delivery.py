@@ -19,6 +19,8 @@ from serve.events.tail import EventTail, Heard
 logger = logging.getLogger(__name__)
 RENEW_S = 1.0
 """How often a deliverer says that it is there, and how far."""
+HELD_S = 3.5
+"""For which a lease is good that was renewed; a little later others may take it for given up."""
 FIRST_S, LONGEST_S = 0.5, 60.0
 """Pauses before what failed is tried again: twice as long each time, and each a little different."""
 CLOSE_S = 3.0
@@ -79,7 +81,7 @@ class Delivery:
         self._state = _State(position, error=error)
         self._chance = chance
         self._clock = clock
-        self._asked_s = clock()
+        self._asked_s = self._renewed_s = clock()
         self._idle_pause_s = 0.0
         self._storing = asyncio.Lock()
 
@@ -115,7 +117,7 @@ class Delivery:
                 await self._save()
             except LeaseLost:
                 raise
-            except StoreError as error:  # it is sent on; what is sent twice then, receivers drop
+            except StoreError as error:
                 logger.debug("the position of sink %s is not stored: %s", self._name, error)
             await asyncio.sleep(RENEW_S)
 
@@ -127,7 +129,9 @@ class Delivery:
         async with self._storing:
             state = self._state
             progress = Progress(state.position, state.delivered, state.error, tuple(state.dead), state.missed)
+            asked_s = self._clock()
             await asyncio.to_thread(self._store.proceed, self._name, self._lease, progress)
+            self._renewed_s = asked_s
             state.delivered -= progress.delivered
             state.missed -= progress.missed
             del state.dead[: len(progress.dead)]
@@ -143,7 +147,10 @@ class Delivery:
                     await self._look_after()
                 if not done:
                     continue
-                heard, coming = coming.result(), None
+                try:
+                    heard, coming = coming.result(), None
+                except StopAsyncIteration:  # where it is stands in the database, whichever that is by now
+                    raise LeaseLost(f"sink {self._name}: the database was set back") from None
                 if heard.oldest is not None:
                     # What was forgotten while it was read is here all the same.
                     self._pass_over(min([heard.oldest, *(one.number for one in heard.events[:1])]))
@@ -206,6 +213,10 @@ class Delivery:
                 pause_s = min(2 * pause_s, LONGEST_S)
 
     async def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
+        # Who could not renew it for so long may have been followed by somebody, and at an MQTT broker each would throw
+        # the other out. There is little to send without the database.
+        while self._clock() - self._renewed_s > HELD_S:
+            await asyncio.sleep(RENEW_S / 10)
         try:
             return await self._sink.send(events)
         except Exception as error:  # which no sink should do; it must not look as if all were well

@@ -47,6 +47,7 @@ class EventTail:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._newest = 0
+        self._set_back = 0  # how often
         self._recent: deque[NumberedEvent] = deque(maxlen=REMEMBERED)
         self._listeners = 0
         self._changed = asyncio.Event()
@@ -59,10 +60,16 @@ class EventTail:
         """How many listen."""
         return self._listeners
 
+    async def newest(self) -> int:
+        """Number of the newest event. Raises StoreError if the database is away."""
+        return await asyncio.to_thread(self._outbox.number)
+
     async def listen(
         self, number: int, wanted: EventFilter = EVERYTHING, *, passing: bool = False
     ) -> AsyncGenerator[Heard]:
-        """Events with larger numbers, for ever: those that are there, and those that come, in their order.
+        """Events with larger numbers: those that are there, and those that come, in their order.
+
+        Ends when the database is another, or was set back: numbers mean something else from then on.
 
         Args:
             number: the last one that was read.
@@ -70,10 +77,11 @@ class EventTail:
             passing: whether to tell also of what is not wanted that it was passed.
         """
         self._listeners += 1
+        set_back = self._set_back
         if self._following is None or self._following.done():
             self._following = asyncio.get_running_loop().create_task(self._follow())
         try:
-            while True:
+            while set_back == self._set_back:
                 changed = self._changed
                 newest = self._newest
                 if newest > number:
@@ -119,8 +127,13 @@ class EventTail:
 
     async def _look(self) -> None:
         newest = await asyncio.to_thread(self._outbox.number)
-        if newest <= self._newest:
+        if newest == self._newest:
             return
+        if newest < self._newest:
+            logger.warning("the newest event is number %d, and was %d: the database was set back", newest, self._newest)
+            self._set_back += 1
+            self._newest = 0  # it is read from the store what there is
+            self._recent.clear()
         if newest - self._newest <= REMEMBERED and self._newest:
             at, fresh = self._newest, list[NumberedEvent]()
             while at < newest and (found := await asyncio.to_thread(self._outbox.after, at, AT_ONCE)):

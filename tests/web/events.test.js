@@ -29,6 +29,14 @@ test("a message that is not complete is none yet, and lines may end as on Window
   assert.deepEqual(lines.push("\r\n"), [{ id: "1", event: "message", data: "a" }]);
 });
 
+test("a number without data is where to go on, and no message", () => {
+  const lines = new EventLines();
+  assert.deepEqual(lines.push(": hello\n\nid: 7\n"), []);
+  assert.equal(lines.id, "");
+  assert.deepEqual(lines.push("\nid: 9\ndata: a\n"), []);
+  assert.equal(lines.id, "7");
+});
+
 /** @param {string[]} parts */
 function answer(...parts) {
   const encoder = new TextEncoder();

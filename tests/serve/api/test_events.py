@@ -15,6 +15,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from analytics.storage.outbox import DatabaseOutbox
@@ -108,14 +109,27 @@ def test_a_head_of_what_never_ends_comes_to_an_end(api: TestClient) -> None:
 SOCKET = "ws://127.0.0.1:8000/api/v1/events/socket"
 
 
+def news(socket: WebSocketTestSession) -> Any:
+    """The next message that tells more than how far it is."""
+    while "position" in (message := socket.receive_json()):
+        pass
+    return message
+
+
+def test_a_socket_begins_with_where_it_begins(api: TestClient, outbox: DatabaseOutbox) -> None:
+    fill(outbox, 1, 2)
+    with api.websocket_connect(SOCKET) as socket:
+        assert socket.receive_json() == {"position": 2}
+
+
 def test_a_socket_hears_what_is_there_and_what_comes(api: TestClient, outbox: DatabaseOutbox) -> None:
     fill(outbox, 1, 2)
     with api.websocket_connect(f"{SOCKET}?after=1") as socket:
-        assert socket.receive_json()["sequence"] == f"{2:020d}"
+        assert news(socket)["sequence"] == f"{2:020d}"
         fill(outbox, 3, stream="other")
-        assert socket.receive_json()["stream"] == "other"
+        assert news(socket)["stream"] == "other"
     with api.websocket_connect(f"{SOCKET}?since=0&stream=other") as socket:
-        assert socket.receive_json()["sequence"] == f"{3:020d}"
+        assert news(socket)["sequence"] == f"{3:020d}"
 
 
 def test_a_socket_says_what_is_not_kept_any_more(api: TestClient, outbox: DatabaseOutbox) -> None:
@@ -123,8 +137,25 @@ def test_a_socket_says_what_is_not_kept_any_more(api: TestClient, outbox: Databa
     outbox.number()
     outbox.forget(0.0, keep=1)
     with api.websocket_connect(f"{SOCKET}?after=0") as socket:
-        assert socket.receive_json() == {"gap": {"after": 0, "oldest": 5}}
-        assert socket.receive_json()["sequence"] == f"{5:020d}"
+        assert news(socket) == {"gap": {"after": 0, "oldest": 5}}
+        assert news(socket)["sequence"] == f"{5:020d}"
+
+
+def test_who_is_cut_off_before_anything_has_come_goes_on_where_he_began(
+    url: str, outbox: DatabaseOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A till that waits for a long queue, for a day: what happens while the connection is down is not lost."""
+    monkeypatch.setattr("serve.events.telling.POSITION_S", 0.0)
+    fill(outbox, 1, 2)
+    rare = {"params": {"stream": "rare"}}
+    with following(url, **rare) as messages:
+        ids = (message["id"] for message in messages if "id" in message)
+        assert next(ids) == "2"
+        fill(outbox, 3, 4)
+        assert next(ids) == "4"
+    fill(outbox, 5, stream="rare")
+    with following(url, headers={"Last-Event-ID": "4"}, **rare) as messages:
+        assert numbers(messages, 1) == [5]
 
 
 def test_a_connection_ends_after_so_many_events_and_the_next_one_goes_on(
@@ -134,34 +165,47 @@ def test_a_connection_ends_after_so_many_events_and_the_next_one_goes_on(
     monkeypatch.setattr(tail_module, "AT_ONCE", 3)
     fill(outbox, *range(5))
     with api.websocket_connect(f"{SOCKET}?after=0") as socket:
-        assert [int(socket.receive_json()["sequence"]) for _ in range(3)] == [1, 2, 3]
+        assert [int(news(socket)["sequence"]) for _ in range(3)] == [1, 2, 3]
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
         assert closed.value.code == 4503
     with api.websocket_connect(f"{SOCKET}?after=3") as socket:
-        assert [int(socket.receive_json()["sequence"]) for _ in range(2)] == [4, 5]
+        assert [int(news(socket)["sequence"]) for _ in range(2)] == [4, 5]
 
 
 def test_who_has_seen_more_than_there_is_hears_all_that_there_is(api: TestClient, outbox: DatabaseOutbox) -> None:
     """The database was restored, or is another."""
     fill(outbox, 1, 2)
     with api.websocket_connect(f"{SOCKET}?after=5000") as socket:
-        assert socket.receive_json() == {"gap": {"after": 5000, "oldest": 1}}
-        assert [int(socket.receive_json()["sequence"]) for _ in range(2)] == [1, 2]
+        assert news(socket) == {"gap": {"after": 5000, "oldest": 1}}
+        assert [int(news(socket)["sequence"]) for _ in range(2)] == [1, 2]
 
 
-@pytest.mark.parametrize(("query", "code"), [("?kind=x", 4400), ("?since=yesterday", 4400)])
-def test_a_socket_that_asks_for_nonsense_is_closed(api: TestClient, query: str, code: int) -> None:
+NONSENSE = [
+    "?kind=x",
+    "?since=yesterday",
+    "?after=abc",
+    "?after=-1",
+    "?stream=a/b",
+    "?type=",
+    f"?site={'x' * 300}&site=",
+]
+
+
+@pytest.mark.parametrize("query", NONSENSE)
+def test_a_socket_that_asks_for_nonsense_is_closed(api: TestClient, query: str) -> None:
     with api.websocket_connect(SOCKET + query) as socket, pytest.raises(WebSocketDisconnect) as closed:
         socket.receive_json()
-    assert closed.value.code == code
+    assert closed.value.code == 4400
+    assert closed.value.reason
 
 
 @pytest.mark.parametrize("token", ["a-long-secret"])
 def test_a_strangers_socket_is_closed(api: TestClient, token: str) -> None:
-    with api.websocket_connect(SOCKET) as socket, pytest.raises(WebSocketDisconnect) as closed:
-        socket.receive_json()
-    assert closed.value.code == 4401
+    for query in ("", "?after=abc"):
+        with api.websocket_connect(SOCKET + query) as socket, pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert closed.value.code == 4401
 
 
 def test_a_socket_is_closed_while_the_database_is_away(api: TestClient, store: BrokenStore) -> None:
@@ -253,8 +297,7 @@ def test_where_something_is_not_kept_any_more_that_is_said(url: str, outbox: Dat
     outbox.number()
     outbox.forget(0.0, keep=3)
     with following(url, params={"after": 2}) as messages:
-        next(messages)
-        gap = next(messages)
+        gap = next(message for message in messages if "event" in message)
         assert (gap["event"], json.loads(gap["data"])) == ("gap", {"after": 2, "oldest": 8})
         assert numbers(messages, 3) == [8, 9, 10]
 
@@ -272,6 +315,7 @@ def test_who_follows_is_sent_away_after_so_many_events(
 def test_a_silent_connection_is_kept_open(url: str) -> None:
     with following(url) as messages:
         next(messages)
+        assert next(messages) == {"id": "0"}
         assert next(messages)[""].startswith("ping")
 
 
@@ -279,7 +323,7 @@ def test_who_follows_while_the_database_is_away_misses_nothing(
     url: str, outbox: DatabaseOutbox, store: BrokenStore
 ) -> None:
     with following(url) as messages:
-        next(messages)
+        assert (next(messages).get("retry"), next(messages).get("id")) == ("2000", "0")
         store.away = True
         assert "" in next(messages)  # a ping
         store.away = False

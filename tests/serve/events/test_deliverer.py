@@ -28,6 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliverer_module, "LOOK_S", 0.01)
     monkeypatch.setattr(deliverer_module, "SILENT_S", 0.2)
     monkeypatch.setattr(delivery_module, "RENEW_S", 0.02)
+    monkeypatch.setattr(delivery_module, "HELD_S", 0.15)
     monkeypatch.setattr(delivery_module, "FIRST_S", 0.01)
     monkeypatch.setattr(delivery_module, "LONGEST_S", 0.05)
 
@@ -260,6 +261,55 @@ def test_one_that_freezes_is_followed_by_another_and_stops_when_it_wakes_up(tmp_
         await house.until(lambda: len(receiver.once) == 15, "the rest")
         assert receiver.once == list(range(1, 16))
         assert house.owner("till") == "two"
+
+    run(tmp_path, test)
+
+
+def test_one_that_cannot_renew_its_lease_sends_nothing_for_others_may_have_followed(tmp_path: Path) -> None:
+    """At an MQTT broker, each of the two would throw the other out, again and again."""
+
+    async def test(house: House) -> None:
+        receivers = {name: Receiver() for name in ("one", "two")}
+        house.sinks.add_sink("till", {"type": "test"}, 0)
+        for name, receiver in receivers.items():
+            receiver.idle_s = 0.02
+            house.receivers["till"] = receiver  # each opens its own
+            house.start(name)
+            if name == "one":
+                await house.until(lambda: receivers["one"].asked, "the first to look after it")
+                house.stores["one"].frozen.set()  # from here on, the store answers to the second alone
+            await house.until(lambda name=name: house.owner("till") == name, f"{name} to deliver")  # type: ignore[misc]
+        asked = receivers["one"].asked
+        house.write(10)
+        await house.until(lambda: len(receivers["two"].got) == 10, "events")
+        assert (receivers["one"].asked, receivers["one"].got) == (asked, [])
+        house.stores["one"].frozen.clear()
+        await house.until(lambda: receivers["one"].closed, "the first to hear of it")
+        assert receivers["one"].got == []
+
+    run(tmp_path, test)
+
+
+def test_a_database_that_is_set_back_is_delivered_from_anew(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        receiver = house.add("till")
+        house.write(5)
+        house.start("one")
+        await house.until(lambda: house.standing_at(5), "five events")
+        await house.stop("one")
+        house.store.close()
+        backup = (tmp_path / "footfall.db").read_bytes()
+        house.store = DatabaseStore(f"sqlite:///{tmp_path / 'footfall.db'}")
+        house.outbox, house.sinks = DatabaseOutbox(house.store), DatabaseSinkStore(house.store)
+        house.start("two")
+        house.write(20)
+        await house.until(lambda: house.standing_at(25), "all of them")
+        house.store._engine.dispose()
+        (tmp_path / "footfall.db").write_bytes(backup)
+        for left in ("footfall.db-wal", "footfall.db-shm"):
+            (tmp_path / left).unlink(missing_ok=True)
+        house.write(3)
+        await house.until(lambda: receiver.got[25:] == [6, 7, 8], "what happened since then")
 
     run(tmp_path, test)
 

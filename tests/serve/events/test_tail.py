@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import pytest
 
@@ -9,6 +10,7 @@ from analytics.errors import StoreUnavailable
 from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent
 from serve.events import tail as tail_module
 from serve.events.tail import EventTail
+from serve.events.telling import POSITION_S, Told, telling
 from tests.analytics.storage.test_outbox import crossing
 from tests.fakes import MemoryOutbox, MemoryStore
 
@@ -43,6 +45,12 @@ class House:
     def write(self, count: int, stream: str = "cam") -> None:
         self.outbox.append([crossing(float(self.wrote + number), stream) for number in range(count)])
         self.wrote += count
+
+    async def until_read(self, number: int) -> None:
+        """Until whoever listens has read up to a number."""
+        while self.tail._newest < number:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
 
     async def hear(self, count: int, after: int = 0, wanted: EventFilter = EVERYTHING) -> list[int]:
         """Numbers of the first events that a listener has."""
@@ -196,5 +204,61 @@ def test_a_database_that_breaks_off_in_a_burst_makes_nobody_hear_anything_twice(
         monkeypatch.setattr(house.outbox, "after", breaking)
         house.write(20)
         assert await hearing == list(range(2, 22))
+
+    run(test)
+
+
+def test_who_listens_to_a_database_that_is_set_back_hears_the_end_and_then_what_comes() -> None:
+    async def test(house: House) -> None:
+        house.write(20)
+        listening = house.tail.listen(0)
+        assert len((await anext(listening)).events) == 20
+        before = house.outbox
+        house.outbox = CountingOutbox(MemoryStore())
+        house.tail._outbox = house.outbox
+        house.write(5)
+        with pytest.raises(StopAsyncIteration):
+            await anext(listening)
+        assert before is not house.outbox
+        assert await house.hear(5) == [1, 2, 3, 4, 5]
+        house.write(1)
+        assert await house.hear(1, after=5) == [6]
+
+    run(test)
+
+
+def test_a_listener_is_told_where_it_begins_and_how_far_nothing_of_interest_has_come() -> None:
+    async def test(house: House) -> None:
+        house.write(3)
+        now_s = [0.0]
+        rare = EventFilter(streams=frozenset({"rare"}))
+        async with aclosing(telling(house.tail, 3, rare, clock=lambda: now_s[0])) as tellings:
+            assert await anext(tellings) == Told(3)
+            coming = asyncio.ensure_future(anext(tellings))
+            house.write(4)
+            await house.until_read(7)
+            assert not coming.done()  # it was told a moment ago
+            now_s[0] = POSITION_S
+            house.write(1)
+            assert (await coming).position == 8
+            house.write(1, "rare")
+            told = await anext(tellings)
+            assert ([one.number for one in told.events], told.position) == ([9], 9)
+
+    run(test)
+
+
+def test_a_gap_is_told_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "REMEMBERED", 0)
+
+    async def test(house: House) -> None:
+        house.tail = EventTail(house.outbox)
+        house.write(9)
+        house.outbox.number()
+        house.outbox.forget(0.0, keep=2)
+        async with aclosing(telling(house.tail, 0, EVERYTHING, {"after": 99, "oldest": 8})) as tellings:
+            assert await anext(tellings) == Told(0, gap={"after": 99, "oldest": 8})
+            told = await anext(tellings)
+            assert ([one.number for one in told.events], told.gap) == ([8, 9], {"after": 0, "oldest": 8})
 
     run(test)

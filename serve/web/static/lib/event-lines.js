@@ -12,9 +12,15 @@
 export class EventLines {
   #rest = "";
   #id = "";
+  #complete = "";
   /** @type {string[]} */
   #data = [];
   #event = "";
+
+  /** Of the newest message that had one, also of those without data, which tell nothing else; "" before that. */
+  get id() {
+    return this.#complete;
+  }
 
   /**
    * The messages that a piece of text completes.
@@ -34,6 +40,7 @@ export class EventLines {
    */
   #take(line) {
     if (line === "") {
+      this.#complete = this.#id;
       const message = this.#data.length
         ? { id: this.#id, event: this.#event || "message", data: this.#data.join("\n") }
         : null;

@@ -83,9 +83,10 @@ export class EventStream {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      for (const message of lines.push(value)) {
+      const messages = lines.push(value);
+      this.#last = lines.id || this.#last;
+      for (const message of messages) {
         onfirst();
-        if (message.id) this.#last = message.id;
         this.#onmessage(message);
       }
     }
