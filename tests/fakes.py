@@ -15,11 +15,12 @@ import numpy as np
 from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.errors import LeaseLost, StaleEpoch, StoreUnavailable, TokenConflict
-from analytics.events import Event
+from analytics.events import STREAM_STATE, Event
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage import lateness
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
 from analytics.storage.base import Checkpoint, StreamRecord
+from analytics.storage.event_rows import LASTING, about
 from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
 from analytics.storage.outbox import EVERYTHING, MOST_COUNTED, EventFilter, NumberedEvent, Waiting
 from pipelines.batching.mailbox import WaitingFrame
@@ -50,6 +51,7 @@ class MemoryStore:
         self._cuts: dict[tuple[str, int], int] = {}
         self._weights: dict[str, tuple[float, float]] = {}
         self._events: dict[str, NumberedEvent] = {}
+        self.told: dict[tuple[str, str], NumberedEvent] = {}
         self._numbered = [0]
         self._leases = [0, 0]
         self._term: int | None = None
@@ -107,6 +109,7 @@ class MemoryStore:
                     self._purged[stream] = epoch
                     for name in [name for name, one in self._events.items() if one.event.context.stream == stream]:
                         del self._events[name]
+                    self.told.pop((STREAM_STATE, stream), None)
             return removed
 
     def sweep(self) -> bool:
@@ -216,7 +219,10 @@ class MemoryStore:
 
     def _add_events(self, events: Collection[Event]) -> None:
         for event in events:
-            self._events.setdefault(event.id, NumberedEvent(0, event, self._wall_clock()))
+            written = NumberedEvent(0, event, self._wall_clock())
+            self._events.setdefault(event.id, written)
+            if event.type in LASTING:
+                self.told[event.type, about(event)] = written
 
     def give_numbers(self) -> int:
         """To all events that have none yet; returns the newest number."""
@@ -296,6 +302,7 @@ class MemoryOutbox:
 
     def append(self, events: Collection[Event]) -> None:
         with self._store._ask():
+            self._store._fence()
             self._store._add_events(events)
 
     def number(self) -> int:
@@ -318,10 +325,9 @@ class MemoryOutbox:
             found = [one.number for one in self._numbered() if one.event.time_s >= time_s]
             return min(found) - 1 if found else self._store.newest_number
 
-    def newest_of(self, kind: str, *, by_subject: bool = False) -> dict[str, Event]:
+    def told_last(self, kind: str) -> dict[str, Event]:
         with self._store._ask():
-            events = (one.event for one in self._numbered() if one.event.type == kind)
-            return {event.subject if by_subject else event.context.stream: event for event in events}
+            return {name: one.event for (told, name), one in self._store.told.items() if told == kind}
 
     def oldest(self) -> int:
         with self._store._ask():
@@ -337,6 +343,9 @@ class MemoryOutbox:
             ]
             for name in over:
                 del self._store._events[name]
+            for (kind, name), one in list(self._store.told.items()):
+                if kind == STREAM_STATE and one.stored_s < stored_before_s and name not in self._store._streams:
+                    del self._store.told[kind, name]
             return len(over)
 
 

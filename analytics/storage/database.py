@@ -19,6 +19,7 @@ from analytics.counting.base import Analytic
 from analytics.counting.catalogue import ANALYTICS
 from analytics.counting.people import PEOPLE
 from analytics.errors import LeaseLost, StaleEpoch, StoreError, StoreUnavailable
+from analytics.events import STREAM_STATE
 from analytics.minutes import MINUTE_S, MinuteRow, Totals
 from analytics.storage import event_rows, lateness, selects, tables, upserts
 from analytics.storage import rows as row_format
@@ -172,6 +173,8 @@ class DatabaseStore:
                 # has events with the very same ids.
                 for table_of_events in (tables.events, tables.dead_letters):
                     connection.execute(sa.delete(table_of_events).where(table_of_events.c.stream == stream))
+                state = tables.told.c.type == STREAM_STATE, tables.told.c.about == stream
+                connection.execute(sa.delete(tables.told).where(*state))
             if last is not None:
                 # The end is an epoch of its own: what comes later, from before it, is judged like any other.
                 self._begin(connection, stream, last)

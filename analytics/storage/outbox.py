@@ -8,6 +8,7 @@ transactions come one after the other, keep their order.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from analytics.events import Event
+from analytics.events import STREAM_STATE, Event
 from analytics.storage import event_rows, tables
 from analytics.storage.database import DatabaseStore
 
@@ -87,7 +88,11 @@ class Outbox(Protocol):
     """
 
     def append(self, events: Collection[Event]) -> None:
-        """Write events that belong to no rows; those that are there already are left as they are."""
+        """Write events that belong to no rows; those that are there already are left as they are.
+
+        Raises:
+            LeaseLost: of a store that leads: another has taken over, and tells by itself.
+        """
         ...
 
     def number(self) -> int:
@@ -105,15 +110,18 @@ class Outbox(Protocol):
         ...
 
     def waiting(self, number: int, wanted: EventFilter = EVERYTHING) -> Waiting:
-        """Events with larger numbers, counted, among so many numbers that it does not take long."""
+        """Events with larger numbers, counted from the first one that is wanted, as far as does not take long."""
         ...
 
     def before(self, time_s: float) -> int:
         """The number after which to read, to see all that was captured at ``time_s`` or later."""
         ...
 
-    def newest_of(self, kind: str, *, by_subject: bool = False) -> dict[str, Event]:
-        """The newest event of a type, by stream, or by subject; those without a number are left out."""
+    def told_last(self, kind: str) -> dict[str, Event]:
+        """The newest event of a lasting type, by what it is about, also where it is forgotten, or has no number yet.
+
+        Lasting are states of streams, and that a site's limit is reached: they hold until something else is told.
+        """
         ...
 
     def oldest(self) -> int:
@@ -144,6 +152,7 @@ class DatabaseOutbox:
 
     def append(self, events: Collection[Event]) -> None:
         with self._database._transaction() as connection:
+            self._database._fence(connection)
             event_rows.write(connection, events, self._wall_clock())
 
     def number(self) -> int:
@@ -179,12 +188,16 @@ class DatabaseOutbox:
 
     def waiting(self, number: int, wanted: EventFilter = EVERYTHING) -> Waiting:
         table = tables.events
-        near = table.c.number > number, table.c.number <= number + MOST_LOOKED_AT
-        ahead = sa.select(table.c.stored_s).where(*near, *_conditions(wanted))
-        some = ahead.order_by(table.c.number).limit(MOST_COUNTED).subquery()
         with self._database._transaction(reading=True) as connection:
-            count, first_s = connection.execute(sa.select(sa.func.count(), sa.func.min(some.c.stored_s))).one()
-            return Waiting(count, first_s)
+            last = int(connection.execute(sa.select(tables.numbering.c.last)).scalar_one())
+            while True:
+                near = table.c.number > number, table.c.number <= number + MOST_LOOKED_AT
+                ahead = sa.select(table.c.stored_s).where(*near, *_conditions(wanted))
+                some = ahead.order_by(table.c.number).limit(MOST_COUNTED).subquery()
+                count, first_s = connection.execute(sa.select(sa.func.count(), sa.func.min(some.c.stored_s))).one()
+                number += MOST_LOOKED_AT
+                if count or number >= last:
+                    return Waiting(count, first_s)
 
     def before(self, time_s: float) -> int:
         table = tables.events
@@ -195,13 +208,11 @@ class DatabaseOutbox:
                 connection.execute(sa.select(tables.numbering.c.last)).scalar_one() if found is None else found - 1
             )
 
-    def newest_of(self, kind: str, *, by_subject: bool = False) -> dict[str, Event]:
-        table = tables.events
-        column = table.c.subject if by_subject else table.c.stream
-        newest = sa.select(sa.func.max(table.c.number)).where(table.c.type == kind).group_by(column)
+    def told_last(self, kind: str) -> dict[str, Event]:
+        table = tables.told
+        query = sa.select(table.c.about, table.c.event).where(table.c.type == kind)
         with self._database._transaction(reading=True) as connection:
-            found = connection.execute(sa.select(table).where(table.c.number.in_(newest))).mappings()
-            return {row[column.name]: event_rows.event_of(row) for row in found}
+            return {about: Event.from_json(json.loads(text)) for about, text in connection.execute(query)}
 
     def oldest(self) -> int:
         with self._database._transaction(reading=True) as connection:
@@ -215,6 +226,9 @@ class DatabaseOutbox:
             last = int(connection.execute(sa.select(numbering.c.last)).scalar_one())
             dead = tables.dead_letters
             connection.execute(sa.delete(dead).where(dead.c.died_s < stored_before_s))
+            gone = tables.told.c.about.not_in(sa.select(tables.streams.c.id))
+            of_nobody = tables.told.c.type == STREAM_STATE, tables.told.c.stored_s < stored_before_s, gone
+            connection.execute(sa.delete(tables.told).where(*of_nobody))
             over = sa.or_(table.c.stored_s < stored_before_s, table.c.number <= last - keep)
             first = sa.select(table.c.number).where(table.c.number.is_not(None), over).order_by(table.c.number)
             return connection.execute(sa.delete(table).where(table.c.number.in_(first.limit(AT_ONCE)))).rowcount

@@ -78,39 +78,18 @@ class Spool:
     def put(self, checkpoint: Checkpoint) -> bool:
         """Keep a checkpoint; False if there is no room for it, or the disk refuses."""
         target = self._target(checkpoint)
-        before = self._content_of(target)
-        rows = _by_minute(before) | {str(row.minute): row_format.to_json(row) for row in checkpoint.rows}
-        content = json.dumps(
-            {
-                "stream": checkpoint.stream,
-                "epoch": checkpoint.epoch,
-                "rows": list(rows.values()),
-                "state": checkpoint.state,
-                "resume": checkpoint.resume,
-                "time_s": checkpoint.time_s,
-                "cut": checkpoint.cut,
-                "made_s": checkpoint.made_s,
-                "events": [*before.get("events", ()), *(event.to_json() for event in checkpoint.events)],
-            }
-        )
-        temporary = target.with_suffix(".part")
+        document = _merged(self._content_of(target), checkpoint)
         try:
-            if not self._make_room(target, len(content), oldest_may_go=checkpoint.resume is None):
+            if not self._make_room(target, document, oldest_may_go=checkpoint.resume is None):
                 return False
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_text(content)
-            with self._locked():
-                temporary.replace(target)
+            self._write(target, document)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             level = logging.DEBUG if self._refused_by_disk else logging.ERROR  # once: it may last
             self._refused_by_disk = True
             about = {"stream": checkpoint.stream}
             logger.log(level, "a checkpoint could not be spooled: %s", error.strerror, extra=about)
             return False
         self._refused_by_disk = False
-        self._known()[target] = len(content)
         self._open = (target, checkpoint.epoch, minute_of(checkpoint.time_s))
         self._spooled += 1
         return True
@@ -123,15 +102,43 @@ class Spool:
         newest = max((_place(path)[1] for path in known), default=0)
         return self._folder / f"{newest + 1:012d}-{checkpoint.epoch:08d}.json"
 
-    def _make_room(self, target: Path, size: int, *, oldest_may_go: bool) -> bool:
+    def _write(self, target: Path, document: Mapping[str, Any]) -> None:
+        """Raises OSError; nothing is left of what could not be written whole."""
+        content, temporary = json.dumps(document), target.with_suffix(".part")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary.write_text(content)
+            with self._locked():
+                temporary.replace(target)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        self._known()[target] = len(content)
+
+    def _make_room(self, target: Path, document: dict[str, Any], *, oldest_may_go: bool) -> bool:
+        """Whether a document has room; it is given what goes on from minutes that have to go for it."""
         known = self._known()
-        while sum(known.values()) - known.get(target, 0) + size > self._max_bytes:
+        while sum(known.values()) - known.get(target, 0) + len(json.dumps(document)) > self._max_bytes:
             oldest = min(known.keys() - {target}, key=_place, default=None)
             if oldest is None or not oldest_may_go:
                 return False
-            self._lost += len(_by_minute(self._content_of(oldest)))
-            self._remove(oldest)
+            self._give_up(oldest, target, document)
         return True
+
+    def _give_up(self, oldest: Path, target: Path, document: dict[str, Any]) -> None:
+        """Remove a file. A minute that was not over in it is whole in the next one, and takes its events along."""
+        known, gone = self._known(), self._content_of(oldest)
+        following = min(known.keys() - {oldest, target}, key=_place, default=target)
+        newer = document if following == target else self._content_of(following)
+        going_on = _by_minute(newer).keys() if newer.get("epoch") == gone.get("epoch") else set[str]()
+        events = [event for event in gone.get("events", ()) if str(minute_of(event["time_s"])) in going_on]
+        self._lost += len(_by_minute(gone).keys() - going_on)
+        self._remove(oldest)
+        if events:
+            newer["events"] = [*events, *newer.get("events", ())]
+            if following != target:
+                self._write(following, newer)
 
     @staticmethod
     def _content_of(path: Path) -> dict[str, Any]:
@@ -215,6 +222,22 @@ class Spool:
                 for path in self._folder.glob("*.json"):
                     self._sizes[path] = path.stat().st_size
         return self._sizes
+
+
+def _merged(before: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as JSON types, over what its file holds so far."""
+    rows = _by_minute(before) | {str(row.minute): row_format.to_json(row) for row in checkpoint.rows}
+    return {
+        "stream": checkpoint.stream,
+        "epoch": checkpoint.epoch,
+        "rows": list(rows.values()),
+        "state": checkpoint.state,
+        "resume": checkpoint.resume,
+        "time_s": checkpoint.time_s,
+        "cut": checkpoint.cut,
+        "made_s": checkpoint.made_s,
+        "events": [*before.get("events", ()), *(event.to_json() for event in checkpoint.events)],
+    }
 
 
 def _by_minute(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -105,7 +105,8 @@ events = sa.Table(
     sa.Column("type", sa.String(64), nullable=False),
     sa.Column("stream", sa.String(64), nullable=False),
     sa.Column("site", sa.String(200), nullable=False),
-    sa.Column("subject", sa.String(64), nullable=False),
+    # SQLite minds no lengths.
+    sa.Column("subject", sa.String(200).with_variant(sa.String(64), "sqlite"), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("model", sa.String(500), nullable=False),
     sa.Column("time_s", sa.Double, nullable=False),
@@ -119,6 +120,15 @@ sa.Index("events_time", events.c.time_s)
 sa.Index("events_stored", events.c.stored_s)
 sa.Index("events_stream", events.c.stream, events.c.number)
 sa.Index("events_unnumbered", events.c.seq, sqlite_where=_UNNUMBERED, postgresql_where=_UNNUMBERED)
+
+told = sa.Table(
+    "told",
+    metadata,
+    sa.Column("type", sa.String(64), primary_key=True),
+    sa.Column("about", sa.String(200), primary_key=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("stored_s", sa.Double, nullable=False),
+)
 
 numbering = sa.Table(
     "numbering",
@@ -162,6 +172,7 @@ dead_letters = sa.Table(
     sa.Column("event", sa.Text, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("died_s", sa.Double, nullable=False),
+    sqlite_autoincrement=True,  # whoever has seen a number means that letter and no other
 )
 sa.Index("dead_letters_sink", dead_letters.c.sink, dead_letters.c.number)
 sa.Index("dead_letters_stream", dead_letters.c.stream)

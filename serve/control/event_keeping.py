@@ -78,7 +78,7 @@ class EventKeeping:
             StoreError: the database does not work; what was to be told is told the next time.
         """
         if not self._knows_states:
-            told = await asyncio.to_thread(outbox.newest_of, STREAM_STATE)
+            told = await asyncio.to_thread(outbox.told_last, STREAM_STATE)
             self._states.begin({name: event.data for name, event in told.items()})
             self._knows_states = True
         changed = [entries[name] for name in self._states.look(entries)]
@@ -96,7 +96,7 @@ class EventKeeping:
         """
         sites, now_s = self._sites, self._wall_clock()
         if self._heard is None:
-            sites.begin((await asyncio.to_thread(outbox.newest_of, SITE_OCCUPANCY, by_subject=True)).values())
+            sites.begin((await asyncio.to_thread(outbox.told_last, SITE_OCCUPANCY)).values())
             self._heard = await asyncio.to_thread(outbox.before, now_s - REMEMBERED_S)
         if sites.idle:
             return

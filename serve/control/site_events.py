@@ -61,7 +61,8 @@ class SiteEvents:
                 if not over:
                     continue
                 self._levels[event.subject] = Level(None)
-            self._levels[event.subject].restore({"reached": over, "told_s": event.time_s if over else None})
+            # When it was told that it is reached is not known where it is over: later than that is early enough.
+            self._levels[event.subject].restore({"reached": over, "told_s": event.time_s})
             self._streams[event.subject] = event.context.stream
 
     def keep(self, drawn: Drawn) -> None:

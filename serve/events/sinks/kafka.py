@@ -112,6 +112,7 @@ class KafkaSink(ThreadedSink):
     def _hand(self, events: Sequence[NumberedEvent]) -> None:
         """Give a producer what it has not got yet."""
         if self._producer is None:
+            self._give_up()  # a client whose producer could not be opened, whatever that was
             self._client = self._make()
             self._producer = self._client.open_producer()
         newest = self._handed[-1][0] if self._handed else 0

@@ -24,6 +24,7 @@ SHAPES: Mapping[str, frozenset[str]] = {
     "zone": frozenset({"people", "entries", "queue", "occupied", "day"}),
 }
 """Fields of what is retained, by kind."""
+MOST = 10**9
 Key: TypeAlias = tuple[str, str, str]
 """Stream; ``state``, ``line`` or ``zone``; id of the line or zone."""
 
@@ -45,6 +46,11 @@ class Place:
     site: str
     lines: Mapping[str, str]
     zones: Mapping[str, str]
+
+
+def _count(value: object) -> int:
+    """Zero for what is none: whoever may write to the broker may have written it."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else 0
 
 
 def places_of(records: Sequence[StreamRecord]) -> dict[str, Place]:
@@ -134,7 +140,7 @@ class Ledger:
         return gone
 
     def adopt(self, key: Key, told: Mapping[str, Any]) -> bool:
-        """Take what was told last where nobody knows better: states and limits last longer than events are kept.
+        """Take what was told last where nobody knows better: it may be older than what is kept of events.
 
         Returns:
             Whether that is drawn.
@@ -143,8 +149,13 @@ class Ledger:
             return False
         if key[1] == "state" and key not in self._states and isinstance(told.get("state"), str):
             self._states[key] = {"state": told["state"], "error_code": told.get("error_code")}
+        of_today = told.get("day") == self._day.isoformat()
+        if key[1] == "line" and of_today:
+            ways = self._lines[key].ways
+            ways |= {way: max(count, _count(told.get(way))) for way, count in ways.items()}
         elif key[1] == "zone":
             zone = self._zones[key]
+            zone.entries = max(zone.entries, _count(told.get("entries")) if of_today else 0)
             zone.queue = bool(told.get("queue")) if zone.queue is None else zone.queue
             zone.occupied = bool(told.get("occupied")) if zone.occupied is None else zone.occupied
         self._changed.add(key)

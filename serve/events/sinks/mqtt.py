@@ -30,6 +30,8 @@ AT_ONCE = 500
 IDLE_S = 2.0
 _REFUSED: Mapping[int, str] = {0x90: "its topic is refused", 0x95: "it is too large", 0x99: "it is refused as it is"}
 """Reason codes that are the message's fault."""
+_SINK_IS_WRONG = frozenset({0x87, 0x97})
+"""Not authorised, over a quota: no other event would fare better, and none is to die of it."""
 _PREFIX = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
 
 
@@ -171,8 +173,8 @@ class MqttSink(ThreadedSink):
             if failure is not None and failure in _REFUSED:
                 dead.append((one, f"the broker says that {_REFUSED[failure]}"))
             elif failure is not None:
-                self._connection.drop()
-                return Outcome(done, dead, f"the broker refuses events (reason {failure:#x})", answered=True)
+                answered = failure not in _SINK_IS_WRONG
+                return Outcome(done, dead, f"the broker refuses events (reason {failure:#x})", answered=answered)
         for message in beside:
             if not message.arrived(until_s - time.monotonic()):
                 return self._lost(len(events), dead)  # all of it is told anew with the next connection

@@ -114,7 +114,7 @@ class Retained:
         self._ledger.turn(now_s)
         at = outbox.before(min(self._ledger.midnight_s(now_s), now_s - DAY_S))
         newest, wanted = outbox.number(), replace(self._context.wanted, types=NOTED)
-        for event in outbox.newest_of(STREAM_STATE).values():
+        for event in outbox.told_last(STREAM_STATE).values():
             self._ledger.note(event)
         while at < newest:
             page = outbox.after(at, AT_ONCE, wanted)

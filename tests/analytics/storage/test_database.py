@@ -23,12 +23,15 @@ from alembic.migration import MigrationContext
 
 from analytics.counting.zones import ZONES
 from analytics.errors import StoreError, StoreUnavailable
+from analytics.events import SITE_OCCUPANCY, STREAM_STATE
 from analytics.storage.base import StreamRecord
 from analytics.storage.database import MIGRATIONS, DatabaseStore
 from analytics.storage.engine import taking_its_time
+from analytics.storage.outbox import DatabaseOutbox
 from analytics.storage.tables import metadata
 from tests.analytics.storage.conftest import Postgres
 from tests.analytics.storage.minutes import NOON, checkpoint, row, write_many
+from tests.analytics.storage.test_outbox import full, state
 from tests.assigning import assign
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -67,6 +70,21 @@ def test_every_migration_can_be_taken_back_and_made_again(url: str) -> None:
     run_alembic(url, "upgrade", "head")
     store = DatabaseStore(url)
     assert hold(store) == 1
+    store.close()
+
+
+def test_what_was_told_last_is_known_to_who_comes_from_a_version_that_kept_it_as_events_alone(url: str) -> None:
+    store = DatabaseStore(url)
+    outbox = DatabaseOutbox(store)
+    outbox.append([state(1.0, "cam", "failed"), state(2.0, "cam"), full(3.0, "berlin")])
+    told = outbox.told_last(STREAM_STATE), outbox.told_last(SITE_OCCUPANCY)
+    store.close()
+    run_alembic(url, "downgrade", "0010")
+    run_alembic(url, "upgrade", "head")
+    store = DatabaseStore(url)
+    outbox = DatabaseOutbox(store)
+    assert (outbox.told_last(STREAM_STATE), outbox.told_last(SITE_OCCUPANCY)) == told
+    assert told[0]["cam"].time_s == 2.0
     store.close()
 
 

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from analytics.counting.base import Crossing
-from analytics.errors import StaleEpoch
-from analytics.events import Event, EventContext, EventMaker
+from analytics.errors import LeaseLost, StaleEpoch
+from analytics.events import SITE_OCCUPANCY, STREAM_STATE, Event, EventContext, EventMaker, identity
 from analytics.storage import tables
 from analytics.storage.base import Checkpoint, Store, StreamRecord
 from analytics.storage.database import DatabaseStore
@@ -123,13 +123,50 @@ def test_a_purged_streams_events_go_with_it_and_may_come_again(store: Store, out
     assert [one.event for one in outbox.after(2, 10)] == [crossing(1.0)]
 
 
-def test_the_newest_of_a_type_is_known_of_every_stream(outbox: Outbox) -> None:
-    outbox.append([crossing(float(n), f"cam{n % 2}") for n in range(5)])
-    assert outbox.newest_of("footfall.crossing.v1") == {}
+def state(at_s: float, stream: str, now: str = "running") -> Event:
+    data = {"state": now, "before": None, "error": None, "error_code": None}
+    return Event(identity(stream, at_s), STREAM_STATE, EventContext(stream, "", 1, ""), "", at_s, data)
+
+
+def full(at_s: float, site: str, over: bool = True) -> Event:
+    data = {"over": over, "people": 9}
+    return Event(identity(site, at_s), SITE_OCCUPANCY, EventContext("cam0", site, 0, ""), site, at_s, data)
+
+
+def test_what_was_told_last_is_known_for_as_long_as_it_holds(store: Store, outbox: Outbox) -> None:
+    for stream in ("cam0", "cam1"):
+        begun(store, stream)
+    outbox.append(
+        [state(0.0, "cam0"), state(1.0, "cam1", "failed"), state(2.0, "cam0", "stopped"), full(3.0, "b" * 200)]
+    )
+    outbox.append([state(0.0, "gone"), crossing(9.0)])
+
+    def told() -> dict[str, float]:
+        return {name: event.time_s for name, event in outbox.told_last(STREAM_STATE).items()}
+
+    assert told() == {"cam0": 2.0, "cam1": 1.0, "gone": 0.0}  # before anybody has given them numbers
+    assert outbox.told_last("footfall.crossing.v1") == {}
     outbox.number()
-    found = outbox.newest_of("footfall.crossing.v1")
-    assert {stream: event.time_s for stream, event in found.items()} == {"cam0": 4.0, "cam1": 3.0}
-    assert outbox.newest_of("footfall.queue.v1") == {}
+    outbox.forget(1e12, keep=0)
+    assert outbox.after(0, 10) == []
+    assert told() == {"cam0": 2.0, "cam1": 1.0}
+    assert outbox.told_last(STREAM_STATE)["cam0"] == state(2.0, "cam0", "stopped")
+    assert list(outbox.told_last(SITE_OCCUPANCY)) == ["b" * 200]
+    outbox.append([full(4.0, "b" * 200, over=False)])
+    (site,) = outbox.told_last(SITE_OCCUPANCY).values()
+    assert (site.data["over"], site.time_s) == (False, 4.0)
+    store.delete_stream("cam0", purge=True)
+    assert told() == {"cam1": 1.0}
+
+
+def test_who_does_not_lead_any_more_tells_of_nothing(store: Store, another: Store, outbox: Outbox) -> None:
+    store.lead()
+    another.lead()
+    with pytest.raises(LeaseLost):
+        outbox.append([state(1.0, "cam0")])
+    outbox_of(another).append([state(2.0, "cam0")])
+    assert outbox.number() == 1
+    assert outbox.told_last(STREAM_STATE)["cam0"].time_s == 2.0
 
 
 def test_a_name_that_is_too_long_is_cut_and_nothing_is_lost(outbox: Outbox) -> None:
@@ -154,7 +191,7 @@ def test_who_wants_some_has_those_alone(outbox: Outbox) -> None:
     assert times(types=frozenset({"footfall.queue.v1"})) == []
 
 
-def test_what_somebody_has_not_read_is_counted(outbox: Outbox) -> None:
+def test_what_somebody_has_not_read_is_counted(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outbox.waiting(0) == Waiting(0, None)
     outbox.append([crossing(float(number), stream=stream) for number in range(3) for stream in ("cam", "other")])
     outbox.number()
@@ -164,6 +201,10 @@ def test_what_somebody_has_not_read_is_counted(outbox: Outbox) -> None:
     assert outbox.waiting(6) == Waiting(0, None)
     assert outbox.waiting(0, EventFilter(streams=frozenset({"cam"}))).events == 3
     assert outbox.waiting(0, EventFilter(types=frozenset({"footfall.queue.v1"}))) == Waiting(0, None)
+    monkeypatch.setattr("analytics.storage.outbox.MOST_LOOKED_AT", 2)
+    outbox.append([crossing(9.0, stream="rare")])
+    outbox.number()
+    assert outbox.waiting(0, EventFilter(streams=frozenset({"rare"}))).events == 1  # however far ahead
 
 
 def test_one_may_begin_at_a_time(outbox: Outbox) -> None:

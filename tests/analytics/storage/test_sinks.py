@@ -136,3 +136,7 @@ def test_what_died_is_kept_with_its_reason_the_newest_of_it(sinks: SinkStore) ->
     assert sinks.forget_dead("till", letters[0].number) is False
     assert sinks.forget_dead("other", letters[1].number) is False
     assert sinks.standings(with_dead=True)["till"].dead == 2
+    newest = letters[-1].number
+    assert sinks.forget_dead("till", newest)
+    sinks.proceed("till", lease, Progress(13, dead=[(NumberedEvent(13, crossing(13.0), 0.0), "refused 13")]))
+    assert sinks.dead_letters("till", 10)[-1].number > newest  # whoever still sees the old one means that

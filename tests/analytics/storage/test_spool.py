@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +178,33 @@ def test_of_a_live_camera_the_oldest_minutes_make_room_and_are_counted(tmp_path:
     left = [w.state["n"] for _, w in spool.waiting()]
     assert left == list(range(200 - len(left), 200))
     assert spool.statistics.lost == 200 - len(left)
+
+
+@pytest.mark.parametrize("max_bytes", [4_000, 9_000, 20_000])
+def test_a_minute_that_is_kept_keeps_its_events_and_one_that_is_not_is_lost(tmp_path: Path, max_bytes: int) -> None:
+    """The first checkpoint of a minute still holds the one before, whole; the events of that are in its own file."""
+    spool = Spool(tmp_path, "cam", max_bytes=max_bytes)
+    maker, context = EventMaker(), EventContext("cam", "", 1, "nanodet-g")
+    minutes, each = 40, 4
+    for number in range(minutes * each):
+        time_s = NOON + number * 60 / each + 1
+        minute = NOON + 60 * (number // each)
+        rows = [
+            row(minute=minute, frames=number),
+            *([row(minute=minute - 60)] if number % each == 0 and number else []),
+        ]
+        stamp = FrameStamp(number, time_s)
+        events = maker.make([Crossing("door", number, "in", time_s)], context, stamp)
+        assert spool.put(replace(checkpoint(1, *rows, n=number), time_s=time_s, events=events))
+    waiting = [checkpoint for _, checkpoint in spool.waiting()]
+    kept = {row.minute for one in waiting for row in one.rows}
+    told = Counter(NOON + 60 * int((event.time_s - NOON) // 60) for one in waiting for event in one.events)
+    assert 1 < len(kept) < minutes
+    assert told == dict.fromkeys(kept, each)
+    times = [event.time_s for one in waiting for event in one.events]
+    assert times == sorted(times)
+    assert spool.statistics.lost == minutes - len(kept)
+    assert sum(path.stat().st_size for path in (tmp_path / "cam").iterdir()) <= max_bytes
 
 
 def test_the_newest_minute_can_still_grow_when_it_is_full(tmp_path: Path) -> None:

@@ -76,6 +76,27 @@ def test_people_are_counted_and_followed(ledger: Ledger) -> None:
     assert told(ledger) == {"line back": {"in": 1, "out": 0, "day": "2026-09-27"}}
 
 
+def test_a_day_whose_events_are_forgotten_is_counted_on_from_what_was_told(ledger: Ledger) -> None:
+    """Home Assistant would take counts that fall for a meter that begins anew, and add all of them again."""
+    line, till = ("shop", "line", "door"), ("shop", "zone", "till")
+    ledger.note(event(CROSSING, "door", direction="in"))
+    day = {"day": "2026-09-27"}
+    ledger.adopt(line, {"in": 5000, "out": 0, **day})
+    ledger.adopt(till, {"people": 3, "entries": 70, "queue": False, "occupied": False, **day})
+    ledger.note(event(CROSSING, "door", direction="in"))
+    found = told(ledger)
+    assert found["line door"] == {"in": 5001, "out": 0, **day}
+    assert (found["zone till"]["entries"], found["zone till"]["people"]) == (70, 0)
+
+
+@pytest.mark.parametrize(
+    "document", [{"in": 9, "out": 9, "day": "2026-09-26"}, {"in": "9", "out": -9, "day": "2026-09-27"}]
+)
+def test_what_was_told_of_another_day_or_is_no_count_is_left(ledger: Ledger, document: dict[str, Any]) -> None:
+    ledger.adopt(("shop", "line", "door"), document)
+    assert told(ledger)["line door"] == {"in": 0, "out": 0, "day": "2026-09-27"}
+
+
 def test_a_day_ends_at_midnight_there_and_who_is_inside_stays(ledger: Ledger) -> None:
     ledger.note(event(CROSSING, "door", direction="in"))
     ledger.note(event(ENTRY, "till", track=1))
