@@ -137,6 +137,10 @@ class Counter(Protocol[Value]):
         """Take up a ``snapshot``; what was drawn since then begins afresh."""
         ...
 
+    def leave(self, state: Mapping[str, Any]) -> None:
+        """Something else is watched than in a ``snapshot``: with the next frame, everybody in there has left."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -135,6 +135,9 @@ class HeatCounter:
     def restore(self, state: Mapping[str, Any]) -> None:
         self._visited = {int(track): set(cells) for track, cells in state.items()}
 
+    def leave(self, state: Mapping[str, Any]) -> None:
+        """Nothing to do: nobody is told of who was there."""
+
 
 @dataclass(frozen=True)
 class _Heat:

@@ -188,6 +188,9 @@ class LineCounter:
             if saved.get("drawn") == [*detector.line.a, *detector.line.b]:
                 detector.restore(saved["tracks"])
 
+    def leave(self, state: Mapping[str, Any]) -> None:
+        """Nothing to do: nobody is told of who was there."""
+
 
 @dataclass(frozen=True)
 class _Lines:

@@ -107,8 +107,22 @@ class StreamObserver:
         Raises:
             ValueError: the state has another format.
         """
-        if state.get("format") != FORMAT:
-            raise ValueError(f"an observer state of format {FORMAT} is needed, found {state.get('format')!r}")
+        _check(state)
         self._last_s = state["last_s"]
         for analytic, counter in self._counters.items():
             counter.restore(state.get(analytic.name, {}))
+
+    def leave(self, state: Mapping[str, Any]) -> None:
+        """Something else is watched than in a ``snapshot``: with the next frame, everybody in there has left.
+
+        Raises:
+            ValueError: the state has another format.
+        """
+        _check(state)
+        for analytic, counter in self._counters.items():
+            counter.leave(state.get(analytic.name, {}))
+
+
+def _check(state: Mapping[str, Any]) -> None:
+    if state.get("format") != FORMAT:
+        raise ValueError(f"an observer state of format {FORMAT} is needed, found {state.get('format')!r}")

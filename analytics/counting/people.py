@@ -65,6 +65,9 @@ class PeopleCounter:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Nothing to do."""
 
+    def leave(self, state: Mapping[str, Any]) -> None:
+        """Nothing to do: nobody is told of who was there."""
+
 
 @dataclass(frozen=True)
 class _People:

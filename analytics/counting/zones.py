@@ -299,6 +299,10 @@ class ZoneCounter:
         self._zones = [_WatchedZone.restored(*one) for one in zones if "drawn" in one[1]]
         self._watching = None
 
+    def leave(self, state: Mapping[str, Any]) -> None:
+        self.restore(state)
+        self._gone = {id(one) for one in self._zones}
+
 
 @dataclass(frozen=True)
 class _Zones:

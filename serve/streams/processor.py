@@ -156,9 +156,23 @@ class StreamProcessor:
         Raises:
             ValueError: it has another format.
         """
-        if state.get("format") != FORMAT:
-            raise ValueError(f"a stream state of format {FORMAT} is needed, found {state.get('format')!r}")
+        _check(state)
         with self._lock:
             self._tracker.restore(state["tracker"])
             self._observer.restore(state["observer"])
             self._event_maker.restore(state.get("events", {}))
+
+    def leave(self, state: Mapping[str, Any]) -> None:
+        """Another scene is watched than that of a `Cut`'s state: who was in there leaves, and nothing else is taken up.
+
+        Raises:
+            ValueError: it has another format.
+        """
+        _check(state)
+        with self._lock:
+            self._observer.leave(state["observer"])
+
+
+def _check(state: Mapping[str, Any]) -> None:
+    if state.get("format") != FORMAT:
+        raise ValueError(f"a stream state of format {FORMAT} is needed, found {state.get('format')!r}")

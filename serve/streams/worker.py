@@ -210,18 +210,19 @@ class StreamWorker:
 
     def _take_up(self, checkpoint: Checkpoint, timeline: Timeline) -> Any:
         """Restore state; returns where the source goes on, or None to begin anew."""
-        if checkpoint.state.get("origin", self.plan.origin) != self.plan.origin:
+        same = checkpoint.state.get("origin", self.plan.origin) == self.plan.origin
+        if same:
+            self._begun_with = checkpoint.state, checkpoint.time_s
+        else:
             logger.info("another source: it begins anew", extra={"stream": self.plan.stream})
-            return None
-        self._begun_with = checkpoint.state, checkpoint.time_s
         try:
             if "format" in checkpoint.state:  # else there was nothing but a place
-                self._processor.restore(checkpoint.state)
-            if checkpoint.resume is not None:
+                (self._processor.restore if same else self._processor.leave)(checkpoint.state)
+            if same and checkpoint.resume is not None:
                 timeline.restore(checkpoint.resume["timeline"])
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
-        if checkpoint.resume is None:
+        if checkpoint.resume is None or not same:
             return None  # live: a gap comes first, and then the time that the camera tells, whatever it was before
         return checkpoint.resume.get("position")
 

@@ -250,6 +250,19 @@ def test_what_is_drawn_anew_or_taken_away_is_left_by_everybody_and_told_to_have_
     assert zone.frames(20) == [ZoneExit("till", track, 0.0, (29 + 13) * DT) for track in (1, 2, 3) if zones]
 
 
+def test_where_another_scene_is_watched_everybody_has_left_whatever_their_numbers() -> None:
+    zone = Told()
+    zone.frames(28, 1, 2, 3)
+    state, zone.counter = zone.counter.snapshot(), ZoneCounter(Geometry(zones=(zone.counter._zones[0].zone,)))
+    zone.counter.leave(state)
+    assert zone.frames(1, 1) == [
+        *(ZoneExit("till", track, 27 * DT, 29 * DT) for track in (1, 2, 3)),
+        OccupancyChanged("till", False, 0, 29 * DT),
+        ZoneEntry("till", 1, 29 * DT),
+    ]
+    assert zone.frames(20) == [ZoneExit("till", 1, 0.0, (29 + 13) * DT)]
+
+
 def test_a_zone_that_was_gone_for_a_moment_is_another_one() -> None:
     """Others have heard that it is gone, and know of nobody in it any more."""
     zone = Told(ZoneLimits())

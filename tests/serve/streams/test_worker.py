@@ -488,6 +488,26 @@ def test_state_of_another_source_is_not_taken_up(make: Make, store: MemoryStore)
     assert second.source.resumed_at is None
 
 
+@pytest.mark.parametrize("frames", range(40, 200, 40))
+def test_who_was_there_when_another_source_was_chosen_has_left(
+    make: Make, store: MemoryStore, truth: Totals, frames: int
+) -> None:
+    """Else a light that they have switched on would burn for ever."""
+    steps, _ = paused(script(), frames)
+    first = make(*steps).start().until_frames(frames)
+    first.worker.checkpoint()
+    saved = store.load_checkpoint("cam")
+    assert saved is not None
+    store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
+    first.crash()
+    next_day = [(time_s + 86_400, place) for time_s, place in script()]
+    make(*next_day).start().until_frames(FRAMES).stop()
+    totals, whole = total(store)[ZONES]["till"], truth[ZONES]["till"]
+    assert totals.entries - totals.exits == whole.entries - whole.exits  # who is there at its end
+    kinds = Counter(event.type for event in store.events)
+    assert (kinds["footfall.zone-entry.v1"], kinds["footfall.zone-exit.v1"]) == (totals.entries, totals.exits)
+
+
 def test_what_no_retry_mends_is_told_and_still_owed(make: Make, store: MemoryStore, truth: Totals) -> None:
     reader = make().start().until_frames(FRAMES)
     refusing = store.checkpoint
