@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,13 @@ _MEANINGS: Mapping[str, str] = {
     "summary": "What is wrong, for people.",
     "sink": "Id of the sink that is tried.",
 }
+RETAINED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "mqttLine": ("{stream}/line/{line}", "line_today", ("stream", "line")),
+    "mqttZone": ("{stream}/zone/{zone}", "zone_now", ("stream", "zone")),
+    "mqttState": ("{stream}/state", "camera_state", ("stream",)),
+    "mqttStatus": ("status", "status", ()),
+}
+"""Channels of what an MQTT broker keeps: address below the prefix, message, and the parts of the address."""
 _STREAM_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
@@ -92,7 +99,8 @@ def description_of(kind: str) -> str:
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3.0 document of all that leaves the service by itself."""
     names = {kind: kind.removeprefix("footfall.").replace(".", "_").replace("-", "_") for kind in EVENT_TYPES}
-    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()}
+    beside = _beside([f"#/components/messages/{name}/payload" for name in names.values()])
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in (*names.values(), *beside)}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -103,13 +111,13 @@ def asyncapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/cloudevents+json",
-        "channels": _channels(messages),
+        "channels": _channels(messages, list(names.values())),
         "operations": {
             "follow": {"action": "send", "channel": {"$ref": "#/channels/events"}},
             "followSocket": {"action": "send", "channel": {"$ref": "#/channels/socket"}},
             **{
                 f"to_{name}": {"action": "send", "channel": {"$ref": f"#/channels/{name}"}}
-                for name in ("webhook", "kafka", "mqtt")
+                for name in ("webhook", "kafka", "mqtt", *RETAINED)
             },
         },
         "components": {
@@ -122,49 +130,112 @@ def asyncapi() -> dict[str, Any]:
                 }
                 for kind, name in names.items()
             }
+            | beside
         },
     }
 
 
-def _channels(messages: Mapping[str, Any]) -> dict[str, Any]:
-    """Every way out, with the messages that go there: all of them."""
+def _beside(events: Sequence[str]) -> dict[str, Any]:
+    """Messages that are no event, and lists of events; ``events`` are references to the schemas of these."""
+    number = {"type": "integer", "minimum": 0}
+    count, flag, day = number, {"type": "boolean"}, {"type": "string", "format": "date"}
+    gap = _exactly({"after": number, "oldest": number})
+    made = {
+        "gap": (
+            "Events behind number `after` and before `oldest` are not kept any more.",
+            gap,
+        ),
+        "socket_gap": ("The same, as a WebSocket tells it.", _exactly({"gap": gap})),
+        "position": (
+            "Whoever is cut off here says `after` this number, and misses nothing.",
+            _exactly({"position": number}),
+        ),
+        "batch": ("Some events at once, in their order.", {"type": "array", "items": {"oneOf": _references(events)}}),
+        "line_today": ("Who has crossed a line today.", _exactly({"in": count, "out": count, "day": day})),
+        "zone_now": (
+            "Who is in a zone, how many have entered it today, and whether its limits are reached.",
+            _exactly({"people": count, "entries": count, "queue": flag, "occupied": flag, "day": day}),
+        ),
+        "camera_state": (
+            "How a camera is.",
+            _exactly({"state": {"type": "string"}, "error_code": {"type": ["string", "null"]}}),
+        ),
+        "status": ("Whether events are delivered; `offline` is the last will.", {"enum": ["online", "offline"]}),
+    }
+    kinds = {"batch": "application/cloudevents-batch+json", "status": "text/plain"}
     return {
+        name: {
+            "name": name,
+            "summary": summary,
+            "contentType": kinds.get(name, "application/json"),
+            "payload": payload,
+        }
+        for name, (summary, payload) in made.items()
+    }
+
+
+def _references(places: Sequence[str]) -> list[dict[str, str]]:
+    return [{"$ref": place} for place in places]
+
+
+def _exactly(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": list(properties)}
+
+
+def _channels(messages: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
+    """Every way out, with the messages that go there."""
+
+    def some(*beside: str) -> dict[str, Any]:
+        return {name: messages[name] for name in (*events, *beside)}
+
+    prefix = {"description": "As the sink names it.", "default": "footfall"}
+    retained = {
+        name: {
+            "address": f"{{prefix}}/{address}",
+            "title": f"MQTT, retained: {message.replace('_', ' ')}",
+            "parameters": {"prefix": prefix, **{part: {"description": "Id."} for part in parts}},
+            "messages": {message: messages[message]},
+        }
+        for name, (address, message, parts) in RETAINED.items()
+    }
+    return retained | {
         "events": {
             "address": "/api/v1/events",
             "title": "Server-sent events",
-            "description": "GET; each message's data is one event, its id the event's number.",
-            "messages": messages,
+            "description": "GET; each message's data is one event, its id the event's number. Of the name `gap`, it is "
+            "a gap. Messages without data have an id alone: from there on it goes on.",
+            "messages": some("gap"),
         },
         "socket": {
             "address": "/api/v1/events/socket",
             "title": "WebSocket",
-            "description": "Each message is one event.",
-            "messages": messages,
+            "description": "Each message is one event, or tells of a gap or a position.",
+            "messages": some("socket_gap", "position"),
         },
         "webhook": {
             "address": None,  # each has its own
             "title": "Webhooks",
             "description": "POST to the address of a sink; with `at_once` above 1 the body is a list of events "
             "(`application/cloudevents-batch+json`). Signed after Standard Webhooks.",
-            "messages": messages,
+            "messages": some("batch"),
         },
         "kafka": {
             "address": "{topic}",
             "title": "Kafka",
             "description": "The topic of a sink; the key of each message is its stream.",
             "parameters": {"topic": {"description": "As the sink names it."}},
-            "messages": messages,
+            "messages": some(),
         },
         "mqtt": {
             "address": "{prefix}/{stream}/events/{type}",
             "title": "MQTT",
-            "description": "At least once (quality of service 1); what is retained beside is in docs/events.md.",
+            "description": "At least once (quality of service 1).",
             "parameters": {
-                "prefix": {"description": "As the sink names it.", "default": "footfall"},
+                "prefix": prefix,
                 "stream": {"description": "Id."},
                 "type": {"description": "Of the event.", "enum": list(EVENT_TYPES)},
             },
-            "messages": messages,
+            "messages": some(),
         },
     }
 

@@ -196,9 +196,10 @@ export interface paths {
          * @description What happens, as server-sent events, for as long as you listen; begins now unless you say where.
          *
          *     The field `id` of each is its number, `data` the event as a CloudEvent in JSON. A browser that connects again says
-         *     which number came last (`Last-Event-ID`), and misses nothing. `after` and `since` begin in the past. Where what was
-         *     asked for is not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is. After
-         *     5,000 events the connection ends: who connects again goes on.
+         *     which number came last (`Last-Event-ID`), and misses nothing: where it begins is told at once, and then every few
+         *     seconds, by messages with an `id` and no data. `after` and `since` begin in the past. Where what was asked for is
+         *     not kept any more, an event of the name `gap` says so, with the number of the `oldest` that is. After 5,000 events
+         *     the connection ends: who connects again goes on.
          */
         get: operations["follow_events"];
         put?: never;

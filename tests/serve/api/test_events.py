@@ -26,6 +26,7 @@ from serve.events import tail as tail_module
 from serve.settings import load
 from tests.analytics.storage.test_outbox import crossing
 from tests.serve.api.conftest import BrokenStore, LocalRegistry
+from tests.serve.events.documented import check
 from tests.waiting import wait_until
 
 HISTORY, FOLLOW = "/api/v1/events/history", "/api/v1/events"
@@ -111,7 +112,7 @@ SOCKET = "ws://127.0.0.1:8000/api/v1/events/socket"
 
 def news(socket: WebSocketTestSession) -> Any:
     """The next message that tells more than how far it is."""
-    while "position" in (message := socket.receive_json()):
+    while "position" in (message := check("socket", socket.receive_json())):
         pass
     return message
 
@@ -119,7 +120,7 @@ def news(socket: WebSocketTestSession) -> Any:
 def test_a_socket_begins_with_where_it_begins(api: TestClient, outbox: DatabaseOutbox) -> None:
     fill(outbox, 1, 2)
     with api.websocket_connect(SOCKET) as socket:
-        assert socket.receive_json() == {"position": 2}
+        assert check("socket", socket.receive_json()) == {"position": 2}
 
 
 def test_a_socket_hears_what_is_there_and_what_comes(api: TestClient, outbox: DatabaseOutbox) -> None:
@@ -270,7 +271,7 @@ def test_who_follows_hears_of_what_happens_from_now_on(url: str, outbox: Databas
         fill(outbox, 3, 4)
         heard = list(islice((message for message in messages if "data" in message), 2))
     assert [message["id"] for message in heard] == ["3", "4"]
-    event = json.loads(heard[0]["data"])
+    event = check("events", json.loads(heard[0]["data"]))
     assert (event["specversion"], event["type"], event["sequence"]) == ("1.0", "footfall.crossing.v1", f"{3:020d}")
 
 
@@ -298,7 +299,7 @@ def test_where_something_is_not_kept_any_more_that_is_said(url: str, outbox: Dat
     outbox.forget(0.0, keep=3)
     with following(url, params={"after": 2}) as messages:
         gap = next(message for message in messages if "event" in message)
-        assert (gap["event"], json.loads(gap["data"])) == ("gap", {"after": 2, "oldest": 8})
+        assert (gap["event"], check("events", json.loads(gap["data"]))) == ("gap", {"after": 2, "oldest": 8})
         assert numbers(messages, 3) == [8, 9, 10]
 
 

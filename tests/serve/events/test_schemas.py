@@ -76,7 +76,12 @@ def test_everything_is_described(kind: str) -> None:
 def test_the_asyncapi_document_has_every_type_and_no_reference_into_nowhere() -> None:
     document = asyncapi()
     messages = document["components"]["messages"]
-    assert {message["name"] for message in messages.values()} == EVENT_TYPES.keys()
+    names = [message["name"] for message in messages.values()]
+    assert len(names) == len(set(names))
+    assert set(names) - EVENT_TYPES.keys() == {
+        *("gap", "socket_gap", "position", "batch", "line_today", "zone_now", "camera_state", "status"),
+    }
+    assert set(names) > EVENT_TYPES.keys()
     references = [
         part["$ref"] for channel in document["channels"].values() for part in channel["messages"].values()
     ] + [operation["channel"]["$ref"] for operation in document["operations"].values()]

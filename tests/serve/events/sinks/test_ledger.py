@@ -19,6 +19,7 @@ from serve.events.sinks.home_assistant import Topics, discovery, node_of
 from serve.events.sinks.ledger import CROSSING, ENTRY, EXIT, OCCUPANCY, QUEUE, Ledger, Place, places_of
 from serve.events.sinks.retained import Retained
 from tests.fakes import MemoryOutbox, MemoryStore
+from tests.serve.events.documented import check
 
 NOON = 1_790_510_400.0  # 2026-09-27 12:00 UTC, 14:00 in Berlin
 DAY_S = 86_400.0
@@ -41,7 +42,9 @@ def ledger() -> Ledger:
 
 
 def told(ledger: Ledger) -> dict[str, dict[str, Any]]:
-    return {f"{kind} {name}".strip(): document for (_, kind, name), document in ledger.take_changed()}
+    channels = {"line": "mqttLine", "zone": "mqttZone", "state": "mqttState"}
+    changed = [(key, check(channels[key[1]], document)) for key, document in ledger.take_changed()]
+    return {f"{kind} {name}".strip(): document for (_, kind, name), document in changed}
 
 
 def test_what_is_drawn_is_there_before_anything_happens() -> None:

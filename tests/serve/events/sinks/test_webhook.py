@@ -24,6 +24,7 @@ from pipelines.sources.reach import Reach
 from serve.events.sinks import http, webhook
 from serve.events.sinks.base import Outcome
 from serve.events.sinks.webhook import WebhookSink, WebhookTarget
+from tests.serve.events.documented import check
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -89,7 +90,8 @@ def test_several_come_as_a_list_and_with_the_same_id_each_time() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         names.append(request.headers["webhook-id"])
         assert request.headers["content-type"] == "application/cloudevents-batch+json"
-        assert [one["data"]["track"] for one in json.loads(request.content)] == [1, 2, 3]
+        sent = check("webhook", json.loads(request.content))
+        assert [one["data"]["track"] for one in sent] == [1, 2, 3]
         return answered(200)
 
     for _ in range(2):
