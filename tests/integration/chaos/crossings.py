@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 WITHIN_S = 0.6
 """Between a crossing in the picture and what is told of it: a few analysed frames."""
+UNSETTLED_S = 1.5
+"""The same while a camera has not told its time yet, and what comes is dated by its arrival: on a machine where everything
+begins at once."""
 EDGE_S = 3.0
 """From the first frame until somebody who comes towards a line is followed; as long behind a gap."""
 
@@ -39,17 +43,23 @@ def shown_between(
     return sorted((one for one in found if begin_s <= one.time_s <= end_s), key=lambda one: one.time_s)
 
 
-def unmatched(told: Sequence[Crossing], expected: Sequence[Crossing]) -> tuple[list[Crossing], list[Crossing]]:
-    """What was told and never shown, or told twice; and what was shown and never told."""
+def unmatched(
+    told: Sequence[Crossing], expected: Sequence[Crossing], settled_s: float = -math.inf
+) -> tuple[list[Crossing], list[Crossing]]:
+    """What was told and never shown, or told twice; and what was shown and never told.
+
+    Args:
+        told: of a camera.
+        expected: what it has shown.
+        settled_s: from when on it certainly tells its time.
+    """
     left, extra = list(expected), []
     for one in told:
-        fitting = [each for each in left if each.direction == one.direction and _close(one, each)]
+        within_s = WITHIN_S if one.time_s >= settled_s else UNSETTLED_S
+        close = [each for each in left if abs(one.time_s - each.time_s) <= within_s]
+        fitting = [each for each in close if each.direction == one.direction]
         if fitting:
             left.remove(min(fitting, key=lambda each: abs(each.time_s - one.time_s)))
         else:
             extra.append(one)
     return extra, left
-
-
-def _close(one: Crossing, each: Crossing) -> bool:
-    return abs(one.time_s - each.time_s) <= WITHIN_S

@@ -206,7 +206,7 @@ class Load:
         def misfit(phase_s: float) -> tuple[int, float, str]:
             """How many were told and not shown, and how many seconds too much those lie apart that were not told."""
             expected = shown_between(shown, phase_s, loop_s, self._begun_s, ended_s)
-            extra, missing = unmatched(told, expected)
+            extra, missing = unmatched(told, expected, least_s)
             certain = [one.time_s for one in missing if least_s <= one.time_s <= most_s]
             gap_s = max(certain) - min(certain) + 1.0 if certain else 0.0
             too_long_s = max(0.0, gap_s - (away_s + EDGE_S if away_s else 0.0))

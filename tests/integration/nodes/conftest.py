@@ -42,6 +42,12 @@ def workers(join: Callable[[], Node]) -> list[Node]:
     return [join(), join()]
 
 
+@pytest.fixture
+def another_node(workers: list[Node], join: Callable[[], Node]) -> None:
+    """Joins before anything is measured: it comes to the same few cores, which it would not elsewhere."""
+    workers.append(join())
+
+
 @pytest.fixture(scope="package")
 def on_three_nodes(
     head: RayHead, workers: list[Node], tmp_path_factory: pytest.TempPathFactory, model_path: Path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,15 +105,14 @@ def test_nodes_work_on_without_a_head_and_join_the_next_one(
 @pytest.mark.parametrize("what", ["is drained", "is asked to end (SIGTERM)"])
 def test_the_streams_of_a_node_that_is_to_go_are_handed_over(
     deployed: Deployed,
+    another_node: None,
     workers: list[Node],
-    join: Callable[[], Node],
     head: RayHead,
     load: Load,
     truth: dict[str, Any],
     what: str,
 ) -> None:
     """Ray hears that it will be gone, or is asked to end it, as when a machine is taken back: readers leave in time."""
-    workers.append(join())
     going, leaving = with_readers(deployed, workers)
     (node,) = {reader["node"] for reader in load.api.readers() if reader["name"] in leaving}
     if what == "is drained":
