@@ -9,7 +9,7 @@ from dataclasses import dataclass
 WITHIN_S = 0.6
 """Between a crossing in the picture and what is told of it: a few analysed frames."""
 UNSETTLED_S = 1.5
-"""The same while a camera has not told its time yet, and what comes is dated by its arrival: on a machine where everything
+"""The same while a camera has not told its time yet: what comes is dated by its arrival, which is late where everything
 begins at once."""
 EDGE_S = 3.0
 """From the first frame until somebody who comes towards a line is followed; as long behind a gap."""
