@@ -25,7 +25,7 @@ from tests.integration.sinks.receivers import HttpReceiver, Listener, Mosquitto
 from tests.integration.test_kafka import BEGUN_S, CROSSING, FPS, register, report, wait_all_counted
 from tests.waiting import wait_until
 
-PACE_S = 0.08
+PACE_S = 0.05
 """Between two frames: what is done to them happens in their middle."""
 GONE = (ApiProblem, Unreachable)
 
