@@ -13,12 +13,15 @@ from footfall.types import StreamBody
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from serve.launch.service import Service
 from tests.integration.conftest import kill_replica, wait_frames
-from tests.integration.sinks.rounds import GEOMETRY
 from tests.integration.wire import Wire
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 CROSSING = "footfall.crossing.v1"
+GEOMETRY: dict[str, Any] = {
+    "lines": [{"id": f"line-{tenth}", "a": [tenth / 10, 0.0], "b": [tenth / 10, 1.0]} for tenth in range(2, 9)]
+}
+"""Whoever walks through the picture has much to tell."""
 LISTEN = """(after) => {
     window.heard = [];
     window.source = new EventSource(`/api/v1/events?type=footfall.crossing.v1&stream=shop&after=${after}`);
