@@ -27,10 +27,11 @@ class StateEvents:
         self._wall_clock = wall_clock
         self._told: dict[str, Condition] = {}
         self._found: dict[str, tuple[Condition, float]] = {}
+        self._seen: dict[str, StreamEntry] = {}
 
     def begin(self, told: Mapping[str, Mapping[str, object]]) -> None:
         """Take up what was told last, by whoever did, of each stream; data of events."""
-        self._found = {}
+        self._found, self._seen = {}, {}
         self._told = {
             name: (StreamState(str(data["state"])), None if data["error_code"] is None else str(data["error_code"]))
             for name, data in told.items()
@@ -40,6 +41,8 @@ class StateEvents:
         """The streams of which something is to be told now."""
         changed = []
         for name, entry in entries.items():
+            if self._seen.get(name, entry) is not entry:  # it was deleted, and registered again since
+                self._told.pop(name, None)
             now = entry.condition
             if now == self._told.get(name):
                 self._found.pop(name, None)
@@ -52,6 +55,7 @@ class StateEvents:
         if len(self._told) > len(entries):
             self._told = {name: told for name, told in self._told.items() if name in entries}
         self._found = {name: found for name, found in self._found.items() if name in entries}
+        self._seen = dict(entries)
         return changed
 
     def events(self, changed: Collection[StreamEntry], statuses: Mapping[str, StreamStatus]) -> Iterator[Event]:

@@ -22,9 +22,9 @@ GEOMETRY: dict[str, Any] = {
     "lines": [{"id": f"line-{tenth}", "a": [tenth / 10, 0.0], "b": [tenth / 10, 1.0]} for tenth in range(2, 9)]
 }
 """Whoever walks through the picture has much to tell."""
-LISTEN = """(after) => {
+LISTEN = """(query) => {
     window.heard = [];
-    window.source = new EventSource(`/api/v1/events?type=footfall.crossing.v1&stream=shop&after=${after}`);
+    window.source = new EventSource(`/api/v1/events?${query}`);
     window.source.onmessage = ({ data, lastEventId }) => window.heard.push([Number(lastEventId), JSON.parse(data)]);
 }"""
 
@@ -80,7 +80,7 @@ def test_a_browser_that_was_cut_off_has_heard_everything_once_and_in_order(
     with Wire(port) as wire:
         page = browser.new_page(base_url=f"http://127.0.0.1:{wire.port}")
         page.goto("/")
-        page.evaluate(LISTEN, 0)
+        page.evaluate(LISTEN, f"type={CROSSING}&stream=shop&after=0")
 
         def heard() -> list[Any]:
             return cast(list[Any], page.evaluate("window.heard"))
@@ -98,6 +98,25 @@ def test_a_browser_that_was_cut_off_has_heard_everything_once_and_in_order(
         wait_until(lambda: len(heard()) >= len(told), 30, "all of them", every_s=0.3)
         assert [number for number, _ in heard()] == [number for number, _ in told]
         assert [event["id"] for _, event in heard()] == [name for _, name in told]
+        page.close()
+
+
+def test_a_browser_that_is_cut_off_before_the_first_event_hears_of_what_happened_meanwhile(
+    api: Client, service: Service, browser: Browser
+) -> None:
+    """Where it began is told at once: else it would begin again behind the only event that it waits for."""
+    port = urlsplit(service.url).port
+    assert port is not None
+    with Wire(port) as wire:
+        page = browser.new_page(base_url=f"http://127.0.0.1:{wire.port}")
+        page.goto("/")
+        page.evaluate(LISTEN, "type=footfall.stream-state.v1&stream=dead")
+        wait_until(lambda: b"\nid: " in wire.newest, 20, "where it begins")
+        wire.cut()
+        api.put_stream("dead", cast(StreamBody, {"source": {"type": "rtsp", "url": "rtsp://127.0.0.1:9/nobody"}}))
+        wait_until(lambda: list(api.events(stream=["dead"])), 30, "an event that nobody hears of")
+        wire.mend()
+        wait_until(lambda: page.evaluate("window.heard.length") >= 1, 30, "the browser to hear of it", every_s=0.3)
         page.close()
 
 

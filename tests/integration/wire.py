@@ -17,6 +17,7 @@ class Wire:
 
     Attributes:
         port: where it takes connections.
+        newest: what came last from the service, 4 KiB at most.
     """
 
     def __init__(self, port: int) -> None:
@@ -24,6 +25,7 @@ class Wire:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._is_cut = False
+        self.newest = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -73,7 +75,7 @@ class Wire:
             self._open |= {near, far}
             if self._is_cut:
                 near.shutdown(socket.SHUT_RDWR)
-        back = threading.Thread(target=self._pass_on, args=(far, near), daemon=True)
+        back = threading.Thread(target=self._pass_on, args=(far, near), kwargs={"answers": True}, daemon=True)
         back.start()
         self._pass_on(near, far)
         back.join()
@@ -82,11 +84,12 @@ class Wire:
         near.close()
         far.close()
 
-    @staticmethod
-    def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    def _pass_on(self, one: socket.socket, other: socket.socket, *, answers: bool = False) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
                 other.sendall(data)
+                if answers:
+                    self.newest = (self.newest + data)[-4096:]
         for side in (one, other):
             with contextlib.suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)

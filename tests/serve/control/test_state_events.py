@@ -152,3 +152,15 @@ def test_the_condition_is_what_is_shown(status: StreamStatus | None, enabled: bo
     entry.waiting = waiting
     shown = entry.view(0.0, 0.0, 1).status
     assert entry.condition == (shown.state, shown.error_code)
+
+
+def test_a_stream_that_is_registered_again_at_once_is_another_one() -> None:
+    house = House()
+    house.add("cam", RUNNING)
+    assert house.round(2) == [("cam", "running", None, None)]
+    house.add("cam", RUNNING)
+    assert house.round(2) == [("cam", "running", None, None)]
+    assert house.round(2) == []
+    house.keeping.begin()  # and known anew by who leads again
+    house.add("cam", RUNNING)
+    assert house.round(3) == []
