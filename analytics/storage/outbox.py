@@ -21,6 +21,8 @@ from analytics.storage import event_rows, tables
 from analytics.storage.database import DatabaseStore
 
 MOST_COUNTED, MOST_LOOKED_AT = 10_000, 100_000
+MOST_PASSED = 300_000
+"""Numbers among which the first event that somebody waits for is looked for."""
 AT_ONCE = 10_000
 """Events that are numbered, or forgotten, in one transaction."""
 
@@ -190,13 +192,16 @@ class DatabaseOutbox:
         table = tables.events
         with self._database._transaction(reading=True) as connection:
             last = int(connection.execute(sa.select(tables.numbering.c.last)).scalar_one())
+            oldest = connection.execute(sa.select(sa.func.min(table.c.number))).scalar()
+            number = max(number, last if oldest is None else oldest - 1)
+            until = min(last, number + MOST_PASSED)
             while True:
                 near = table.c.number > number, table.c.number <= number + MOST_LOOKED_AT
                 ahead = sa.select(table.c.stored_s).where(*near, *_conditions(wanted))
                 some = ahead.order_by(table.c.number).limit(MOST_COUNTED).subquery()
                 count, first_s = connection.execute(sa.select(sa.func.count(), sa.func.min(some.c.stored_s))).one()
                 number += MOST_LOOKED_AT
-                if count or number >= last:
+                if count or number >= until:
                     return Waiting(count, first_s)
 
     def before(self, time_s: float) -> int:

@@ -262,10 +262,12 @@ class DatabaseSinkStore:
             values |= {"missed": table.c.missed + progress.missed}
         if progress.delivered:
             values |= {"delivered": table.c.delivered + progress.delivered, "delivered_s": now_s}
+        # Nobody is further than there are events: who says so has delivered from before the database was set back.
+        there = sa.select(tables.numbering.c.last).scalar_subquery() >= progress.position
         with self._database._transaction() as connection:
-            mine = sa.update(table).where(table.c.sink == sink, *_held(lease))
+            mine = sa.update(table).where(table.c.sink == sink, *_held(lease), there)
             if not connection.execute(mine.values(values)).rowcount:
-                raise LeaseLost("somebody else delivers by now")
+                raise LeaseLost("somebody else delivers by now, or the database was set back")
             if progress.dead:
                 self._bury(connection, sink, progress.dead, now_s)
 

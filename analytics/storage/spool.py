@@ -129,16 +129,21 @@ class Spool:
     def _give_up(self, oldest: Path, target: Path, document: dict[str, Any]) -> None:
         """Remove a file. A minute that was not over in it is whole in the next one, and takes its events along."""
         known, gone = self._known(), self._content_of(oldest)
-        following = min(known.keys() - {oldest, target}, key=_place, default=target)
+        following = min((known.keys() | {target}) - {oldest}, key=_place)
         newer = document if following == target else self._content_of(following)
         going_on = _by_minute(newer).keys() if newer.get("epoch") == gone.get("epoch") else set[str]()
         events = [event for event in gone.get("events", ()) if str(minute_of(event["time_s"])) in going_on]
         self._lost += len(_by_minute(gone).keys() - going_on)
-        self._remove(oldest)
         if events:
             newer["events"] = [*events, *newer.get("events", ())]
             if following != target:
-                self._write(following, newer)
+                with suppress(OSError):  # a disk that is really full
+                    self._write(following, newer)
+                    events = []
+        self._read.pop(oldest, None)  # read just now
+        self._remove(oldest)
+        if events and following != target:
+            self._write(following, newer)
 
     @staticmethod
     def _content_of(path: Path) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _bound(
 ) -> Any:
     """A deployment with what it reads of the settings, and with handles of others."""
     arguments = arguments_for(deployment.name, settings, named)
-    if (user_config := user_config_of(deployment.name, settings)) is not None:
+    if (user_config := user_config_of(deployment.name, arguments["named"])) is not None:
         deployment = deployment.options(user_config=user_config)
     if launch is not None:
         version = version_of(launch, arguments, [handle is not None for handle in handles])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serve.settings import Settings
-
 LIVE = ("model", "score_threshold", "overlap_threshold")
 """Fields of the section ``detector`` that change without a restart."""
 _EVERYBODY = ("log_level", "log_format")
@@ -45,16 +43,15 @@ def readers_of(setting: str) -> list[str]:
     return [name for name, fields in READS.items() if setting in fields or section in fields]
 
 
-def user_config_of(deployment: str, settings: Settings) -> dict[str, Any] | None:
-    """What changes of a deployment while it runs; None if nothing does.
+def user_config_of(deployment: str, named: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What changes of a deployment while it runs, of what wins over a replica's environment; None if nothing does.
 
     Never None for one that knows any: Serve does not tell replicas of what is taken away again.
     """
     fields = [field for field in LIVE if f"detector.{field}" in READS[deployment]]
     if not fields:
         return None
-    found: dict[str, Any] = settings.to_arguments(*(f"detector.{field}" for field in fields)).get("detector", {})
-    return found
+    return {field: value for field, value in named.get("detector", {}).items() if field in fields}
 
 
 def without_live(arguments: Mapping[str, Any]) -> dict[str, Any]:

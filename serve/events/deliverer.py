@@ -126,12 +126,14 @@ class Deliverer:
         opened = self._open_sink(record, position)
         if opened is None:
             return
+        asked_s = self._clock()
         lease = await asyncio.to_thread(self._store.take, record.id, self._name, standing)
         if lease is None:
             await opened.sink.close()
             return
         logger.info("delivers to sink %s from event %d on", record.id, position)
-        made = Delivery(record.id, opened.sink, opened.wanted, self._tail, self._store, lease, position, standing.error)
+        wanted, error = opened.wanted, standing.error
+        made = Delivery(record.id, opened.sink, wanted, self._tail, self._store, lease, position, error, held_s=asked_s)
         task = asyncio.get_running_loop().create_task(made.run())
         until_s = math.inf if opened.again_s is None else self._clock() + opened.again_s
         self._running[record.id] = _Running(record, lease, task, until_s)

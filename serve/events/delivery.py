@@ -54,6 +54,7 @@ class Delivery:
         lease: on the sink.
         position: number of the last event that is there.
         error: what went wrong last, as far as is known.
+        held_s: when the lease was asked for, by the clock; None: now.
         chance: from 0 to 1; for tests.
         clock: monotonic seconds.
     """
@@ -69,6 +70,7 @@ class Delivery:
         position: int,
         error: str | None = None,
         *,
+        held_s: float | None = None,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,7 +83,8 @@ class Delivery:
         self._state = _State(position, error=error)
         self._chance = chance
         self._clock = clock
-        self._asked_s = self._renewed_s = clock()
+        self._asked_s = clock()
+        self._renewed_s = self._asked_s if held_s is None else held_s
         self._idle_pause_s = 0.0
         self._storing = asyncio.Lock()
 
@@ -178,6 +181,7 @@ class Delivery:
 
     async def _look_after(self) -> None:
         """Without an event, and less and less often if it does not work."""
+        await self._until_held()
         outcome = await self._send([])
         self._asked_s = self._clock()
         self._idle_pause_s = 0.0 if outcome.error is None else min(2 * self._idle_pause_s + FIRST_S, LONGEST_S)
@@ -188,6 +192,7 @@ class Delivery:
         pause_s, state, since_s = FIRST_S, self._state, self._clock()
         at_once = len(events)
         while events:
+            since_s += await self._until_held()
             outcome = await self._send(events[:at_once])
             self._asked_s, self._idle_pause_s = self._clock(), 0.0
             if not outcome.answered:  # nobody has said anything against this event
@@ -212,11 +217,18 @@ class Delivery:
                 await asyncio.sleep(max(asked_s, pause_s * (0.75 + self._chance() / 2)))
                 pause_s = min(2 * pause_s, LONGEST_S)
 
-    async def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
-        # Who could not renew it for so long may have been followed by somebody, and at an MQTT broker each would throw
-        # the other out. There is little to send without the database.
+    async def _until_held(self) -> float:
+        """Wait for the lease to be good; returns the seconds that this took.
+
+        Who could not renew it for so long may have been followed by somebody, and at an MQTT broker each would throw
+        the other out. There is little to send without the database.
+        """
+        begun_s = self._clock()
         while self._clock() - self._renewed_s > HELD_S:
             await asyncio.sleep(RENEW_S / 10)
+        return self._clock() - begun_s
+
+    async def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
         try:
             return await self._sink.send(events)
         except Exception as error:  # which no sink should do; it must not look as if all were well

@@ -96,6 +96,8 @@ class EventTail:
             if not self._listeners and self._following is not None:
                 self._following.cancel()
                 self._following = None
+                self._newest = 0  # what nobody has looked at meanwhile may be another by then
+                self._recent.clear()
 
     async def _read(self, number: int, newest: int, wanted: EventFilter) -> Heard:
         if self._recent and self._recent[0].number <= number + 1:

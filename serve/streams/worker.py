@@ -211,9 +211,9 @@ class StreamWorker:
     def _take_up(self, checkpoint: Checkpoint, timeline: Timeline) -> Any:
         """Restore state; returns where the source goes on, or None to begin anew."""
         same = checkpoint.state.get("origin", self.plan.origin) == self.plan.origin
-        if same:
-            self._begun_with = checkpoint.state, checkpoint.time_s
-        else:
+        # Until something is counted of another source, the state is still that of the one before, and says so.
+        self._begun_with = {**checkpoint.state, **({} if same else {"mark": None})}, checkpoint.time_s
+        if not same:
             logger.info("another source: it begins anew", extra={"stream": self.plan.stream})
         try:
             if "format" in checkpoint.state:  # else there was nothing but a place
@@ -288,7 +288,8 @@ class StreamWorker:
         if not rows and not moved and not (cut is not None and len(self._spool)):
             return None
         mark = cut.stamp.mark if cut is not None else state.get("mark")
-        state = {**state, "origin": self.plan.origin, "mark": mark}
+        origin = self.plan.origin if cut is not None else state.get("origin", self.plan.origin)
+        state = {**state, "origin": origin, "mark": mark}
         self._cuts += 1
         return Checkpoint(
             self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts, time.time(), events

@@ -145,18 +145,21 @@ class MqttSink(ThreadedSink):
         self._wanted = wanted
         self._retained = retained
         self._refused: str | None = None
+        self._told = True
+        """Whether the broker has been told all that it is to retain, since it is connected."""
 
     def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
         try:
-            if self._connection.ensure():
-                self._refused = None
+            if self._connection.ensure() or not self._told:
+                self._refused, self._told = None, True
+                self._connection.forget()
                 if self._retained is not None:
                     self._retained.begin(self._connection)
             return self._publish(events)
         except NotConnected as error:
             return Outcome(0, error=f"the broker cannot be reached: {error}")
         except StoreError as error:
-            self._connection.drop()
+            self._told = False
             return Outcome(0, error=f"what was before is not known: {error}")
 
     def _publish(self, events: Sequence[NumberedEvent]) -> Outcome:
@@ -174,6 +177,7 @@ class MqttSink(ThreadedSink):
                 dead.append((one, f"the broker says that {_REFUSED[failure]}"))
             elif failure is not None:
                 answered = failure not in _SINK_IS_WRONG
+                self._told = False  # whatever became of what was sent behind it
                 return Outcome(done, dead, f"the broker refuses events (reason {failure:#x})", answered=answered)
         for message in beside:
             if not message.arrived(until_s - time.monotonic()):

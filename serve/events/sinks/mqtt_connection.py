@@ -157,6 +157,10 @@ class Connection:
             properties.ContentType = kind
         return Sent(self, self._client.publish(topic, text, _AT_LEAST_ONCE, retain, properties))
 
+    def forget(self) -> None:
+        """What was said against messages that nobody asks about any more: their numbers are given again."""
+        self._failures.clear()
+
     def subscribe(self, topics: Sequence[str]) -> None:
         """Hear of what is retained; it comes soon."""
         assert self._client is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from analytics.errors import LeaseLost
+from analytics.storage import tables
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox, NumberedEvent
 from analytics.storage.sinks import DatabaseSinkStore, Lease, Progress, SinkStore, Standing
@@ -13,7 +15,10 @@ from tests.analytics.storage.test_outbox import begun, crossing
 
 @pytest.fixture
 def sinks(database: DatabaseStore) -> SinkStore:
+    """With a sink, in a database that has had some events."""
     made = DatabaseSinkStore(database, wall_clock=lambda: 100.0, max_dead=3)
+    with database._transaction() as connection:
+        connection.execute(sa.update(tables.numbering).values(last=1000))
     made.add_sink("till", {"type": "webhook"}, 7)
     return made
 
@@ -42,6 +47,15 @@ def test_a_sink_that_is_deleted_leaves_nothing_behind(sinks: SinkStore) -> None:
     assert (sinks.sinks(), sinks.standings(), sinks.dead_letters("till", 10)) == ([], {}, [])
     with pytest.raises(LeaseLost):
         sinks.proceed("till", lease, Progress(9))
+
+
+def test_nobody_is_further_than_there_are_events(sinks: SinkStore) -> None:
+    """Else whoever has delivered before a database was set back would pass over what comes in it."""
+    lease = taken(sinks)
+    sinks.proceed("till", lease, Progress(1000))
+    with pytest.raises(LeaseLost, match="set back"):
+        sinks.proceed("till", lease, Progress(1001))
+    assert sinks.standings()["till"].position == 1000
 
 
 def test_one_delivers_at_a_time(sinks: SinkStore) -> None:

@@ -294,6 +294,37 @@ def test_one_that_cannot_renew_its_lease_sends_nothing_for_others_may_have_follo
     run(tmp_path, test)
 
 
+def test_the_time_without_a_lease_is_no_reason_to_give_up_an_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "PATIENCE_S", 0.5)
+
+    async def test(house: House) -> None:
+        receiver = house.add("till")
+        busy = asyncio.Event()
+
+        async def send(events: Sequence[NumberedEvent]) -> Outcome:
+            receiver.asked += 1
+            if not busy.is_set():
+                return Outcome(0, error="it is busy", answered=True)
+            receiver.got += [one.number for one in events]
+            return Outcome(len(events))
+
+        monkeypatch.setattr(receiver, "send", send)
+        house.start("one")
+        house.write(1)
+        await house.until(lambda: receiver.asked, "the first try")
+        house.stores["one"].frozen.set()
+        await asyncio.sleep(0.8)  # longer than its patience
+        asked = receiver.asked
+        house.stores["one"].frozen.clear()
+        await house.until(lambda: receiver.asked > asked + 1, "further tries")
+        busy.set()
+        await house.until(lambda: receiver.got == [1], "the event")
+
+    run(tmp_path, test)
+
+
 def test_a_database_that_is_set_back_is_delivered_from_anew(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         receiver = house.add("till")
@@ -303,9 +334,15 @@ def test_a_database_that_is_set_back_is_delivered_from_anew(tmp_path: Path) -> N
         with house.store._transaction() as connection:
             connection.execute(sa.delete(tables.events).where(tables.events.c.number > 5))
             connection.execute(sa.update(tables.numbering).values(last=5))
-        await house.until(lambda: house.sinks.standings()["till"].position == 5, "it to begin behind what there is")
-        house.write(3)
-        await house.until(lambda: receiver.got[25:] == [6, 7, 8], "what happened since then")
+            connection.execute(sa.update(tables.deliveries).values(position=3))
+        house.write(8)  # before anybody has seen it
+        house.outbox.number()
+        await house.until(lambda: receiver.got[-1] == 13, "what happened since then")
+        assert receiver.got[-10:] == list(range(4, 14))
+        house.sinks.rewind("till", 99)  # which nobody can have reached
+        await house.until(lambda: house.sinks.standings()["till"].position == 13, "it to begin behind what there is")
+        house.write(1)
+        await house.until(lambda: receiver.got[-1] == 14, "what happened since then")
 
     run(tmp_path, test)
 

@@ -227,6 +227,21 @@ def test_who_listens_to_a_database_that_is_set_back_hears_the_end_and_then_what_
     run(test)
 
 
+def test_what_was_read_while_somebody_listened_is_not_told_to_who_comes_after_it_was_set_back() -> None:
+    async def test(house: House) -> None:
+        house.write(20)
+        assert len(await house.hear(20)) == 20
+        house.outbox = house.tail._outbox = CountingOutbox(MemoryStore())  # nobody listens
+        house.write(5)
+        house.outbox.number()
+        hearing = asyncio.ensure_future(house.hear(1, after=5))
+        await asyncio.sleep(0.05)
+        house.write(1)
+        assert await hearing == [6]
+
+    run(test)
+
+
 def test_a_listener_is_told_where_it_begins_and_how_far_nothing_of_interest_has_come() -> None:
     async def test(house: House) -> None:
         house.write(3)

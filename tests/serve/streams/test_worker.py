@@ -490,7 +490,7 @@ def test_state_of_another_source_is_not_taken_up(make: Make, store: MemoryStore)
 
 @pytest.mark.parametrize("frames", range(40, 200, 40))
 def test_who_was_there_when_another_source_was_chosen_has_left(
-    make: Make, store: MemoryStore, truth: Totals, frames: int
+    make: Make, store: MemoryStore, truth: Totals, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a light that they have switched on would burn for ever."""
     steps, _ = paused(script(), frames)
@@ -501,6 +501,11 @@ def test_who_was_there_when_another_source_was_chosen_has_left(
     store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
     first.crash()
     next_day = [(time_s + 86_400, place) for time_s, place in script()]
+    silent = make(*paused(next_day, 0)[0]).start()  # of which something is read, and nothing shown so far
+    silent.until(lambda: silent.worker._supervisor is not None, "it to begin")
+    monkeypatch.setattr(worker_module, "PLACE_S", 0.0)
+    silent.worker.checkpoint()
+    silent.crash()
     make(*next_day).start().until_frames(FRAMES).stop()
     totals, whole = total(store)[ZONES]["till"], truth[ZONES]["till"]
     assert totals.entries - totals.exits == whole.entries - whole.exits  # who is there at its end

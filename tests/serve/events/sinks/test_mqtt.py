@@ -39,6 +39,7 @@ class Broker:
     answers: list[Answer]
     sent: list[str] = field(default_factory=list)
     drops: int = 0
+    forgotten: int = 0
 
     def ensure(self) -> bool:
         return False
@@ -50,11 +51,19 @@ class Broker:
     def drop(self) -> None:
         self.drops += 1
 
+    def forget(self) -> None:
+        self.forgotten += 1
+
     def leave(self) -> None: ...
 
 
 class Beside:
     """`Retained`, with a message each time."""
+
+    begun = 0
+
+    def begin(self, _: Any) -> None:
+        self.begun += 1
 
     def note(self, _: Any) -> None: ...
 
@@ -62,12 +71,13 @@ class Beside:
         return [connection.publish("footfall/shop/line/door", "{}")]
 
 
-def send(broker: Broker, count: int, retained: Any = None) -> Outcome:
+def send(broker: Broker, count: int, retained: Any = None, times: int = 1) -> Outcome:
     async def whole() -> Outcome:
         topics = Topics("footfall", "homeassistant", "footfall_main")
         sink = MqttSink(cast(Connection, broker), topics, EVERYTHING, cast(Retained, retained))
         try:
-            return await sink.send([event(number) for number in range(1, count + 1)])
+            outcomes = [await sink.send([event(number) for number in range(1, count + 1)]) for _ in range(times)]
+            return outcomes[-1]
         finally:
             await sink.close()
 
@@ -87,6 +97,14 @@ def test_what_it_refuses_for_another_reason_is_tried_again(reason: int, answered
     broker = Broker([Answer(), Answer(reason), Answer()])
     assert send(broker, 3) == Outcome(1, error=f"the broker refuses events (reason {reason:#x})", answered=answered)
     assert broker.drops == 0
+
+
+def test_once_it_takes_events_again_it_is_told_all_that_it_is_to_retain() -> None:
+    """Whoever may not write for a while stays connected, and what was retained meanwhile is nowhere."""
+    beside = Beside()
+    broker = Broker([Answer(0x87), Answer(0x87), Answer(), Answer(), Answer(), Answer()])
+    assert send(broker, 1, beside, times=3).error is None
+    assert (beside.begun, broker.forgotten, broker.drops) == (1, 1, 0)
 
 
 def test_what_it_does_not_confirm_is_sent_on_another_connection() -> None:
