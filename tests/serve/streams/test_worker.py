@@ -501,10 +501,14 @@ def test_who_was_there_when_another_source_was_chosen_has_left(
     store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
     first.crash()
     next_day = [(time_s + 86_400, place) for time_s, place in script()]
-    silent = make(*paused(next_day, 0)[0]).start()  # of which something is read, and nothing shown so far
-    silent.until(lambda: silent.worker._supervisor is not None, "it to begin")
     monkeypatch.setattr(worker_module, "PLACE_S", 0.0)
+    waiting, (gate,) = paused(next_day, 0)
+    silent = make(*waiting)
+    silent.source.has_reached = Reached(0, {"offset": 77})  # something was read, and nothing shown so far
+    silent.start()
+    silent.until(lambda: silent.worker._supervisor and silent.worker._supervisor.place(), "the place")
     silent.worker.checkpoint()
+    gate.set()
     silent.crash()
     make(*next_day).start().until_frames(FRAMES).stop()
     totals, whole = total(store)[ZONES]["till"], truth[ZONES]["till"]
