@@ -207,6 +207,21 @@ def test_a_minute_that_is_kept_keeps_its_events_and_one_that_is_not_is_lost(tmp_
     assert sum(path.stat().st_size for path in (tmp_path / "cam").iterdir()) <= max_bytes
 
 
+def test_what_makes_room_goes_on_in_its_own_epoch(tmp_path: Path) -> None:
+    """Another reader has left something of the next epoch, while this one still writes its last rows."""
+    stamp = FrameStamp(0, NOON)
+    events = EventMaker().make([Crossing("door", 1, "in", NOON + 1)], EventContext("cam", "", 1, ""), stamp)
+    assert Spool(tmp_path, "cam").put(replace(checkpoint(1, row()), events=events))
+    assert Spool(tmp_path, "cam").put(checkpoint(2, row(minute=NOON + 60, epoch=2)))
+    size = max(path.stat().st_size for path in (tmp_path / "cam").iterdir())
+    last = Spool(tmp_path, "cam", max_bytes=3 * size)
+    assert last.put(checkpoint(1, row(), row(minute=NOON + 60)))
+    told = {(one.epoch, event.id) for _, one in last.waiting() for event in one.events}
+    assert told == {(1, events[0].id)}
+    assert [(one.epoch, len(one.rows)) for _, one in last.waiting()] == [(1, 2), (2, 1)]
+    assert last.statistics.lost == 0
+
+
 def test_the_newest_minute_can_still_grow_when_it_is_full(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "cam", max_bytes=3_000)
     number = 0
