@@ -112,7 +112,10 @@ class Outbox(Protocol):
         ...
 
     def waiting(self, number: int, wanted: EventFilter = EVERYTHING) -> Waiting:
-        """Events with larger numbers, counted from the first one that is wanted, as far as does not take long."""
+        """Events with larger numbers, counted from the first one that is wanted, as far as does not take long.
+
+        None seem to wait where more than `MOST_PASSED` others are before the first of them.
+        """
         ...
 
     def before(self, time_s: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,6 +95,7 @@ class Progress:
         error: see `Standing`.
         dead: events that were refused for good, each with the reason.
         missed: events since then; see `Standing`.
+        stored: positions of which one must be stored so far; where none is, the database was set back. Empty: any may.
     """
 
     position: int
@@ -102,6 +103,7 @@ class Progress:
     error: str | None = None
     dead: Sequence[tuple[NumberedEvent, str]] = ()
     missed: int = 0
+    stored: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +153,20 @@ class SinkStore(Protocol):
         ...
 
     def take(self, sink: str, owner: str, seen: Standing) -> Lease | None:
-        """Deliver from now on, if it still is as it was seen; None if somebody was faster."""
+        """Deliver from now on, from the position as it was seen; None if somebody was faster.
+
+        Args:
+            sink: id.
+            owner: unique for ever.
+            seen: nobody has been heard of since.
+        """
         ...
 
     def proceed(self, sink: str, lease: Lease, progress: Progress) -> None:
         """Say how far it is, and that one is still there; what died is kept.
 
         Raises:
-            LeaseLost: somebody else delivers, or the sink is gone.
+            LeaseLost: somebody else delivers, the sink is gone, or the database was set back.
         """
         ...
 
@@ -250,7 +258,8 @@ class DatabaseSinkStore:
     def take(self, sink: str, owner: str, seen: Standing) -> Lease | None:
         table = tables.deliveries
         same = table.c.sink == sink, table.c.term == seen.term, table.c.renewals == seen.renewals
-        taken = sa.update(table).where(*same).values(owner=owner, term=seen.term + 1, renewals=seen.renewals + 1)
+        mine = {"owner": owner, "term": seen.term + 1, "renewals": seen.renewals + 1, "position": seen.position}
+        taken = sa.update(table).where(*same).values(mine)
         with self._database._transaction() as connection:
             return Lease(owner, seen.term + 1) if connection.execute(taken).rowcount else None
 
@@ -262,10 +271,13 @@ class DatabaseSinkStore:
             values |= {"missed": table.c.missed + progress.missed}
         if progress.delivered:
             values |= {"delivered": table.c.delivered + progress.delivered, "delivered_s": now_s}
-        # Nobody is further than there are events: who says so has delivered from before the database was set back.
-        there = sa.select(tables.numbering.c.last).scalar_subquery() >= progress.position
+        # Nobody is further than there are events, or has come from where nobody was: who says so has delivered from
+        # before the database was set back.
+        there = [sa.select(tables.numbering.c.last).scalar_subquery() >= progress.position]
+        if progress.stored:
+            there.append(table.c.position.in_(sorted(progress.stored)))
         with self._database._transaction() as connection:
-            mine = sa.update(table).where(table.c.sink == sink, *_held(lease), there)
+            mine = sa.update(table).where(table.c.sink == sink, *_held(lease), *there)
             if not connection.execute(mine.values(values)).rowcount:
                 raise LeaseLost("somebody else delivers by now, or the database was set back")
             if progress.dead:

@@ -129,7 +129,8 @@ class Spool:
     def _give_up(self, oldest: Path, target: Path, document: dict[str, Any]) -> None:
         """Remove a file. A minute that was not over in it is whole in the next one, and takes its events along."""
         known, gone = self._known(), self._content_of(oldest)
-        following = min((known.keys() | {target}) - {oldest}, key=_place)
+        after = [path for path in known.keys() | {target} if _place(path) > _place(oldest)]
+        following = min(after, key=_place, default=target)
         newer = document if following == target else self._content_of(following)
         going_on = _by_minute(newer).keys() if newer.get("epoch") == gone.get("epoch") else set[str]()
         events = [event for event in gone.get("events", ()) if str(minute_of(event["time_s"])) in going_on]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.reports.queries import iso
-from analytics.storage.outbox import MOST_COUNTED, NumberedEvent
+from analytics.storage.outbox import MOST_COUNTED, MOST_PASSED, NumberedEvent
 from analytics.storage.sinks import DeadLetter
 from serve.api.bodies import StrictRoute
 from serve.api.dependencies import ExpectedOrAbsent, InOutbox, InSinkDesk
@@ -121,7 +121,10 @@ class SinkAnswer(BaseModel):
     by_settings: bool = Field(description="Whether the settings say what it is; then it cannot be changed here.")
     deliverer: str | None = Field(description="Who brings events there just now; none: nobody does.")
     after: int = Field(description="Number of the last event that is there, or need not be.")
-    waiting: int = Field(description=f"Events that are not there yet; {MOST_COUNTED} stands for more, too.")
+    waiting: int = Field(
+        description=f"Events that are not there yet; {MOST_COUNTED} stands for more, too, and 0 for those with more "
+        f"than {MOST_PASSED} unwanted ones before them."
+    )
     lag_s: float = Field(description="How long the first of them has been waiting, seconds.")
     delivered: int = Field(description="Events, since it was made.")
     delivered_at: str | None = Field(description="When the last one was, RFC 3339.")

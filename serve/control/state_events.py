@@ -52,7 +52,7 @@ class StateEvents:
                 self._found[name] = now, self._wall_clock()
             elif now != (StreamState.STARTING, None):
                 changed.append(name)
-        if len(self._told) > len(entries):
+        if self._told.keys() - entries.keys():
             self._told = {name: told for name, told in self._told.items() if name in entries}
         self._found = {name: found for name, found in self._found.items() if name in entries}
         self._seen = dict(entries)

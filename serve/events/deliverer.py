@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analytics.errors import LeaseLost, StoreError
 from analytics.storage.outbox import EventFilter
@@ -122,18 +122,24 @@ class Deliverer:
         return now_s - since_s >= SILENT_S
 
     async def _take(self, record: SinkRecord, standing: Standing) -> None:
-        position = min(standing.position, await self._tail.newest())  # behind it, where the database was set back
-        opened = self._open_sink(record, position)
+        # Not further than there are events, which it is where the database was set back.
+        standing = replace(standing, position=min(standing.position, await self._tail.newest()))
+        opened = self._open_sink(record, standing.position)
         if opened is None:
             return
         asked_s = self._clock()
-        lease = await asyncio.to_thread(self._store.take, record.id, self._name, standing)
+        try:
+            lease = await asyncio.to_thread(self._store.take, record.id, self._name, standing)
+        except BaseException:
+            await opened.sink.close()
+            raise
         if lease is None:
             await opened.sink.close()
             return
-        logger.info("delivers to sink %s from event %d on", record.id, position)
-        wanted, error = opened.wanted, standing.error
-        made = Delivery(record.id, opened.sink, wanted, self._tail, self._store, lease, position, error, held_s=asked_s)
+        at, error = standing.position, standing.error
+        logger.info("delivers to sink %s from event %d on", record.id, at)
+        sink, wanted = opened.sink, opened.wanted
+        made = Delivery(record.id, sink, wanted, self._tail, self._store, lease, at, error, held_s=asked_s)
         task = asyncio.get_running_loop().create_task(made.run())
         until_s = math.inf if opened.again_s is None else self._clock() + opened.again_s
         self._running[record.id] = _Running(record, lease, task, until_s)

@@ -87,6 +87,7 @@ class Delivery:
         self._renewed_s = self._asked_s if held_s is None else held_s
         self._idle_pause_s = 0.0
         self._storing = asyncio.Lock()
+        self._stored = {position}
 
     async def run(self) -> None:
         """Until it is cancelled, or somebody else delivers; then the position is stored, as far as that goes."""
@@ -105,9 +106,10 @@ class Delivery:
     async def _finish(self, *tasks: asyncio.Task[None]) -> None:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(StoreError):
-            await self._save()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        if not any(isinstance(one, LeaseLost) for one in ended):
+            with contextlib.suppress(StoreError):
+                await self._save()
         closing = asyncio.ensure_future(self._sink.close())
         _CLOSING.add(closing)  # who is dead may take long to let go of, and is let go of all the same
         closing.add_done_callback(_CLOSING.discard)
@@ -131,10 +133,12 @@ class Delivery:
     async def _store_progress(self) -> None:
         async with self._storing:
             state = self._state
-            progress = Progress(state.position, state.delivered, state.error, tuple(state.dead), state.missed)
+            stored, dead = frozenset(self._stored), tuple(state.dead)
+            progress = Progress(state.position, state.delivered, state.error, dead, state.missed, stored)
             asked_s = self._clock()
+            self._stored.add(progress.position)  # it may be, also where no answer comes
             await asyncio.to_thread(self._store.proceed, self._name, self._lease, progress)
-            self._renewed_s = asked_s
+            self._renewed_s, self._stored = asked_s, {progress.position}
             state.delivered -= progress.delivered
             state.missed -= progress.missed
             del state.dead[: len(progress.dead)]

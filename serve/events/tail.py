@@ -129,9 +129,10 @@ class EventTail:
 
     async def _look(self) -> None:
         newest = await asyncio.to_thread(self._outbox.number)
-        if newest == self._newest:
+        set_back = newest < self._newest or (self.error is not None and await self._is_another())
+        if newest == self._newest and not set_back:
             return
-        if newest < self._newest:
+        if set_back:
             logger.warning("the newest event is number %d, and was %d: the database was set back", newest, self._newest)
             self._set_back += 1
             self._newest = 0  # it is read from the store what there is
@@ -147,6 +148,14 @@ class EventTail:
         self._newest = newest
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    async def _is_another(self) -> bool:
+        """Whether the newest event that is remembered is not the one of its number: of a database that was away."""
+        if not self._recent:
+            return False
+        known = self._recent[-1]
+        found = await asyncio.to_thread(self._outbox.after, known.number - 1, 1)
+        return bool(found) and found[0].number == known.number and found[0].event.id != known.event.id
 
     async def stop(self) -> None:
         """Follow no more; who still listens hears nothing more."""

@@ -210,7 +210,10 @@ class StreamWorker:
 
     def _take_up(self, checkpoint: Checkpoint, timeline: Timeline) -> Any:
         """Restore state; returns where the source goes on, or None to begin anew."""
-        same = checkpoint.state.get("origin", self.plan.origin) == self.plan.origin
+        origin = self.plan.origin
+        counted = checkpoint.state.get("origin", origin)
+        placed = checkpoint.state.get("place_of", counted) == origin
+        same = placed and counted == origin
         # Until something is counted of another source, the state is still that of the one before, and says so.
         self._begun_with = {**checkpoint.state, **({} if same else {"mark": None})}, checkpoint.time_s
         if not same:
@@ -218,11 +221,11 @@ class StreamWorker:
         try:
             if "format" in checkpoint.state:  # else there was nothing but a place
                 (self._processor.restore if same else self._processor.leave)(checkpoint.state)
-            if same and checkpoint.resume is not None:
+            if placed and checkpoint.resume is not None:
                 timeline.restore(checkpoint.resume["timeline"])
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
-        if checkpoint.resume is None or not same:
+        if checkpoint.resume is None or not placed:
             return None  # live: a gap comes first, and then the time that the camera tells, whatever it was before
         return checkpoint.resume.get("position")
 
@@ -289,7 +292,7 @@ class StreamWorker:
             return None
         mark = cut.stamp.mark if cut is not None else state.get("mark")
         origin = self.plan.origin if cut is not None else state.get("origin", self.plan.origin)
-        state = {**state, "origin": origin, "mark": mark}
+        state = {**state, "origin": origin, "place_of": self.plan.origin, "mark": mark}
         self._cuts += 1
         return Checkpoint(
             self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts, time.time(), events

@@ -143,6 +143,8 @@ class Connection:
     def _published(self, _client: paho.Client, _data: Any, message: int, reason: Any, _properties: Any) -> None:
         if reason.value >= _FAILED:
             self._failures[message] = reason.value
+        else:
+            self._failures.pop(message, None)  # of an earlier message with this number, that nobody asked about
 
     def _heard(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         if message.payload and message.retain:

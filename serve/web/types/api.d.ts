@@ -1711,7 +1711,7 @@ export interface components {
             after: number;
             /**
              * Waiting
-             * @description Events that are not there yet; 10000 stands for more, too.
+             * @description Events that are not there yet; 10000 stands for more, too, and 0 for those with more than 300000 unwanted ones before them.
              */
             waiting: number;
             /**

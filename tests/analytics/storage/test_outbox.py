@@ -204,7 +204,20 @@ def test_what_somebody_has_not_read_is_counted(outbox: Outbox, monkeypatch: pyte
     monkeypatch.setattr("analytics.storage.outbox.MOST_LOOKED_AT", 2)
     outbox.append([crossing(9.0, stream="rare")])
     outbox.number()
-    assert outbox.waiting(0, EventFilter(streams=frozenset({"rare"}))).events == 1  # however far ahead
+    assert outbox.waiting(0, EventFilter(streams=frozenset({"rare"}))).events == 1
+
+
+def test_it_is_not_looked_for_ever_for_what_somebody_has_not_read(
+    database: DatabaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = DatabaseOutbox(database)
+    outbox.append([crossing(float(number)) for number in range(6)])
+    outbox.append([crossing(9.0, stream="rare")])
+    outbox.number()
+    rare = EventFilter(streams=frozenset({"rare"}))
+    monkeypatch.setattr("analytics.storage.outbox.MOST_LOOKED_AT", 2)
+    monkeypatch.setattr("analytics.storage.outbox.MOST_PASSED", 4)
+    assert (outbox.waiting(0, rare).events, outbox.waiting(3, rare).events) == (0, 1)
 
 
 def test_one_may_begin_at_a_time(outbox: Outbox) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -56,6 +58,20 @@ def test_nobody_is_further_than_there_are_events(sinks: SinkStore) -> None:
     with pytest.raises(LeaseLost, match="set back"):
         sinks.proceed("till", lease, Progress(1001))
     assert sinks.standings()["till"].position == 1000
+
+
+def test_nobody_goes_on_from_where_nobody_was(sinks: SinkStore) -> None:
+    lease = taken(sinks)
+    sinks.proceed("till", lease, Progress(20, stored=(7,)))
+    sinks.proceed("till", lease, Progress(21, stored=(19, 20)))
+    with pytest.raises(LeaseLost, match="set back"):
+        sinks.proceed("till", lease, Progress(22, stored=(20,)))
+    assert sinks.standings()["till"].position == 21
+
+
+def test_whoever_delivers_begins_where_it_was_asked_to(sinks: SinkStore) -> None:
+    assert sinks.take("till", "one", replace(sinks.standings()["till"], position=5)) is not None
+    assert sinks.standings()["till"].position == 5
 
 
 def test_one_delivers_at_a_time(sinks: SinkStore) -> None:

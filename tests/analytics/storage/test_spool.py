@@ -222,6 +222,21 @@ def test_what_makes_room_goes_on_in_its_own_epoch(tmp_path: Path) -> None:
     assert last.statistics.lost == 0
 
 
+def test_what_makes_room_goes_on_in_no_earlier_epoch(tmp_path: Path) -> None:
+    """The last rows of an epoch come when two files of the next one are there, and the first of them has to go."""
+    stamp = FrameStamp(0, NOON)
+    events = EventMaker().make([Crossing("door", 1, "in", NOON + 1)], EventContext("cam", "", 2, ""), stamp)
+    later = Spool(tmp_path, "cam")
+    assert later.put(replace(checkpoint(2, row(epoch=2)), events=events))
+    assert later.put(checkpoint(2, row(epoch=2), row(minute=NOON + 60, epoch=2)))
+    assert len(later) == 2
+    taken = sum(path.stat().st_size for path in (tmp_path / "cam").iterdir())
+    last = Spool(tmp_path, "cam", max_bytes=taken + 200)
+    assert last.put(checkpoint(1, row(minute=NOON - 60)))
+    assert (len(last), last.statistics.lost) == (2, 0)
+    assert [event.id for _, one in last.waiting() for event in one.events] == [events[0].id]
+
+
 def test_the_newest_minute_can_still_grow_when_it_is_full(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "cam", max_bytes=3_000)
     number = 0

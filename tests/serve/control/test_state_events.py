@@ -136,6 +136,18 @@ def test_streams_that_are_gone_are_forgotten() -> None:
     assert house.round(2) == [("cam", "reconnecting", None, "source-unreachable")]
 
 
+def test_one_that_is_gone_is_forgotten_also_where_another_has_come() -> None:
+    house = House()
+    house.add("cam", RUNNING)
+    house.add("gate", RUNNING)
+    house.round(2)
+    del house.entries["gate"]
+    house.add("shop")  # which starts, and is not told of
+    house.round()
+    house.add("gate", RUNNING)
+    assert house.round(2) == [("gate", "running", None, None)]
+
+
 def test_a_stream_that_is_switched_off_is_stopped() -> None:
     house = House()
     house.add("cam", RUNNING, enabled=False)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from analytics.storage import tables
+from analytics.errors import StoreUnavailable
+from analytics.storage import event_rows, tables
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import EVERYTHING, DatabaseOutbox, EventFilter, NumberedEvent
 from analytics.storage.sinks import DatabaseSinkStore, Lease, Progress, SinkRecord, Standing
@@ -92,6 +93,13 @@ class Freezing(DatabaseSinkStore):
     def standings(self, *, with_dead: bool = False) -> dict[str, Standing]:
         self._wait()
         return super().standings(with_dead=with_dead)
+
+
+class Refusing:
+    """A store that lets nobody deliver."""
+
+    def take(self, sink: str, owner: str, seen: Standing) -> Lease | None:
+        raise StoreUnavailable("it is away")
 
 
 class House:
@@ -343,6 +351,46 @@ def test_a_database_that_is_set_back_is_delivered_from_anew(tmp_path: Path) -> N
         await house.until(lambda: house.sinks.standings()["till"].position == 13, "it to begin behind what there is")
         house.write(1)
         await house.until(lambda: receiver.got[-1] == 14, "what happened since then")
+
+    run(tmp_path, test)
+
+
+def test_a_database_that_is_set_back_and_overtakes_is_noticed(tmp_path: Path) -> None:
+    """What happens in it before anybody looks may have numbers beyond where the sink was."""
+
+    async def test(house: House) -> None:
+        receiver = house.add("till")
+        house.start("one")
+        house.write(25)
+        await house.until(lambda: house.standing_at(25), "all of them")
+        house.stores["one"].frozen.set()
+        with house.store._transaction() as connection:
+            connection.execute(sa.delete(tables.events).where(tables.events.c.number > 5))
+            connection.execute(sa.update(tables.numbering).values(last=5))
+            connection.execute(sa.update(tables.deliveries).values(position=3))
+            event_rows.write(connection, [crossing(float(1000 + number)) for number in range(40)], 0.0)
+            fresh, seq = tables.events.c.number.is_(None), tables.events.c.seq
+            first = connection.execute(sa.select(sa.func.min(seq)).where(fresh)).scalar_one()
+            connection.execute(sa.update(tables.events).where(fresh).values(number=seq - first + 6, stored_s=0.0))
+            connection.execute(sa.update(tables.numbering).values(last=45))
+        house.stores["one"].frozen.clear()
+        await house.until(lambda: house.standing_at(45), "what happened since then")
+        assert receiver.got[25:].count(4) == 1
+        assert set(receiver.got[25:]) == set(range(4, 46))
+
+    run(tmp_path, test)
+
+
+def test_a_sink_that_was_opened_in_vain_is_closed(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        receiver = house.add("till")
+        house.start("one")
+        take, house.stores["one"].take = house.stores["one"].take, Refusing().take  # type: ignore[method-assign]
+        await house.until(lambda: receiver.closed > 2, "it to be closed")
+        house.stores["one"].take = take  # type: ignore[method-assign]
+        house.write(1)
+        await house.until(lambda: receiver.got == [1], "the event")
+        assert receiver.opened == receiver.closed + 1
 
     run(tmp_path, test)
 

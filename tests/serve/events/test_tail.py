@@ -227,6 +227,27 @@ def test_who_listens_to_a_database_that_is_set_back_hears_the_end_and_then_what_
     run(test)
 
 
+def test_a_database_that_comes_back_with_other_events_of_the_same_numbers_is_noticed() -> None:
+    async def test(house: House) -> None:
+        house.write(3)
+        listening = house.tail.listen(3)
+        coming = asyncio.ensure_future(anext(listening))
+        await house.until_read(3)
+        house.write(1)
+        assert [one.number for one in (await coming).events] == [4]
+        house.store.away = True
+        coming = asyncio.ensure_future(anext(listening))
+        while house.tail.error is None:
+            await asyncio.sleep(0.001)
+        house.outbox = house.tail._outbox = CountingOutbox(MemoryStore())
+        house.write(6)  # some of them are in the place of what was read
+        house.outbox.number()
+        with pytest.raises(StopAsyncIteration):
+            await coming
+
+    run(test)
+
+
 def test_what_was_read_while_somebody_listened_is_not_told_to_who_comes_after_it_was_set_back() -> None:
     async def test(house: House) -> None:
         house.write(20)

@@ -54,6 +54,7 @@ class Reader:
         folder: for the spool.
         source: what the worker reads.
         rehearsal: of that source, if it is connected already.
+        origin: names what the source shows.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Reader:
         folder: Path,
         source: ScriptedSource,
         rehearsal: Rehearsal | None = None,
+        origin: str = "",
         **spool: int,
     ) -> None:
         self.store = store
@@ -71,7 +73,7 @@ class Reader:
         self.collector.start()
         self.epoch = assign(store, "cam", "reader")
         self.spool = Spool(folder, "cam", **spool)
-        plan = WorkerPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, analysis_fps=None)
+        plan = WorkerPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, None, origin)
         self.worker = StreamWorker(
             plan, self.collector, store, self.spool, on_frame=self.frames.append, rehearsal=rehearsal
         )

@@ -6,7 +6,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,9 +42,9 @@ def make(store: MemoryStore, tmp_path: Path) -> Iterator[Make]:
     """Makes readers, and ends them."""
     made: list[Reader] = []
 
-    def reader(*steps: Step, live: bool = False, **spool: int) -> Reader:
+    def reader(*steps: Step, live: bool = False, origin: str = "", **spool: int) -> Reader:
         source = ScriptedSource(steps or script(), live=live, brighter_per_s=8.0)
-        made.append(Reader(store, tmp_path / "spool", source, **spool))
+        made.append(Reader(store, tmp_path / "spool", source, origin=origin, **spool))
         return made[-1]
 
     yield reader
@@ -478,14 +477,35 @@ def test_what_an_earlier_process_spooled_is_delivered_and_gone_on_from(
 
 def test_state_of_another_source_is_not_taken_up(make: Make, store: MemoryStore) -> None:
     steps, _ = paused(script(), 100)
-    first = make(*steps).start().until_frames(100)
+    first = make(*steps, origin="another camera").start().until_frames(100)
     first.worker.checkpoint()
-    saved = store.load_checkpoint("cam")
-    assert saved is not None
-    store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
     first.crash()
     second = make().start().until_frames(FRAMES)
     assert second.source.resumed_at is None
+
+
+def test_each_place_is_of_the_source_that_it_was_reached_in(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Numbers of one topic mean something else in another, also where nothing was seen in it."""
+    monkeypatch.setattr(worker_module, "PLACE_S", 0.0)
+    caplog.set_level(logging.INFO)
+    steps, _ = paused(script(), 100)
+    first = make(*steps, origin="a").start().until_frames(100)
+    first.worker.checkpoint()
+    first.crash()
+    waiting, _ = paused(script(), 0)
+    for expected in (None, {"offset": 77}):  # whoever goes on with it, too
+        silent = make(*waiting, origin="b")
+        silent.source.has_reached = Reached(0, {"offset": 77})
+        silent.start()
+        silent.until(lambda one=silent: one.worker._supervisor and one.worker._supervisor.place(), "the place")  # type: ignore[misc]
+        silent.worker.checkpoint()
+        silent.crash()
+        assert silent.source.resumed_at == expected
+    again = make(origin="a").start().until_frames(1)
+    assert again.source.resumed_at is None
+    assert caplog.text.count("another source: it begins anew") == 3  # whoever was there has left
 
 
 @pytest.mark.parametrize("frames", range(40, 200, 40))
@@ -494,11 +514,8 @@ def test_who_was_there_when_another_source_was_chosen_has_left(
 ) -> None:
     """Else a light that they have switched on would burn for ever."""
     steps, _ = paused(script(), frames)
-    first = make(*steps).start().until_frames(frames)
+    first = make(*steps, origin="another camera").start().until_frames(frames)
     first.worker.checkpoint()
-    saved = store.load_checkpoint("cam")
-    assert saved is not None
-    store.checkpoint(replace(saved, state={**saved.state, "origin": "another camera"}))
     first.crash()
     next_day = [(time_s + 86_400, place) for time_s, place in script()]
     monkeypatch.setattr(worker_module, "PLACE_S", 0.0)

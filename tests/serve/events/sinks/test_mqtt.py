@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from paho.mqtt.client import MQTTMessageInfo
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import ValidationError
 
 from analytics.storage.outbox import EVERYTHING
 from pipelines.errors import SourceNotAllowed
+from serve.events.sinks import mqtt as mqtt_module
 from serve.events.sinks.base import Outcome
 from serve.events.sinks.home_assistant import Topics
 from serve.events.sinks.mqtt import MqttSink, MqttTarget
-from serve.events.sinks.mqtt_connection import Connection
+from serve.events.sinks.mqtt_connection import Connection, Sent
 from serve.events.sinks.retained import Retained
 from tests.serve.events.sinks.test_webhook import NEAR, event
 
@@ -40,9 +44,11 @@ class Broker:
     sent: list[str] = field(default_factory=list)
     drops: int = 0
     forgotten: int = 0
+    new: bool = False
 
     def ensure(self) -> bool:
-        return False
+        new, self.new = self.new, False
+        return new
 
     def publish(self, topic: str, text: str, **_: Any) -> Answer:
         self.sent.append(topic)
@@ -117,6 +123,24 @@ def test_where_it_retains_nothing_events_arrive_and_that_is_told() -> None:
     outcome = send(Broker([Answer(), Answer(0x87)]), 1, Beside())
     assert outcome == Outcome(1, error="the broker refuses what it is to retain (reason 0x87)")
     assert send(Broker([Answer(), Answer(confirmed=False)]), 1, Beside()).done == 1
+
+
+@pytest.mark.parametrize(("after_s", "tellings"), [(0.0, 2), (60.0, 1)])
+def test_what_it_did_not_retain_is_offered_again_before_long(
+    after_s: float, tellings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_module, "AGAIN_S", after_s)
+    beside = Beside()
+    outcome = send(Broker([Answer(0x97), Answer()], new=True), 0, beside, times=2)
+    assert beside.begun == tellings
+    assert (outcome.error is None) == (tellings == 2)
+
+
+def test_what_was_said_against_a_message_is_not_said_against_the_next_with_its_number() -> None:
+    connection = Connection(MqttTarget.model_validate({"type": "mqtt", "host": "127.0.0.1"})._broker, NEAR, "", None)
+    for reason in (0x90, 0x00):
+        connection._published(cast(Any, None), None, 7, ReasonCode(PacketTypes.PUBACK, identifier=reason), None)
+    assert Sent(connection, MQTTMessageInfo(7)).failure is None
 
 
 @pytest.mark.parametrize(
