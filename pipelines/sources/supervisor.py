@@ -286,7 +286,7 @@ class SourceSupervisor:
         self._held.clear()
         self._since_cue = 0
         self._shift_s, self._raw_s = 0.0, None
-        if not self._gap or self._handed is None:
+        if not self._gap or self._handed is None or self._handed.position is None:  # nothing was passed on so far
             self._hand(source, frames)
         self._source = source
         try:

@@ -129,7 +129,9 @@ class EventTail:
 
     async def _look(self) -> None:
         newest = await asyncio.to_thread(self._outbox.number)
-        set_back = newest < self._newest or (self.error is not None and await self._is_another())
+        if newest == self._newest and self.error is None:
+            return
+        set_back = newest < self._newest or await self._is_another()
         if newest == self._newest and not set_back:
             return
         if set_back:
@@ -150,7 +152,7 @@ class EventTail:
         changed.set()
 
     async def _is_another(self) -> bool:
-        """Whether the newest event that is remembered is not the one of its number: of a database that was away."""
+        """Whether the newest event that is remembered is not the one of its number: where the database was set back."""
         if not self._recent:
             return False
         known = self._recent[-1]

@@ -212,22 +212,25 @@ class StreamWorker:
         """Restore state; returns where the source goes on, or None to begin anew."""
         origin = self.plan.origin
         counted = checkpoint.state.get("origin", origin)
-        placed = checkpoint.state.get("place_of", counted) == origin
-        same = placed and counted == origin
-        # Until something is counted of another source, the state is still that of the one before, and says so.
-        self._begun_with = {**checkpoint.state, **({} if same else {"mark": None})}, checkpoint.time_s
+        same, place_of = counted == origin, checkpoint.state.get("place_of", counted)
+        # Until something is counted of another source, the state is still that of the one before, and says so: whoever
+        # goes back to that one goes on from where it was left.
+        left_at = checkpoint.resume if place_of == counted else checkpoint.state.get("left_at")
+        resume = checkpoint.resume if place_of == origin else left_at if same else None
+        state = {**checkpoint.state, "left_at": None if same else left_at}
+        self._begun_with = {**state, **({} if same else {"mark": None})}, checkpoint.time_s
         if not same:
             logger.info("another source: it begins anew", extra={"stream": self.plan.stream})
         try:
             if "format" in checkpoint.state:  # else there was nothing but a place
                 (self._processor.restore if same else self._processor.leave)(checkpoint.state)
-            if placed and checkpoint.resume is not None:
-                timeline.restore(checkpoint.resume["timeline"])
+            if resume is not None:
+                timeline.restore(resume["timeline"])
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("state of another version is left behind: %s", error, extra={"stream": self.plan.stream})
-        if checkpoint.resume is None or not placed:
+        if resume is None:
             return None  # live: a gap comes first, and then the time that the camera tells, whatever it was before
-        return checkpoint.resume.get("position")
+        return resume.get("position")
 
     @property
     def over(self) -> bool:

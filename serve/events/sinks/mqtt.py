@@ -28,8 +28,8 @@ from serve.events.sinks.threaded import ThreadedSink
 
 AT_ONCE = 500
 IDLE_S = 2.0
-AGAIN_S = 60.0
-"""After which what was not to be retained is offered once more."""
+AGAIN_S, LONGEST_S = 60.0, 3600.0
+"""After which what was not to be retained is offered once more; twice as long each time."""
 _REFUSED: Mapping[int, str] = {0x90: "its topic is refused", 0x95: "it is too large", 0x99: "it is refused as it is"}
 """Reason codes that are the message's fault."""
 _SINK_IS_WRONG = frozenset({0x87, 0x97})
@@ -149,16 +149,18 @@ class MqttSink(ThreadedSink):
         self._refused: str | None = None
         self._told = True
         """Whether the broker has been told all that it is to retain, since it is connected."""
-        self._told_s = 0.0
+        self._again_s, self._pause_s = 0.0, AGAIN_S
 
     def _send(self, events: Sequence[NumberedEvent]) -> Outcome:
         try:
-            if self._connection.ensure() or not self._told or self._may_take_it_now:
+            is_new = self._connection.ensure()
+            if is_new or not self._told or self._may_take_it_now:
+                self._pause_s = AGAIN_S if is_new or self._refused is None else min(2 * self._pause_s, LONGEST_S)
                 self._refused, self._told = None, False
                 self._connection.forget()
                 if self._retained is not None:
                     self._retained.begin(self._connection)
-                self._told, self._told_s = True, time.monotonic()
+                self._told, self._again_s = True, time.monotonic() + self._pause_s
             return self._publish(events)
         except NotConnected as error:
             return Outcome(0, error=f"the broker cannot be reached: {error}")
@@ -169,7 +171,7 @@ class MqttSink(ThreadedSink):
     @property
     def _may_take_it_now(self) -> bool:
         """Whether what the broker refused to retain is to be tried again."""
-        return self._refused is not None and time.monotonic() - self._told_s >= AGAIN_S
+        return self._refused is not None and time.monotonic() >= self._again_s
 
     def _publish(self, events: Sequence[NumberedEvent]) -> Outcome:
         sent = [self._publish_one(one) for one in events]

@@ -304,6 +304,16 @@ def test_a_place_is_known_from_the_first_connection_on_before_any_frame(run: Run
     assert (place.index, place.resume["position"]) == (None, {"next": 7})
 
 
+def test_a_place_is_known_also_where_the_first_connection_failed_behind_a_gap(run: Run) -> None:
+    first = ScriptedSource(refusal=SourceDisconnected("not there yet"))
+    second = ScriptedSource([forever], has_reached=Reached(0, {"next": 7}))
+    running = run(first, second, gap_first=True)
+    running.until(lambda: second.connected, "the second connection")
+    place = running.supervisor.place()
+    assert place is not None
+    assert place.resume["position"] == {"next": 7}
+
+
 def test_a_place_moves_on_without_frames_and_belongs_to_the_last_frame_that_was_passed_on(run: Run) -> None:
     source = ScriptedSource(has_reached=Reached(0, {"next": 0}))
 

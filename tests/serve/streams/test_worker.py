@@ -485,7 +485,7 @@ def test_state_of_another_source_is_not_taken_up(make: Make, store: MemoryStore)
 
 
 def test_each_place_is_of_the_source_that_it_was_reached_in(
-    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make: Make, store: MemoryStore, truth: Totals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Numbers of one topic mean something else in another, also where nothing was seen in it."""
     monkeypatch.setattr(worker_module, "PLACE_S", 0.0)
@@ -503,9 +503,12 @@ def test_each_place_is_of_the_source_that_it_was_reached_in(
         silent.worker.checkpoint()
         silent.crash()
         assert silent.source.resumed_at == expected
-    again = make(origin="a").start().until_frames(1)
-    assert again.source.resumed_at is None
-    assert caplog.text.count("another source: it begins anew") == 3  # whoever was there has left
+    again = make(origin="a").start()
+    again.until(lambda: again.worker.status().state == "stopped", "the end of the recording")
+    again.stop()
+    assert again.source.resumed_at == {"frame": 99}
+    assert caplog.text.count("another source: it begins anew") == 2
+    assert total(store) == truth  # all of it once
 
 
 @pytest.mark.parametrize("frames", range(40, 200, 40))
