@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 WITHIN_S = 0.6
 """Between a crossing in the picture and what is told of it: a few analysed frames."""
@@ -29,8 +30,14 @@ class Crossing:
 
 
 def phases_of(told: Sequence[Crossing], shown: Sequence[Crossing], loop_s: float) -> list[float]:
-    """When the endless clip may have begun, modulo its length: such that something that is told was shown then."""
-    return [(one.time_s - each.time_s) % loop_s for one in told for each in shown if one.direction == each.direction]
+    """When the endless clip may have begun, modulo its length.
+
+    Such that something that is told was shown then, or lies as far before that as something else does behind it: of
+    several that are told a little too soon or too late, none may be right to the frame.
+    """
+    exact = [(one.time_s - each.time_s) % loop_s for one in told for each in shown if one.direction == each.direction]
+    apart = [(one, (other - one) % loop_s) for one, other in permutations(exact, 2)]
+    return exact + [(one + apart_s / 2) % loop_s for one, apart_s in apart if apart_s <= 2 * WITHIN_S]
 
 
 def shown_between(

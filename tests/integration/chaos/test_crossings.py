@@ -32,3 +32,16 @@ def test_a_crossing_that_is_told_twice_or_the_other_way_round_or_not_at_all_is_f
     assert unmatched(TOLD[:-1], SHOWN) == ([], [SHOWN[-1]])
     ghost = Crossing(1010.0, "out")
     assert unmatched([*TOLD, ghost], SHOWN) == ([ghost], [])
+
+
+def test_what_is_told_a_little_soon_and_a_little_late_was_shown_in_between() -> None:
+    shown = [Crossing(2.33, "out"), Crossing(11.25, "out"), Crossing(13.67, "out")]
+    told = [Crossing(111.25, "out"), Crossing(113.42, "out"), Crossing(122.99, "out")]
+    fits = [
+        unmatched(told, shown_between(shown, phase_s, LOOP_S, 110.0, 124.0))
+        for phase_s in phases_of(told, shown, LOOP_S)
+    ]
+    assert ([], []) in fits
+    late = [*told[:2], Crossing(123.8, "out")]
+    for phase_s in phases_of(late, shown, LOOP_S):
+        assert unmatched(late, shown_between(shown, phase_s, LOOP_S, 110.0, 124.0)) != ([], [])
