@@ -167,15 +167,21 @@ def test_a_recording_is_analysed_without_pulling_a_model(machine: Machine, clip:
     assert not (machine.cache / "models").exists()
 
 
+def check_page(url: str) -> None:
+    """The page that is served is all there."""
+    page = httpx.get(url)
+    assert page.status_code == 200
+    assert "<html" in page.text
+    for file in sorted(page_files()):
+        assert httpx.get(f"{url}/static/{file}").status_code == 200, file
+
+
+@pytest.mark.slow
 def test_the_service_runs_and_ends_with_ctrl_c(machine: Machine) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with machine.running("up", "--port", url.rpartition(":")[2], until=f"Footfall is at {url}", timeout_s=100):
         assert httpx.get(f"{url}/readyz").status_code == 200
-        page = httpx.get(url)
-        assert page.status_code == 200
-        assert "<html" in page.text
-        for file in sorted(page_files()):
-            assert httpx.get(f"{url}/static/{file}").status_code == 200, file
+        check_page(url)
 
 
 @pytest.mark.timeout(420)
@@ -192,5 +198,6 @@ def test_the_demo_runs_and_ends_with_ctrl_c(machine: Machine, test_cache: Path) 
 
         wait_until(lambda: states() == {"running"}, 60, "all cameras to run")
         assert len(httpx.get(f"{url}/api/v1/streams").json()) == len(CAMERAS)
+        check_page(url)
     if not kept.is_dir():
         shutil.copytree(drawn, kept)
