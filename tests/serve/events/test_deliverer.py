@@ -154,6 +154,13 @@ class House:
         raise AssertionError(f"waited in vain for {what}")
 
 
+def set_back(connection: sa.Connection) -> None:
+    """To where there were five events, and the sink had three of them."""
+    connection.execute(sa.delete(tables.events).where(tables.events.c.number > 5))
+    connection.execute(sa.update(tables.numbering).values(last=5))
+    connection.execute(sa.update(tables.deliveries).values(position=3))
+
+
 def run(folder: Path, test: Callable[[House], Awaitable[None]]) -> None:
     async def whole() -> None:
         house = House(folder)
@@ -340,9 +347,7 @@ def test_a_database_that_is_set_back_is_delivered_from_anew(tmp_path: Path) -> N
         house.write(25)
         await house.until(lambda: house.standing_at(25), "all of them")
         with house.store._transaction() as connection:
-            connection.execute(sa.delete(tables.events).where(tables.events.c.number > 5))
-            connection.execute(sa.update(tables.numbering).values(last=5))
-            connection.execute(sa.update(tables.deliveries).values(position=3))
+            set_back(connection)
         house.write(8)  # before anybody has seen it
         house.outbox.number()
         await house.until(lambda: receiver.got[-1] == 13, "what happened since then")
@@ -365,9 +370,7 @@ def test_a_database_that_is_set_back_and_overtakes_is_noticed(tmp_path: Path) ->
         await house.until(lambda: house.standing_at(25), "all of them")
         house.stores["one"].frozen.set()
         with house.store._transaction() as connection:
-            connection.execute(sa.delete(tables.events).where(tables.events.c.number > 5))
-            connection.execute(sa.update(tables.numbering).values(last=5))
-            connection.execute(sa.update(tables.deliveries).values(position=3))
+            set_back(connection)
             event_rows.write(connection, [crossing(float(1000 + number)) for number in range(40)], 0.0)
             fresh, seq = tables.events.c.number.is_(None), tables.events.c.seq
             first = connection.execute(sa.select(sa.func.min(seq)).where(fresh)).scalar_one()
