@@ -1,10 +1,15 @@
-"""The table of docs/chaos.md, of what the chaos suite wrote down. Usage: chaos_table.py LINES."""
+"""The table of docs/chaos.md, of what the chaos suite wrote down, now and before. Usage: chaos_table.py LINES [COMMIT].
+
+A round takes half an hour, so rounds are kept, the newest ten of each line, with the commit that they were of.
+"""
 
 from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ from benchmarks.compare import machine
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "chaos.json"
 PAGE = ROOT / "docs" / "chaos.md"
+KEPT = 10
 
 
 def page(rounds: dict[str, list[dict[str, Any]]], where: str) -> str:
@@ -42,6 +48,8 @@ def page(rounds: dict[str, list[dict[str, Any]]], where: str) -> str:
             "coverage; where all were hit, beside the one that missed least. It is exact to about half a",
             "second.",
             "",
+            *_rounds(rounds),
+            "",
             "| what | times | topic: frames lost | of four cameras moved | gap of a camera, s: median | worst |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",
             *rows,
@@ -52,11 +60,34 @@ def page(rounds: dict[str, list[dict[str, Any]]], where: str) -> str:
     )
 
 
-def main() -> None:
-    rounds: dict[str, list[dict[str, Any]]] = {}
-    for line in Path(sys.argv[1]).read_text().splitlines():
+def _rounds(rounds: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Which commits they are of, the newest last."""
+    most: dict[str, int] = {}
+    for found in rounds.values():
+        for commit, times in Counter(one["commit"] for one in found).items():
+            most[commit] = max(times, most.get(commit, 0))
+    told = ", ".join(f"{times} of {commit}" for commit, times in most.items())
+    return [f"Rounds, the oldest first, by the commit that they were of: {told}."]
+
+
+def _merged(before: dict[str, list[dict[str, Any]]], lines: list[str], commit: str) -> dict[str, list[dict[str, Any]]]:
+    """What was kept and what is new; what the suite does not do any more is left out."""
+    new: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
         found = json.loads(line)
-        rounds.setdefault(found.pop("what"), []).append(found)
+        new.setdefault(found.pop("what"), []).append({**found, "commit": commit})
+    return {what: [*before.get(what, []), *found][-KEPT:] for what, found in new.items()}
+
+
+def _commit() -> str:
+    describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def main() -> None:
+    commit = sys.argv[2] if len(sys.argv) > 2 else _commit()
+    before = json.loads(RESULTS.read_text())["rounds"] if RESULTS.is_file() else {}
+    rounds = _merged(before, Path(sys.argv[1]).read_text().splitlines(), commit)
     RESULTS.write_text(json.dumps({"machine": machine(), "rounds": rounds}, indent=1) + "\n")
     PAGE.write_text(page(rounds, machine()))
     print(PAGE.read_text())
