@@ -21,6 +21,7 @@
     ├── Forbidden                   not from here, or not with this token
     ├── TooManyWatchers             more look at a stream than can be served (retryable)
     └── NotReady                    it would be there, but is not yet     (retryable)
+        └── StandsBy                  another replica has taken over: ask it (retryable)
 
 Which HTTP status each of them becomes is known to `serve.api.errors` alone.
 """
@@ -65,6 +66,10 @@ class NotReady(FootfallError):
 
     code = "not-ready"
     retryable = True
+
+
+class StandsBy(NotReady):
+    """Another replica has taken over; nothing was done. While one is replaced, Ray hands calls to either."""
 
 
 class Unauthorized(FootfallError):

@@ -27,6 +27,11 @@ class Leadership:
         self._clock = clock
         self._rival: tuple[tuple[int, int], float] | None = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody else leads, as far as is known."""
+        return self._rival is not None
+
     async def take(self, store: Store) -> bool:
         """Begin to lead: at once, or, after somebody took over, only once he has fallen silent. False if not yet."""
         if self._rival is not None:

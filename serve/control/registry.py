@@ -33,6 +33,7 @@ from serve.control.sealing import Sealing
 from serve.control.store_health import StoreHealth
 from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition
+from serve.errors import StandsBy
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -165,14 +166,20 @@ class Registry:
         """The store, once the streams are loaded.
 
         Raises:
+            StandsBy: another registry leads.
             StoreUnavailable: they could not be loaded so far.
         """
         deadline = self._clock() + LOAD_WAIT_S
         while not self._loaded:
+            self._check_leads()
             if self._clock() > deadline:
                 raise StoreUnavailable(self._health.error or "the database has not answered yet")
             await asyncio.sleep(0.05)
         return self._open()
+
+    def _check_leads(self) -> None:
+        if self._leadership.is_lost:
+            raise StandsBy(self._health.error or "another registry has taken over")
 
     async def stop(self) -> None:
         """End the loop and let go of the database; streams run on without. Idempotent."""
@@ -193,10 +200,15 @@ class Registry:
     async def session(self, greeting: Greeting) -> AsyncGenerator[DesiredState, None]:
         """Stream what changes of a reader's desired state; the first message is the whole.
 
+        While another registry leads it ends at once: the next one that is opened may be with that one.
+
         Raises:
             SettingsError: it runs on another machine than the file that is the database.
         """
-        await self._ready()
+        try:
+            await self._ready()
+        except StandsBy:
+            return
         self._neighbours.check(greeting)
         # Closed with this one: the end of a session has to be seen at once.
         async with contextlib.aclosing(self._assignments.session(greeting)) as session:
@@ -208,7 +220,11 @@ class Registry:
 
         Returns:
             Streams that it does not have any more; None if it has no session here, and has to open one.
+
+        Raises:
+            StandsBy: another registry leads, and has to hear it.
         """
+        self._check_leads()
         return self._assignments.heartbeat(heartbeat) if self._loaded else []
 
     async def leave(self, reader: str) -> bool:
@@ -217,7 +233,11 @@ class Registry:
         Returns:
             Whether others are getting ready for what it has: then it works on until it has nothing left. Else it hands
             back everything at once.
+
+        Raises:
+            StandsBy: another registry leads, and decides.
         """
+        self._check_leads()
         return await self._assignments.leave(reader)
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
@@ -233,7 +253,11 @@ class Registry:
         Args:
             viewer: who says so; what it said before is forgotten.
             streams: that somebody looks at.
+
+        Raises:
+            StandsBy: another registry leads, and tells the readers.
         """
+        self._check_leads()
         self._viewers.tell(viewer, streams)
         self._tell_of_viewers()
         return [stream for stream in streams if self._loaded and stream not in self._entries]

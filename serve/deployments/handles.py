@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,9 +20,11 @@ from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, 
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments.answers import unwrapped
-from serve.errors import NotReady
+from serve.errors import NotReady, StandsBy
 from serve.streams.live_frame import LiveFrame
 
+ANOTHER_S, AGAIN_S = 5.0, 0.05
+"""How long to look for the registry that leads, and how soon to ask again; Ray picks one by chance."""
 MOST_BYTES = 3_500_000
 """Of images in one call: Ray Serve takes no message of more than 4 MiB, unless all its processes are told otherwise."""
 
@@ -85,9 +88,21 @@ class HandleRegistryClient:
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return unwrapped(await self._handle.answer.remote(method, *arguments))
+            return await _asked(self._handle, method, *arguments)
         except (RayError, RayServeException, FootfallError) as error:
             raise _ours(error) from error
+
+
+async def _asked(registry: Any, method: str, *arguments: Any) -> Any:
+    """What the registry that leads answers. Who stands by has done nothing, so that nothing is done twice."""
+    deadline_s = time.monotonic() + ANOTHER_S
+    while True:
+        try:
+            return unwrapped(await registry.answer.remote(method, *arguments))
+        except StandsBy:
+            if time.monotonic() > deadline_s:
+                raise
+            await asyncio.sleep(AGAIN_S)
 
 
 def _ours(error: Exception) -> Exception:
@@ -122,15 +137,15 @@ class HandleRegistryLink:
                 calls.cancel()
 
     async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
-        lost: list[str] | None = await self._handle.heartbeat.remote(heartbeat)
+        lost: list[str] | None = await _asked(self._handle, "heartbeat", heartbeat)
         return lost
 
     async def leave(self, reader: str) -> bool:
-        handed_over: bool = await self._handle.leave.remote(reader)
+        handed_over: bool = await _asked(self._handle, "leave", reader)
         return handed_over
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
-        await self._handle.handback.remote(reader, streams)
+        await _asked(self._handle, "handback", reader, streams)
 
     async def publish(self, stream: str, frame: LiveFrame) -> bool:
         watched: bool = await self._live.publish.remote(stream, frame)
@@ -148,7 +163,7 @@ class HandleWatching:
         self._handle = handle.options(_by_reference=False)
 
     async def watching(self, viewer: str, streams: Sequence[str]) -> list[str]:
-        gone: list[str] = await self._handle.watching.remote(viewer, streams)
+        gone: list[str] = await _asked(self._handle, "watching", viewer, streams)
         return gone
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from analytics.errors import StoreError, StoreUnavailable, UnknownStream
+from analytics.errors import StoreUnavailable, UnknownStream
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage.base import StreamRecord
@@ -24,7 +24,7 @@ from serve.control.preconditions import Precondition
 from serve.control.registry import Registry
 from serve.control.weights import WINDOW_S
 from serve.definitions.stream import StreamDefinition
-from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, SettingsError
+from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, SettingsError, StandsBy
 from serve.settings import load
 from serve.streams.status import StreamStatus
 from tests.assigning import assign
@@ -658,10 +658,9 @@ def test_what_is_edited_while_a_reader_reclaims_a_stream_is_kept(
 
 
 def test_the_newest_registry_leads_and_the_old_one_sends_its_readers_on(
-    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore,
 ) -> None:
-    """As when Ray starts a new replica while the old one drains for up to 20 s."""
-    monkeypatch.setattr("serve.control.registry.LOAD_WAIT_S", -1.0)
+    """As when Ray starts a new replica while the old one drains for up to 20 s, and hands calls to either."""
 
     async def test() -> None:
         old_store, new_store = store.shared(), store.shared()
@@ -672,9 +671,19 @@ def test_the_newest_registry_leads_and_the_old_one_sends_its_readers_on(
         new = begin(new_store)
         await until(lambda: new._loaded, "the new registry")
         await until(lambda: not old._assignments.readers, "the end of the old one's sessions")
-        assert await readers[0].beat() == []  # a heartbeat that still goes to the old one does no harm
+        passed_on: list[Callable[[], Awaitable[Any]]] = [
+            readers[0].beat,  # or the new one would hear nothing of it
+            lambda: old.leave("reader-1"),  # or it would hand back everything at once
+            lambda: old.handback("reader-1", {"cam-0": 1}),
+            lambda: old.watching("live", ["cam-0"]),
+            old.list_streams,
+        ]
+        for call in passed_on:
+            with pytest.raises(StandsBy, match="another registry"):
+                await call()
+        assert [desired async for desired in old.session(Greeting("reader-1", {}))] == []
         assert await new.heartbeat(Heartbeat("reader-1", {})) is None  # to the new one: open a session
-        with pytest.raises(StoreError):
+        with pytest.raises(StandsBy):
             await old.put_stream("late", CAMERA, None)
         held = [{name: assigned.epoch for name, assigned in reader.streams.items()} for reader in readers]
         back = [Reader(new, f"reader-{n + 1}", held[n]) for n in range(2)]
@@ -700,7 +709,7 @@ def test_a_registry_that_was_overtaken_leads_again_once_the_other_is_silent(
         for _ in range(10):
             clock.now_s += 5.0
             other.renew()
-            with pytest.raises(StoreUnavailable, match="another registry"):
+            with pytest.raises(StandsBy, match="another registry"):
                 await registry.list_streams()
         await until(lambda: registry._leadership._rival[0] == other.leader(), "a look at the other")  # type: ignore[index]
         clock.now_s += 20.0

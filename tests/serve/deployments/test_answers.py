@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from analytics.errors import UnknownStream
 from analytics.geometry import Geometry
 from pipelines.errors import FootfallError
 from serve.api.registry_client import RegistryClient
+from serve.control.messages import Greeting, Heartbeat
 from serve.control.preconditions import Precondition
 from serve.definitions.stream import StreamDefinition
+from serve.deployments import handles
 from serve.deployments.answers import AnsweringLive, AnsweringRegistry
-from serve.deployments.handles import HandleRegistryClient, HandleWatching
-from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, TooManyWatchers
+from serve.deployments.handles import HandleRegistryClient, HandleRegistryLink, HandleWatching
+from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, StandsBy, TooManyWatchers
 from serve.settings import load
 from serve.streams import live_hub
 from tests.fakes import MemoryStore
+from tests.serve.control.fake_readers import until
 
 CAMERA = StreamDefinition.model_validate(
     {"source": {"type": "rtsp", "url": "rtsp://u:s3cret@camera.example.invalid/x"}}
@@ -122,6 +126,88 @@ def test_watching_ends_with_the_error_and_not_with_a_traceback(tmp_path: Path, m
             await anext(aiter(registry.watch("door")))
 
     run(tmp_path, test)
+
+
+class Either:
+    """A handle as it is while a replica is replaced: calls go to the old one and the new one in turns."""
+
+    def __init__(self, *replicas: Any) -> None:
+        self._handles = [Handle(replica) for replica in replicas]
+        self._turn = 0
+
+    def options(self, *, method_name: str = "", **rest: Any) -> Any:
+        return self if not method_name else _InTurns(self, method_name)
+
+    def next(self, name: str) -> Method:
+        self._turn += 1
+        return Method(self._handles[self._turn % len(self._handles)]._replica, name, self.raised)
+
+    def __getattr__(self, name: str) -> Any:
+        return _InTurns(self, name)
+
+    @property
+    def raised(self) -> list[BaseException]:
+        return self._handles[0].raised
+
+
+class _InTurns:
+    def __init__(self, either: Either, name: str) -> None:
+        self._either, self._name = either, name
+
+    def remote(self, *arguments: Any) -> Any:
+        return self._either.next(self._name).remote(*arguments)
+
+
+def test_while_a_registry_is_replaced_everybody_is_answered_by_the_one_that_leads(tmp_path: Path) -> None:
+    async def test() -> None:
+        store, settings = MemoryStore(), load(None, data_dir=str(tmp_path))
+        old = AnsweringRegistry(settings, store.shared())
+        await until(lambda: old._loaded, "the old one")
+        await old.put_stream("door", CAMERA, None)
+        new = AnsweringRegistry(settings, store.shared())
+        await until(lambda: new._loaded and not old._loaded, "the new one to lead")
+        either = Either(old, new)
+        api, link = HandleRegistryClient(either, either), HandleRegistryLink(either, either)
+        try:
+            for _ in range(4):
+                assert (await api.get_stream("door")).id == "door"
+                assert await link.heartbeat(Heartbeat("reader-1", {})) is None  # open a session, says who leads
+                assert await link.leave("reader-1") is False
+                await HandleWatching(either).watching("live", ["door"])
+            _, created = await api.put_stream("hall", CAMERA, None)
+            assert created
+            heard = 0
+            for _ in range(4):
+                async with aclosing(link.session(Greeting("reader-1", {}))) as session:
+                    async for desired in session:
+                        heard += desired.whole
+                        break
+            assert heard >= 2
+            assert either.raised == []  # Serve would log each with its traceback
+        finally:
+            await old.stop()
+            await new.stop()
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
+def test_where_nobody_leads_it_is_said_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handles, "ANOTHER_S", 0.3)
+
+    async def test() -> None:
+        store = MemoryStore()
+        registry = AnsweringRegistry(load(None, data_dir=str(tmp_path)), store.shared())
+        await until(lambda: registry._loaded, "it")
+        store.shared().lead()
+        await until(lambda: not registry._loaded, "its standing by")
+        handle = Either(registry)
+        try:
+            with pytest.raises(StandsBy, match="another registry"):
+                await HandleRegistryClient(handle, handle).list_streams()
+        finally:
+            await registry.stop()
+
+    asyncio.run(asyncio.wait_for(test(), 20))
 
 
 def test_every_call_of_the_api_is_one_of_the_registry() -> None:
