@@ -1,9 +1,14 @@
-"""What can go wrong with geometry and numbers; a branch of the tree whose root is in `pipelines.errors`.
+"""What can go wrong with geometry, alerts and numbers; a branch of the tree whose root is in `pipelines.errors`.
 
 ::
 
     FootfallError
     ├── GeometryError               a line or zone that makes no sense
+    ├── OpeningHoursInvalid         hours that make no sense
+    ├── AlertRuleInvalid            an alert rule that does not exist, or cannot be so
+    ├── SilenceInvalid              a silence that is over, too long, or one too many
+    ├── UnknownAlert                no alert that is on has this id
+    ├── UnknownSilence              no silence has this id
     ├── StoreError                  the database
     │   ├── StoreUnavailable          away, locked or full                (retryable)
     │   ├── StaleEpoch                somebody else owns the stream now
@@ -20,6 +25,26 @@ from pipelines.errors import FootfallError
 
 class GeometryError(FootfallError):
     code = "geometry-invalid"
+
+
+class OpeningHoursInvalid(FootfallError):
+    code = "opening-hours-invalid"
+
+
+class AlertRuleInvalid(FootfallError):
+    code = "alert-rule-invalid"
+
+
+class SilenceInvalid(FootfallError):
+    code = "silence-invalid"
+
+
+class UnknownAlert(FootfallError):
+    code = "unknown-alert"
+
+
+class UnknownSilence(FootfallError):
+    code = "unknown-silence"
 
 
 class StoreError(FootfallError):
