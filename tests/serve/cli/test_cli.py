@@ -246,3 +246,35 @@ def test_the_service_does_not_start_with_a_model_that_is_none(tmp_path: Path) ->
     (tmp_path / "model.onnx").write_bytes(b"any")
     model = {"FOOTFALL_DETECTOR__MODEL": str(tmp_path / "model.onnx"), "FOOTFALL_DATA_DIR": str(tmp_path / "data")}
     assert "model.onnx" in one_line(footfall("up", FOOTFALL_API__PORT=str(free_port()), **model), 1)
+
+
+def test_the_doctor_says_what_fails_and_what_to_do_and_ends_with_one(tmp_path: Path, model_path: Path) -> None:
+    bundle = tmp_path / "bundle.zip"
+    port = str(free_port())
+    dead = "rtsp://admin:s3cret@127.0.0.1:9/x"
+    quiet = {"FOOTFALL_DETECTOR__MODEL": str(model_path), "FOOTFALL_RAY__DASHBOARD": "false"}
+    done = footfall(
+        *("doctor", "--camera", dead, "--bundle", str(bundle)), cwd=tmp_path, FOOTFALL_API__PORT=port, **quiet
+    )
+    assert done.returncode == 1
+    assert re.search(r"^ok +detector: ", done.stdout, re.MULTILINE)
+    assert re.search(r"^FAILED +camera rtsp://\*\*\*@127\.0\.0\.1:9/x: ", done.stdout, re.MULTILINE)
+    assert done.stdout.strip().splitlines()[-1].endswith("failed")
+    assert "s3cret" not in done.stdout + done.stderr
+    assert bundle.is_file()
+    assert not (tmp_path / "footfall-data").exists()
+
+
+def test_the_doctor_speaks_json(tmp_path: Path, model_path: Path) -> None:
+    quiet = {"FOOTFALL_DETECTOR__MODEL": str(model_path), "FOOTFALL_RAY__DASHBOARD": "false"}
+    done = footfall("doctor", "--json", cwd=tmp_path, FOOTFALL_API__PORT=str(free_port()), **quiet)
+    found = json.loads(done.stdout)
+    assert done.returncode == any(one["state"] == "failed" for one in found)
+    assert {"subject", "state", "detail", "advice"} == set(found[0])
+
+
+def test_the_doctor_overwrites_nothing(tmp_path: Path) -> None:
+    kept = tmp_path / "bundle.zip"
+    kept.write_text("kept")
+    assert "exists already" in one_line(footfall("doctor", "--bundle", str(kept), cwd=tmp_path), 2)
+    assert kept.read_text() == "kept"
