@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale events docs wheel lock clean
+.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale events screenshots docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -67,6 +67,10 @@ scale: .venv/.dev ## What breaks first when cameras become many, to docs/scale.m
 events: .venv/.dev ## How soon events are with those who get them, to docs/events.md; some 12 minutes
 	scripts/install-test-tools
 	PYTHONPATH=. $(BIN)/python -m benchmarks.events
+
+screenshots: .venv/.dev $(WEB) ## Take the pictures of Ray's dashboard in docs/operations.md
+	scripts/install-test-tools
+	PYTHONPATH=. $(BIN)/python scripts/take_screenshots.py
 
 docs: .venv/.dev $(WEB_DEV) ## Write what is generated: settings, OpenAPI document, types of client and page
 	$(BIN)/python -m serve.cli.settings_reference docs/settings.md
