@@ -13,7 +13,7 @@ from analytics.alerts.rules import RULES, SEVERITIES
 from analytics.alerts.silences import MOST_SILENCES
 from tests.analytics.alerts.site import BEGIN_S, DOWN, EMPTY, SOME, Site, with_severity
 
-TRIED = settings(max_examples=150, derandomize=True, database=None, deadline=None)
+TRIED = settings(max_examples=60, derandomize=True, database=None, deadline=None)
 
 STEP = st.fixed_dictionaries(
     {

@@ -14,7 +14,7 @@ from analytics.alerts.opening_hours import LOOK_AHEAD, MOST_EXCEPTIONS, MOST_SPA
 from analytics.errors import OpeningHoursInvalid
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
-TRIED = settings(max_examples=50, derandomize=True, database=None, deadline=None)
+TRIED = settings(max_examples=25, derandomize=True, database=None, deadline=None)
 CHANGES = [
     ("Europe/Berlin", "2025-03-30"),  # 02:00 to 03:00 never
     ("Europe/Berlin", "2025-10-26"),  # 02:00 to 03:00 twice

@@ -119,6 +119,7 @@ def test_a_picture_that_lies_elsewhere_teaches_nothing() -> None:
     assert landmarks.snapshot() == before
 
 
+@pytest.mark.slow
 def test_what_only_the_day_shows_is_known_after_a_night() -> None:
     hall = Hall(13)
     landmarks = learnt(hall)
@@ -181,6 +182,7 @@ def test_a_registration_maps_there_and_back(seed: int) -> None:
     assert found.away_from(found) == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_turns_a_little_every_day_cannot_take_its_map_along() -> None:
     hall = Hall(17)
     landmarks = learnt(hall)

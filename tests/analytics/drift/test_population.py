@@ -158,12 +158,14 @@ def test_nobody_is_judged_by_pictures_that_are_wrong(known: Course) -> None:
     assert {**course.population.snapshot(), "traffic": None} == {**before, "traffic": None}
 
 
+@pytest.mark.slow
 def test_a_worse_model_does_not_become_usual(known: Course) -> None:
     course = again(known)
     course.run(14, replace(USUAL, score=0.64))
     assert PeopleCause.MODEL in course.told[-5:]
 
 
+@pytest.mark.slow
 def test_what_settles_stays_and_what_creeps_is_seen() -> None:
     course = learnt(3, weeks=5)
     first = None

@@ -126,6 +126,7 @@ def test_a_calm_night_does_not_make_the_day_strict() -> None:
     assert night.spread < 0.5 * noon.spread
 
 
+@pytest.mark.slow
 def test_what_is_usual_follows_unless_it_settles() -> None:
     follows, settled = learnt(6), learnt(6, settles=True)
     for season in (follows, settled):

@@ -106,6 +106,7 @@ def test_what_is_over_is_no_symptom_any_more() -> None:
     assert camera.causes == []
 
 
+@pytest.mark.slow
 def test_a_camera_that_shakes_has_not_been_moved() -> None:
     camera, rng = running(24), np.random.default_rng(24)
     in_a_row = longest = 0
@@ -122,6 +123,7 @@ def test_another_view_is_a_camera_that_was_moved() -> None:
     assert camera.causes == [Cause.MOVED]
 
 
+@pytest.mark.slow
 def test_a_fault_does_not_become_usual() -> None:
     camera = running(26)
     camera.run(240, lambda: blurred(camera.hall.picture()))
@@ -255,6 +257,7 @@ def test_what_is_no_state_is_refused_and_changes_nothing(state: object) -> None:
     assert watch.snapshot() == before
 
 
+@pytest.mark.slow
 def test_one_look_that_finds_nothing_does_not_forget_what_was_found() -> None:
     camera = running(34)
     assert camera.run(30, lambda: camera.hall.picture(right=0.05)) is not None

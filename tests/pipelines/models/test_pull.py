@@ -88,6 +88,7 @@ def test_a_bundled_model_that_was_damaged_is_made_anew(home: Path, bundled: Path
     assert pull(home=home).path == home / "nanodet-g.onnx"
 
 
+@pytest.mark.slow
 def test_ones_own_images_take_part_in_the_calibration(home: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -28,8 +28,8 @@ from serve.streams.recording import analyze, recorded_at
 from tests.fakes import FakeDetector
 from tests.pipelines.sources.videos import write_video
 
-SEEDS = (931, 932, 933)
-"""Of scenes that nothing was ever tuned on, and nothing ever must be."""
+SEEDS = 931, pytest.param(932, marks=pytest.mark.slow), pytest.param(933, marks=pytest.mark.slow)
+"""Of scenes that nothing was ever tuned on, and nothing ever must be; each takes half a minute to draw."""
 FILES = {"tracks.txt", "counts.csv", "summary.json", "heatmap.npz", "heatmap.png"}
 DOOR = {"id": "door", "a": [0.5, 0.0], "b": [0.5, 1.0]}
 GEOMETRY = Geometry.parse({"lines": [DOOR], "zones": [{"id": "all", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]})
