@@ -23,8 +23,8 @@ from serve.deployments.answers import unwrapped
 from serve.errors import NotReady, StandsBy
 from serve.streams.live_frame import LiveFrame
 
-ANOTHER_S, AGAIN_S = 5.0, 0.05
-"""How long to look for the registry that leads, and how soon to ask again; Ray picks one by chance."""
+ANOTHER_S, AGAIN_S, LONGEST_S = 5.0, 0.05, 0.5
+"""How long to look for the registry that leads, and how soon to ask again, first and at most; Ray picks by chance."""
 MOST_BYTES = 3_500_000
 """Of images in one call: Ray Serve takes no message of more than 4 MiB, unless all its processes are told otherwise."""
 
@@ -95,14 +95,15 @@ class HandleRegistryClient:
 
 async def _asked(registry: Any, method: str, *arguments: Any) -> Any:
     """What the registry that leads answers. Who stands by has done nothing, so that nothing is done twice."""
-    deadline_s = time.monotonic() + ANOTHER_S
+    deadline_s, pause_s = time.monotonic() + ANOTHER_S, AGAIN_S
     while True:
         try:
             return unwrapped(await registry.answer.remote(method, *arguments))
         except StandsBy:
             if time.monotonic() > deadline_s:
                 raise
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_S)  # two services on one database by mistake: nobody else leads here
 
 
 def _ours(error: Exception) -> Exception:

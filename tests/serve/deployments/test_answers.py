@@ -192,7 +192,7 @@ def test_while_a_registry_is_replaced_everybody_is_answered_by_the_one_that_lead
 
 
 def test_where_nobody_leads_it_is_said_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handles, "ANOTHER_S", 0.3)
+    monkeypatch.setattr(handles, "ANOTHER_S", 0.5)
 
     async def test() -> None:
         store = MemoryStore()
@@ -204,6 +204,7 @@ def test_where_nobody_leads_it_is_said_after_a_while(tmp_path: Path, monkeypatch
         try:
             with pytest.raises(StandsBy, match="another registry"):
                 await HandleRegistryClient(handle, handle).list_streams()
+            assert 3 <= handle._turn <= 6  # and it is asked less and less often
         finally:
             await registry.stop()
 
