@@ -150,8 +150,9 @@ def measure() -> dict[str, Any]:
             from ray import serve
 
             from serve.deployments.arguments import arguments_for
-            from serve.deployments.graph import RegistryReplica, _deploy
+            from serve.deployments.graph import _deploy
             from serve.deployments.handles import HandleRegistryLink
+            from serve.deployments.replicas.registry import RegistryReplica
 
             ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
             try:

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-import alembic.config
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -85,6 +83,10 @@ class DatabaseStore:
             StoreUnavailable: it cannot be reached or written.
             StoreError: it was written by a newer version.
         """
+        # Known to whoever brings the tables up to date alone: it takes a third of a second of each start.
+        import alembic.command
+        import alembic.config
+
         config = alembic.config.Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         if self._sqlite and self._url.database:

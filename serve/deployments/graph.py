@@ -5,37 +5,29 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import ray
 from ray import serve as rayserve
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
-from ray.serve.schema import ApplicationStatus, LoggingConfig
+from ray.serve.schema import LoggingConfig
 
-from analytics.storage.database import DatabaseStore
-from analytics.storage.stores import Stores
-from pipelines.types import Detections, ImageBatch
-from serve import logs
-from serve.deployments.answers import AnsweringLive, AnsweringRegistry
-from serve.deployments.api import Api
-from serve.deployments.arguments import arguments_for, settings_from
-from serve.deployments.deliveries import Deliveries, sinks_of
-from serve.deployments.detection import Detection, laid_over, open_detector
-from serve.deployments.detector import Detector
+from serve.deployments.arguments import arguments_for
+from serve.deployments.deliveries import sinks_of
 from serve.deployments.hand_over import HANDOVER_S
-from serve.deployments.handles import HandleDetector, HandleRegistryClient, HandleRegistryLink, HandleWatching
 from serve.deployments.policies import DetectorPolicy, ReaderPolicy
-from serve.deployments.reader import StreamReader
 from serve.deployments.reads import user_config_of, without_live
+from serve.deployments.replicas.api import ApiReplica
+from serve.deployments.replicas.deliverer import DelivererReplica
+from serve.deployments.replicas.detector import DetectorReplica
+from serve.deployments.replicas.live import LiveReplica
+from serve.deployments.replicas.reader import ReaderReplica
+from serve.deployments.replicas.registry import RegistryReplica
 from serve.errors import SettingsError
 from serve.settings import SEVERAL, DetectorSettings, Settings
 
-logger = logging.getLogger(__name__)
 APP_NAME = "footfall"
-MERGE_WAIT_S = 0.002
-"""How long a detector replica waits for stacks of further readers."""
 NEW_FIRST = 100
 """Percent of replicas that may start before those go that they replace: who goes hands over to somebody."""
 HEAD = "node:__internal_head__"
@@ -128,113 +120,6 @@ def with_capacity(settings: Settings) -> Settings:
     if reader.max_replicas is None or reader.capacity is not None:
         return settings
     return settings.model_copy(update={"reader": reader.model_copy(update={"capacity": reader.cpus})})
-
-
-def _configured(arguments: dict[str, Any]) -> Settings:
-    """Settings in a replica; first thing in each, because Serve swallows our messages until logging is configured."""
-    settings = settings_from(arguments)
-    logs.configure(settings.log_level, settings.log_format)
-    return settings
-
-
-# A replica's class is a plain class, made of plain arguments and handles. Its deployment has the plain class's name.
-
-
-class RegistryReplica(AnsweringRegistry):
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self._given = _configured(arguments)
-        super().__init__(self._given, node=ray.get_runtime_context().get_node_id())
-
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Called by Serve: which model streams may ask for."""
-        try:
-            self.use_model(laid_over(self._given.detector, user_config).model)
-        except SettingsError as error:  # Serve would start all registries anew
-            logger.error("%s", error)
-
-    async def __del__(self) -> None:
-        """Serve's only shutdown hook, called after the drain."""
-        await self.stop()
-
-
-class LiveReplica(AnsweringLive):
-    def __init__(self, arguments: dict[str, Any], registry: Any) -> None:
-        _configured(arguments)
-        super().__init__(rayserve.get_replica_context().replica_tag, HandleWatching(registry))
-
-    async def __del__(self) -> None:
-        """Serve's only shutdown hook, called after the drain."""
-        await self.stop()
-
-
-class DetectorReplica(Detector):
-    """Merges stacks of several readers that arrive within a moment."""
-
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        wanted = _configured(arguments).detector
-        threads = max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
-        super().__init__(
-            Detection(wanted, open_model=functools.partial(open_detector, threads=threads)), wanted.max_batch
-        )
-        self.warm_up()
-        logger.info("detector ready: %s", wanted.model)
-
-    async def detect(self, batch: ImageBatch) -> list[Detections]:
-        """See `Detector.detect`."""
-        with self.meter.waiting(len(batch)):
-            found: list[Detections] = await self._merged(batch)
-        return found
-
-    @rayserve.batch(max_batch_size=8, batch_wait_timeout_s=MERGE_WAIT_S)  # type: ignore[untyped-decorator]
-    async def _merged(self, stacks: list[ImageBatch]) -> list[list[Detections]]:
-        return await self.detect_stacks(stacks)
-
-
-class ReaderReplica(StreamReader):
-    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, detector: Any = None) -> None:
-        settings = _configured(arguments)
-        timeout_s = settings.detector.timeout_s
-        super().__init__(
-            settings,
-            name=rayserve.get_replica_context().replica_tag,
-            registry=HandleRegistryLink(registry, live),
-            connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
-            node=ray.get_runtime_context().get_node_id(),
-            service_ends=_service_ends,
-        )
-
-    async def __del__(self) -> None:
-        """Serve's only shutdown hook, called after the drain."""
-        await self.stop()
-
-
-class DelivererReplica(Deliveries):
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        super().__init__(_configured(arguments), rayserve.get_replica_context().replica_tag)
-
-    async def __del__(self) -> None:
-        """Serve's only shutdown hook, called after the drain."""
-        await self.stop()
-
-
-class ApiReplica(Api):
-    """The ingress; it holds the handles of readers and deliverers so that they belong to the application."""
-
-    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, reader: Any, deliverer: Any) -> None:
-        settings = _configured(arguments)
-        self._others = reader, deliverer
-        client = HandleRegistryClient(registry, live)
-        super().__init__(settings, client, Stores.of(DatabaseStore(settings.store_url)))
-
-
-def _service_ends() -> bool:
-    """Whether the application of this replica is being deleted, with all that belongs to it."""
-    name = rayserve.get_replica_context().app_name
-    try:
-        application = rayserve.status().applications.get(name)
-    except Exception:  # Serve itself is gone
-        return True
-    return application is None or application.status in (ApplicationStatus.DELETING, ApplicationStatus.NOT_STARTED)
 
 
 def _deploy(

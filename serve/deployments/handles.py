@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -20,11 +19,10 @@ from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, 
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition
 from serve.deployments.answers import unwrapped
-from serve.errors import NotReady, StandsBy
+from serve.deployments.watching import asked
+from serve.errors import NotReady
 from serve.streams.live_frame import LiveFrame
 
-ANOTHER_S, AGAIN_S, LONGEST_S = 5.0, 0.05, 0.5
-"""How long to look for the registry that leads, and how soon to ask again, first and at most; Ray picks by chance."""
 MOST_BYTES = 3_500_000
 """Of images in one call: Ray Serve takes no message of more than 4 MiB, unless all its processes are told otherwise."""
 
@@ -88,22 +86,9 @@ class HandleRegistryClient:
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return await _asked(self._handle, method, *arguments)
+            return await asked(self._handle, method, *arguments)
         except (RayError, RayServeException, FootfallError) as error:
             raise _ours(error) from error
-
-
-async def _asked(registry: Any, method: str, *arguments: Any) -> Any:
-    """What the registry that leads answers. Who stands by has done nothing, so that nothing is done twice."""
-    deadline_s, pause_s = time.monotonic() + ANOTHER_S, AGAIN_S
-    while True:
-        try:
-            return unwrapped(await registry.answer.remote(method, *arguments))
-        except StandsBy:
-            if time.monotonic() > deadline_s:
-                raise
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_S)  # two services on one database by mistake: nobody else leads here
 
 
 def _ours(error: Exception) -> Exception:
@@ -138,34 +123,19 @@ class HandleRegistryLink:
                 calls.cancel()
 
     async def heartbeat(self, heartbeat: Heartbeat) -> list[str] | None:
-        lost: list[str] | None = await _asked(self._handle, "heartbeat", heartbeat)
+        lost: list[str] | None = await asked(self._handle, "heartbeat", heartbeat)
         return lost
 
     async def leave(self, reader: str) -> bool:
-        handed_over: bool = await _asked(self._handle, "leave", reader)
+        handed_over: bool = await asked(self._handle, "leave", reader)
         return handed_over
 
     async def handback(self, reader: str, streams: Mapping[str, int]) -> None:
-        await _asked(self._handle, "handback", reader, streams)
+        await asked(self._handle, "handback", reader, streams)
 
     async def publish(self, stream: str, frame: LiveFrame) -> bool:
         watched: bool = await self._live.publish.remote(stream, frame)
         return watched
-
-
-class HandleWatching:
-    """The registry for those who show live pictures; see `serve.deployments.live.Watching`.
-
-    Args:
-        handle: of the registry.
-    """
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle.options(_by_reference=False)
-
-    async def watching(self, viewer: str, streams: Sequence[str]) -> list[str]:
-        gone: list[str] = await _asked(self._handle, "watching", viewer, streams)
-        return gone
 
 
 class HandleDetector:

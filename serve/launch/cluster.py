@@ -26,6 +26,8 @@ COMMON: Mapping[str, str] = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
     "RAY_DEDUP_LOGS": "0",
+    # Ray makes its workers nice (15): pictures would wait for whatever else the machine does.
+    "RAY_worker_niceness": "0",
     # A replica that does not answer would be given the time that a reader has to hand over; frozen inside of SQLite's
     # lock, it would hold up all others for as long.
     "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",

@@ -28,6 +28,8 @@ BIN = Path(sys.executable).parent
 
 HEAD_NODE_ID = "f" * 51 + "0" * 5
 """What Ray's provider of pretended machines calls the head."""
+MODEST = 10
+"""Nice value of a head that starts again while others work."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,12 @@ class RayHead:
         # on this machine, Ray would conclude that the head still runs.
         self._temporary.append(tempfile.mkdtemp(prefix="ray-"))  # not among pytest's: sockets have short paths
         command = [*self._command, f"--temp-dir={self._temporary[-1]}"]
-        self._process = _start(command, self._folder / "ray.log", self.environment)
+        self._process = _start(command, self._folder / "ray.log", self.environment, modest=True)
         self.wait_answers()
+        for pid in Node(self._process).pids:  # what it starts from here on works like all others
+            for thread in Path(f"/proc/{pid}/task").glob("*"):
+                with suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, int(thread.name), 0)
 
     def stop(self) -> None:
         Node(self._process).stop()
@@ -246,16 +252,30 @@ class RayHead:
         httpx.put(address, json=config, headers=self._headers, timeout=30).raise_for_status()
 
 
-def _start(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str], log: Path, environment: dict[str, str], *, modest: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a node.
+
+    Args:
+        command: of Ray.
+        log: for what it says.
+        environment: of its processes.
+        modest: it takes only what others leave of the cores: elsewhere it would have its own.
+    """
     with log.open("ab") as out:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(BIN / command[0]), *command[1:]],
             stdout=out,
             stderr=subprocess.STDOUT,
             env=environment,
             cwd=log.parent,
-            start_new_session=True,
+            # In a session of its own, Linux would give a node that starts as much of the few cores as all that run.
+            process_group=0,
         )
+    if modest:
+        os.setpriority(os.PRIO_PROCESS, process.pid, MODEST)
+    return process
 
 
 def _autoscaling(folder: Path, cpus: int, machines: Machines, address: str) -> Path:

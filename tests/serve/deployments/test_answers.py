@@ -19,9 +19,11 @@ from serve.api.registry_client import RegistryClient
 from serve.control.messages import Greeting, Heartbeat
 from serve.control.preconditions import Precondition
 from serve.definitions.stream import StreamDefinition
-from serve.deployments import handles
-from serve.deployments.answers import AnsweringLive, AnsweringRegistry
-from serve.deployments.handles import HandleRegistryClient, HandleRegistryLink, HandleWatching
+from serve.deployments import watching
+from serve.deployments.handles import HandleRegistryClient, HandleRegistryLink
+from serve.deployments.replicas.live import AnsweringLive
+from serve.deployments.replicas.registry import AnsweringRegistry
+from serve.deployments.watching import HandleWatching
 from serve.errors import DefinitionRefused, GeometryConflict, PreconditionFailed, StandsBy, TooManyWatchers
 from serve.settings import load
 from serve.streams import live_hub
@@ -192,7 +194,7 @@ def test_while_a_registry_is_replaced_everybody_is_answered_by_the_one_that_lead
 
 
 def test_where_nobody_leads_it_is_said_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handles, "ANOTHER_S", 0.5)
+    monkeypatch.setattr(watching, "ANOTHER_S", 0.5)
 
     async def test() -> None:
         store = MemoryStore()

@@ -1,0 +1,16 @@
+"""What every replica does first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serve import logs
+from serve.deployments.arguments import settings_from
+from serve.settings import Settings
+
+
+def configured(arguments: dict[str, Any]) -> Settings:
+    """Settings in a replica; first thing in each, because Serve swallows our messages until logging is configured."""
+    settings = settings_from(arguments)
+    logs.configure(settings.log_level, settings.log_format)
+    return settings

@@ -1,0 +1,41 @@
+"""The reader as a replica."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray import serve as rayserve
+from ray.serve.schema import ApplicationStatus
+
+from serve.deployments.handles import HandleDetector, HandleRegistryLink
+from serve.deployments.reader import StreamReader
+from serve.deployments.replicas.begin import configured
+
+
+class ReaderReplica(StreamReader):
+    def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, detector: Any = None) -> None:
+        settings = configured(arguments)
+        timeout_s = settings.detector.timeout_s
+        super().__init__(
+            settings,
+            name=rayserve.get_replica_context().replica_tag,
+            registry=HandleRegistryLink(registry, live),
+            connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
+            node=ray.get_runtime_context().get_node_id(),
+            service_ends=_service_ends,
+        )
+
+    async def __del__(self) -> None:
+        """Serve's only shutdown hook, called after the drain."""
+        await self.stop()
+
+
+def _service_ends() -> bool:
+    """Whether the application of this replica is being deleted, with all that belongs to it."""
+    name = rayserve.get_replica_context().app_name
+    try:
+        application = rayserve.status().applications.get(name)
+    except Exception:  # Serve itself is gone
+        return True
+    return application is None or application.status in (ApplicationStatus.DELETING, ApplicationStatus.NOT_STARTED)
