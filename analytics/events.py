@@ -68,11 +68,18 @@ class SiteOccupancyChanged:
 
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
-    """Something is wrong that somebody should look at."""
+    """Something is wrong that somebody should look at.
+
+    Its stream is ``service`` where it is about no single one.
+    """
 
     alert: str
     severity: str
     summary: str
+    rule: str
+    about: str
+    detail: str
+    advice: str
     time_s: float
 
 
@@ -83,6 +90,9 @@ class AlertCleared:
     alert: str
     severity: str
     summary: str
+    rule: str
+    about: str
+    detail: str
     time_s: float
 
 

@@ -2,7 +2,7 @@
 
 Simulated shops over weeks, and real recordings if they are there (``FOOTFALL_DATA``). Writes
 benchmarks/results/drift.json and docs/drift.md. Usage: drift.py [--seeds N] [--processes N]. Run by
-``benchmarks/run-drift``. Before its figures go into the docs, undisturbed days have to be watched without a break.
+``benchmarks/run-drift``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,13 +23,15 @@ import cv2
 import numpy as np
 
 from analytics.alerts.book import AlertBook, Problem
+from analytics.drift.season import SLOT_S
 from analytics.drift.view import View
 from analytics.drift.watch import LOOK_FRAMES, LOOK_S, PictureWatch
 from benchmarks.compare import machine
 from benchmarks.drift_page import page
 from benchmarks.drift_people import CAUSES as PEOPLE_CAUSES
 from benchmarks.drift_people import LEVELS, MINUTES, bank, course
-from benchmarks.drift_world import FAULTS, MONDAY_S, SEEN, Befallen, ShopCamera
+from benchmarks.drift_people import UNDISTURBED_DAYS as PEOPLE_DAYS
+from benchmarks.drift_world import FAULTS, MONDAY_S, SEEN, Befallen, ShopCamera, shown
 from pipelines.types import Image
 
 ROOT = Path(__file__).parent.parent
@@ -37,9 +39,13 @@ RESULTS = ROOT / "benchmarks" / "results" / "drift.json"
 PAGE = ROOT / "docs" / "drift.md"
 SEEDS = 50
 """The first is 0. Thresholds were found on seeds from 1000 on, and on no recording."""
-LEARNT_DAYS, UNDISTURBED_DAYS = 21, 14
-LEARNT_LOOKS, UNDISTURBED_LOOKS = 4, 20
-"""Looks in a row, once an hour, and once in two hours: alerts wait for twenty seconds."""
+REGISTERED_H = 10
+"""When a camera is seen first."""
+LEARNT_DAYS, UNDISTURBED_DAYS = 21, 2
+LEARNT_LOOKS = 4
+"""In each quarter of an hour."""
+UNDISTURBED_LOOK_S = 10.0
+"""Between two looks at a camera of which one frame a second is analysed."""
 WELL_S, FAULT_S = 40.0, 180.0
 FAULT_HOURS = 10.0, 19.4
 RECORDINGS = ("mall_a", "pets09_s2l1_vtest", "caviar_shop_corridor", "caviar_walk1", "intel_one_by_one")
@@ -77,7 +83,7 @@ class Shop:
 
     Attributes:
         outcomes: of each fault.
-        false_alarms: in days without any.
+        false_alarms: in days without any, the first of its days among them.
         days: without any.
     """
 
@@ -103,17 +109,19 @@ class Watched:
         return [change.alert.rule.removeprefix("camera-") for change in changes if change.kind == "raised"]
 
 
-def learnt(camera: ShopCamera) -> PictureWatch:
-    """What is known of a camera after three weeks."""
-    watched, well = Watched(PictureWatch(View())), Befallen(None, camera.rng)
-    begun_s = MONDAY_S + 10 * 3600
-    for look in range(30):  # it is registered in the morning
-        watched.look(well.picture(camera.lens(begun_s)), begun_s + look * LOOK_S)
-    for hour in range(11, LEARNT_DAYS * 24):
+def watched_all_day(watched: Watched, well: Befallen, begun_s: float) -> list[str]:
+    """Causes that people are told of in a day without any fault, in which it is looked at without a break."""
+    looks = round(86400 / UNDISTURBED_LOOK_S)
+    times = (begun_s + look * UNDISTURBED_LOOK_S for look in range(looks))
+    return [cause for time_s in times for cause in watched.look(well.picture(time_s), time_s)]
+
+
+def learnt(watched: Watched, well: Befallen, begun_s: float, until_s: float) -> None:
+    """Weeks, of which only some looks in each quarter of an hour are made: of others no more would be learnt."""
+    for slot in range(round((until_s - begun_s) / SLOT_S)):
         for look in range(LEARNT_LOOKS):
-            time_s = MONDAY_S + hour * 3600 + look * LOOK_S
-            watched.look(well.picture(camera.lens(time_s)), time_s)
-    return watched.watch
+            time_s = begun_s + slot * SLOT_S + look * UNDISTURBED_LOOK_S
+            watched.look(well.picture(time_s), time_s)
 
 
 def again(watch: PictureWatch) -> PictureWatch:
@@ -126,68 +134,79 @@ def again(watch: PictureWatch) -> PictureWatch:
 
 
 def shop(seed: int) -> Shop:
-    """Weeks of one shop, and each fault on a day after them."""
+    """A first day, weeks of one shop, days after them, and each fault on one of those."""
     cv2.setNumThreads(1)
     camera, rng = ShopCamera(seed), np.random.default_rng(seed + 1_000_000)
-    watch = learnt(camera)
+    watched, well = Watched(PictureWatch(View())), Befallen(camera, None)
+    first_s = MONDAY_S + REGISTERED_H * 3600
+    first = watched_all_day(watched, well, first_s)
+    judged_s = MONDAY_S + LEARNT_DAYS * 86400
+    learnt(watched, well, first_s + 86400, judged_s)
+    watch = watched.watch
     day, hour = int(rng.integers(6)), float(rng.uniform(*FAULT_HOURS))
-    fault_s = MONDAY_S + (LEARNT_DAYS + day) * 86400 + hour * 3600
-    outcomes = []
-    for name in FAULTS:
-        well = Befallen(None, rng)
-
-        def show(befallen: Befallen, time_s: float) -> Image:
-            return befallen.picture(camera.lens(time_s))
-
-        outcomes.append(befall(name, Watched(again(watch)), fault_s, show, well, Befallen(FAULTS[name], rng)))
-    false_alarms, undisturbed, well = [], Watched(again(watch)), Befallen(None, rng)
-    for turn in range(UNDISTURBED_DAYS * 12):
-        begun_s = MONDAY_S + LEARNT_DAYS * 86400 + turn * 7200 + float(rng.uniform(0, 7000))
-        for look in range(UNDISTURBED_LOOKS):
-            time_s = begun_s + look * LOOK_S
-            false_alarms += undisturbed.look(well.picture(camera.lens(time_s)), time_s)
-    return Shop(outcomes, false_alarms, UNDISTURBED_DAYS)
+    fault_s = judged_s + day * 86400 + hour * 3600
+    outcomes = [
+        befall(name, Watched(again(watch)), fault_s, Befallen(camera, None), Befallen(camera, fault))
+        for name, fault in FAULTS.items()
+    ]
+    later: list[str] = []
+    for chosen in rng.choice(7, UNDISTURBED_DAYS, replace=False):
+        later += watched_all_day(Watched(again(watch)), Befallen(camera, None), judged_s + int(chosen) * 86400)
+    return Shop(outcomes, [f"{cause}, on the first day" for cause in first] + later, 1 + UNDISTURBED_DAYS)
 
 
-def befall(
-    name: str,
-    watched: Watched,
-    begun_s: float,
-    show: Callable[[Befallen, float], Image],
-    well: Befallen,
-    ill: Befallen,
-) -> Outcome:
+def befall(name: str, watched: Watched, begun_s: float, well: Befallen, ill: Befallen) -> Outcome:
     """Show a camera that is well, and then one that is not."""
     for look in range(round(WELL_S / LOOK_S)):
         time_s = begun_s + look * LOOK_S
-        told = watched.look(show(well, time_s), time_s)
+        told = watched.look(well.picture(time_s), time_s)
         if told:
             return Outcome(name, f"{told[0]}, too soon", None)
     fault_s = begun_s + WELL_S
     for look in range(round(FAULT_S / LOOK_S)):
         time_s = fault_s + look * LOOK_S
-        told = watched.look(show(ill, time_s), time_s)
+        told = watched.look(ill.picture(time_s), time_s)
         if told:
             return Outcome(name, told[0], time_s - fault_s)
     return Outcome(name, None, None)
+
+
+class Recording:
+    """A recording as a camera that can be moved: what is shown is a part of its frames, some of them again and again.
+
+    Args:
+        frames: of it.
+    """
+
+    crf = None
+
+    def __init__(self, frames: list[Image]) -> None:
+        self.rng = np.random.default_rng(7)
+        self._frames = frames
+        height, width = frames[0].shape[:2]
+        self._size = round(width / SEEN / 2) * 2, round(height / SEEN / 2) * 2
+
+    def picture(self, local_s: float, *, right: float = 0.0, turned_deg: float = 0.0) -> Image:
+        """Some frame; see `ShopCamera.picture`."""
+        del local_s
+        lens = self._frames[int(self.rng.integers(len(self._frames)))]
+        matrix = shown(lens, self._size, right * self._size[0], 0.0, turned_deg)
+        return np.asarray(cv2.warpAffine(lens, matrix, self._size), np.uint8)
 
 
 def recording(folder: Path) -> list[Outcome]:
     """Each fault on the second half of a recording, after two minutes of looks at its first half."""
     cv2.setNumThreads(1)
     frames = list(_frames(folder / "video.mp4"))
-    half, rng = len(frames) // 2, np.random.default_rng(7)
-    size = tuple(round(side / SEEN / 2) * 2 for side in (frames[0].shape[1], frames[0].shape[0]))
-    first, well = Watched(PictureWatch(View())), Befallen(None, rng, size)
+    half = len(frames) // 2
+    first, later = Recording(frames[:half]), Recording(frames[half:])
+    watched, well = Watched(PictureWatch(View())), Befallen(first, None)
     for look in range(RECORDING_LOOKS):
-        first.look(well.picture(frames[look * half // RECORDING_LOOKS]), MONDAY_S + look * LOOK_S)
-
-    def show(befallen: Befallen, _: float) -> Image:
-        return befallen.picture(frames[half + int(rng.integers(len(frames) - half))])
-
+        time_s = MONDAY_S + look * LOOK_S
+        watched.look(well.picture(time_s), time_s)
     begun_s = MONDAY_S + RECORDING_LOOKS * LOOK_S
     return [
-        befall(name, Watched(again(first.watch)), begun_s, show, well, Befallen(fault, rng, size))
+        befall(name, Watched(again(watched.watch)), begun_s, Befallen(later, None), Befallen(later, fault))
         for name, fault in FAULTS.items()
         if name not in UNKNOWN_BEFORE_A_WEEK
     ]
@@ -208,7 +227,7 @@ def people(pool: ProcessPoolExecutor, seeds: range) -> list[Shop]:
         swapped, doubled = (
             Outcome(name, *one) for name, one in zip(PEOPLE_CAUSES, (told.swapped, told.doubled), strict=True)
         )
-        found.append(Shop([swapped, doubled], told.false_alarms, UNDISTURBED_DAYS))
+        found.append(Shop([swapped, doubled], told.false_alarms, PEOPLE_DAYS))
         _report(f"people {seed}", found[-1])
     return found
 

@@ -13,8 +13,9 @@ import av
 import cv2
 import numpy as np
 
+from analytics.drift.causes import PeopleCause
 from analytics.drift.people import PeopleCounts, PeopleFrame, PeopleSampler
-from analytics.drift.population import SLICE_S, PeopleCause, Population
+from analytics.drift.population import SLICE_S, Population
 from benchmarks.drift_world import CLOSED_DAY, CLOSES_H, MONDAY_S, OPENS_H
 from pipelines.batching.letterbox import SlotWriter
 from pipelines.detection.onnx import OnnxDetector

@@ -5,6 +5,23 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class AlertAnswer(TypedDict):
+    id: str
+    rule: str
+    about: str
+    severity: Literal["info", "warning", "critical"]
+    summary: str
+    detail: str
+    advice: str
+    state: str
+    since: str
+    raised: str | None
+    cleared: str | None
+    acknowledged_by: str | None
+    acknowledged: str | None
+    silenced: bool
+
+
 class AuditEntry(TypedDict):
     number: int
     time: str
@@ -85,6 +102,11 @@ LineCount = TypedDict(
 )
 
 
+class MomentAnswer(TypedDict):
+    start: str
+    values: dict[str, float]
+
+
 class MqttTarget(TypedDict):
     type: Literal["mqtt"]
     host: str
@@ -97,6 +119,21 @@ class MqttTarget(TypedDict):
     home_assistant: NotRequired[bool]
     discovery_prefix: NotRequired[str]
     timezone: NotRequired[str]
+
+
+class PastAlertAnswer(TypedDict):
+    id: str
+    rule: str
+    about: str
+    severity: str
+    summary: str
+    detail: str
+    advice: str
+    since: str
+    raised: str
+    cleared: str | None
+    acknowledged_by: str | None
+    acknowledged: str | None
 
 
 class PeopleCount(TypedDict):
@@ -155,6 +192,32 @@ class SceneDefinition(TypedDict):
     overlap: NotRequired[float]
 
 
+SilenceAnswer = TypedDict(
+    "SilenceAnswer",
+    {
+        "id": str,
+        "rule": str | None,
+        "about": str | None,
+        "from": str,
+        "until": str,
+        "by": str,
+        "reason": str,
+    },
+)
+
+
+SilenceBody = TypedDict(
+    "SilenceBody",
+    {
+        "until": str,
+        "reason": str,
+        "rule": NotRequired[str | None],
+        "about": NotRequired[str | None],
+        "from": NotRequired[str | None],
+    },
+)
+
+
 class SimulatorDefinition(TypedDict):
     type: Literal["simulator"]
     scene: NotRequired[SceneDefinition]
@@ -197,6 +260,33 @@ class SourceType(TypedDict):
     schema: dict[str, Any]
 
 
+class StreamThroughput(TypedDict):
+    id: str
+    site: str
+    state: Literal["starting", "running", "reconnecting", "stopped", "failed"]
+    since: str
+    error_code: str | None
+    fps_in: float
+    fps_processed: float
+    frame_age_s: float | None
+    skipped: int
+    weight: float | None
+    reader: str | None
+
+
+class Throughput(TypedDict):
+    states: dict[str, int]
+    fps_in: float
+    fps_processed: float
+    oldest_frame_s: float | None
+    readers: int
+    capacity: float
+    wanted: float
+    store_error: str | None
+    spooled: int
+    streams: list[StreamThroughput]
+
+
 class TokenAnswer(TypedDict):
     name: str
     scope: Literal["viewer", "operator", "admin"]
@@ -208,6 +298,12 @@ class TokenBody(TypedDict):
     name: str
     scope: Literal["viewer", "operator", "admin"]
     lifetime_s: NotRequired[float | None]
+
+
+class VerdictAnswer(TypedDict):
+    cause: str
+    detail: str
+    since: str
 
 
 class WebhookTarget(TypedDict):
@@ -259,6 +355,17 @@ class DeadLetterAnswer(TypedDict):
     at: str
     error: str
     event: EventAnswer
+
+
+class DriftAnswer(TypedDict):
+    id: str
+    site: str
+    version: int
+    verdicts: list[VerdictAnswer]
+    judges_pictures: bool
+    judges_people: bool
+    proposes_renewal: bool
+    features: dict[str, float]
 
 
 class HeatmapAnswer(TypedDict):

@@ -6,267 +6,31 @@
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings import SettingsError as SettingsSourceError
 
-from analytics.geometry import COOL_DOWN_S, HOLD_S, MOST_PEOPLE, PeopleLimit
 from pipelines.sources.base import SourceLimits
-from pipelines.sources.reach import LOCAL_NETWORKS, Reach, check_network
 from serve.errors import SettingsError
+from serve.sections import (
+    ApiSettings,
+    DetectorSettings,
+    EventsSettings,
+    MonitoringSettings,
+    PrivacySettings,
+    RaySettings,
+    ReaderSettings,
+    SecuritySettings,
+    SourcesSettings,
+)
 
-Placement = Literal["auto", "inline", "replicas"]
 SEVERAL = "more than one node needs PostgreSQL (database_url)"
 DATABASE = "footfall.db"
 """In the data directory, unless a URL says otherwise."""
-_SECTION = ConfigDict(frozen=True, extra="forbid")
-
-
-class ApiSettings(BaseModel):
-    """Where the REST API and the page listen."""
-
-    model_config = _SECTION
-    host: str = Field("127.0.0.1", description="Address to bind; anything but loopback needs a token.")
-    port: int = Field(8000, ge=1, le=65535, description="TCP port.")
-    token: SecretStr | None = Field(
-        None,
-        min_length=8,
-        description="Bearer token of scope admin, beside those of `footfall tokens`; make it long and random.",
-    )
-
-    wrong_tokens_per_minute: int = Field(
-        10, ge=1, le=1_000_000, description="Wrong tokens that one address may offer before it is told to wait."
-    )
-
-    @field_validator("token")
-    @classmethod
-    def _can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
-        """A header carries ASCII, without white space at its ends; what is blank is no secret either."""
-        if token is not None and not re.fullmatch(r"[!-~]([ -~]*[!-~])?", token.get_secret_value()):
-            raise ValueError("a token is made of ASCII characters, with no blank at either end")
-        return token
-
-
-def _check_most(replicas: int, most: int | None) -> None:
-    if most is not None and most < replicas:
-        raise ValueError(f"max_replicas is {most}, and replicas, the least of them, {replicas}")
-
-
-class DetectorSettings(BaseModel):
-    """What finds people, and where it runs."""
-
-    model_config = _SECTION
-    model: str = Field("nanodet-g", description="Name from `footfall models list`, or path of an ONNX file.")
-    score_threshold: float = Field(
-        0.1,
-        ge=0.01,
-        le=1,
-        description="Boxes with a lower score are dropped. Whatever stands here, trackers begin a track at 0.55 and go "
-        "on with it down to 0.3.",
-    )
-    overlap_threshold: float = Field(
-        0.5, ge=0, le=1, description="Boxes that overlap by more (intersection over union) are one person."
-    )
-    placement: Placement = Field(
-        "auto",
-        description="inline: inside each reader; replicas: deployments of their own; auto: replicas where a GPU is.",
-    )
-    threads: int = Field(
-        0,
-        ge=0,
-        le=256,
-        description="Batches computed at once, inline; 0: one per core of the reader's. Each takes its memory at the "
-        "start, some 75 MB with nanodet-g.",
-    )
-    max_batch: Annotated[int, Field(ge=1, le=16, description="Largest batch, frames.")] = 8
-    max_wait_s: float = Field(
-        0.0, ge=0, le=1, description="How long an idle detector waits for a fuller batch, seconds."
-    )
-    timeout_s: float = Field(
-        10.0, ge=0.5, le=600, description="How long to wait for a batch's answer, seconds; its frames are tried again."
-    )
-    replicas: int = Field(1, ge=1, le=1000, description="Detector replicas, where they are not inline; the least.")
-    max_replicas: int | None = Field(
-        None, ge=1, le=1000, description="Up to so many, by the frames that wait; none: it stays at `replicas`."
-    )
-    cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per detector replica.")
-    gpus: float | None = Field(
-        None, ge=0, le=8, description="GPUs per detector replica, may be a share; none: one where the cluster has any."
-    )
-
-    @model_validator(mode="after")
-    def _can_scale(self) -> DetectorSettings:
-        _check_most(self.replicas, self.max_replicas)
-        return self
-
-
-class ReaderSettings(BaseModel):
-    """The replicas that hold the cameras."""
-
-    model_config = _SECTION
-    replicas: int = Field(1, ge=1, le=1000, description="Reader replicas; the least.")
-    max_replicas: int | None = Field(
-        None, ge=1, le=1000, description="Up to so many, by what all streams weigh; none: it stays at `replicas`."
-    )
-    capacity: float | None = Field(
-        None,
-        gt=0,
-        le=10_000,
-        description="CPU cores that one reader takes streams for; none: with `max_replicas`, its `cpus`; else its "
-        "share of its node's, among readers.",
-    )
-    min_fps: float = Field(
-        1.0,
-        gt=0,
-        le=60,
-        description="Analysed frames a second that a reader must have for each stream that it is given; those that it "
-        "has already are not stopped when they grow.",
-    )
-    cpus: float = Field(1.0, ge=0, le=256, description="CPUs that Ray reserves per reader replica.")
-    checkpoint_s: float = Field(2.0, ge=0.2, le=60, description="Interval between checkpoints, seconds.")
-    open_timeout_s: float = Field(8.0, gt=0, le=120, description="Limit for connecting to a source, seconds.")
-    read_timeout_s: float = Field(5.0, gt=0, le=120, description="Limit for the next packet of a source, seconds.")
-    stall_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit for the next picture of a source, seconds.")
-    heartbeat_timeout_s: float = Field(
-        5.0, ge=1, le=120, description="Silence after which a reader counts as frozen, while others are heard, seconds."
-    )
-    spool_bytes: int = Field(64 << 20, ge=1 << 20, description="Disk for one stream's rows while the database is away.")
-
-    @model_validator(mode="after")
-    def _can_scale(self) -> ReaderSettings:
-        _check_most(self.replicas, self.max_replicas)
-        if self.max_replicas is not None and self.capacity is None and self.cpus <= 0:
-            raise ValueError("what a reader takes is unknown: set capacity or cpus beside max_replicas")
-        return self
-
-
-class SourcesSettings(BaseModel):
-    """What registered streams may open."""
-
-    model_config = _SECTION
-    file_dirs: tuple[Path, ...] = Field(
-        (), description="Folders of recordings that streams may read; none: no stream reads files."
-    )
-    networks: tuple[str, ...] = Field(
-        LOCAL_NETWORKS,
-        description="Where cameras and brokers may be: networks, names of hosts, suffixes such as .lan; "
-        "link-local addresses never.",
-    )
-
-    @field_validator("networks")
-    @classmethod
-    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(check_network(text) for text in networks)
-
-    @property
-    def reach(self) -> Reach:
-        """The same for sources."""
-        return Reach(tuple(folder.expanduser().absolute() for folder in self.file_dirs), self.networks)
-
-
-class PrivacySettings(BaseModel):
-    """What leaves a reader as pictures."""
-
-    model_config = _SECTION
-    blur_people: bool = Field(True, description="Pixelate people that are found, in snapshots and live pictures.")
-    except_streams: tuple[str, ...] = Field(
-        (), description="Ids of streams whose people may be shown all the same, whatever is there."
-    )
-
-    def blurs(self, stream: str) -> bool:
-        """Whether people of a stream are pixelated."""
-        return self.blur_people and stream not in self.except_streams
-
-
-class SecuritySettings(BaseModel):
-    """How secrets are kept."""
-
-    model_config = _SECTION
-    key_file: Path | None = Field(
-        None,
-        description="Key that camera passwords are encrypted with in the database; none: credentials.key in the data "
-        "directory. Nodes of one cluster need the same.",
-    )
-
-
-class SiteLimit(BaseModel):
-    """So many people in the zones of a site's cameras that it is told."""
-
-    model_config = _SECTION
-    people: int = Field(ge=1, le=MOST_PEOPLE, description="So many, or more, and the limit is reached.")
-    clear: int | None = Field(None, ge=0, description="So few, or fewer, and it is not; none: one less than people.")
-    hold_s: float = Field(HOLD_S, ge=0, le=3600, description="Either has to be so for as long before it is told.")
-    cool_down_s: float = Field(COOL_DOWN_S, ge=0, le=86_400, description="From telling that it is to telling it again.")
-
-    @model_validator(mode="after")
-    def _clears_below(self) -> SiteLimit:
-        if self.clear is not None and self.clear >= self.people:
-            raise ValueError(f"clear is {self.clear}, and has to be below people, {self.people}")
-        return self
-
-    @property
-    def limit(self) -> PeopleLimit:
-        """The same for those who count."""
-        clear = self.people - 1 if self.clear is None else self.clear
-        return PeopleLimit(self.people, clear, self.hold_s, self.cool_down_s)
-
-
-class EventsSettings(BaseModel):
-    """What is told to others as it happens."""
-
-    model_config = _SECTION
-    keep_days: float = Field(
-        7.0, ge=0.01, le=3650, description="How long events are kept, so that who was away can ask for them, days."
-    )
-    keep_most: int = Field(1_000_000, ge=1000, le=1_000_000_000, description="Events that are kept at most.")
-    networks: tuple[str, ...] = Field(
-        LOCAL_NETWORKS,
-        description="Where events may be sent: networks, names of hosts, suffixes such as .lan; link-local addresses "
-        "never.",
-    )
-    deliverers: int = Field(
-        1, ge=1, le=16, description="Who brings events to sinks; of two, one takes over at once when the other dies."
-    )
-    sinks: dict[str, dict[str, Any]] = Field(
-        default_factory=dict,
-        description="Sinks by id, as `PUT /api/v1/sinks/ID` takes them; they cannot be changed over the API.",
-    )
-
-    sites: dict[str, SiteLimit] = Field(
-        default_factory=dict,
-        description="Limits of sites, by name: `people`, and, as for a zone, `clear`, `hold_s`, `cool_down_s`.",
-    )
-
-    @field_validator("networks")
-    @classmethod
-    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(check_network(text) for text in networks)
-
-    @property
-    def reach(self) -> Reach:
-        """The same for sinks."""
-        return Reach((), self.networks, setting="events.networks")
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """Sinks hold secrets."""
-        return ((name, sorted(self.sinks) if name == "sinks" else value) for name, value in super().__repr_args__())
-
-
-class RaySettings(BaseModel):
-    """The Ray cluster under the service."""
-
-    model_config = _SECTION
-    address: str | None = Field(None, description="Address of a running cluster; none starts one on this machine.")
-    dashboard: bool = Field(True, description="Start Ray's dashboard (only for a cluster that we start).")
-    dashboard_port: int = Field(8265, ge=1, le=65535, description="Port of Ray's dashboard, on loopback.")
-    num_cpus: int | None = Field(None, ge=1, description="CPUs that Ray may plan with; none: all there are.")
-    object_store_bytes: int = Field(512 << 20, ge=80 << 20, description="Ray's shared memory.")
 
 
 class Settings(BaseSettings):
@@ -290,6 +54,7 @@ class Settings(BaseSettings):
     sources: SourcesSettings = SourcesSettings()
     privacy: PrivacySettings = PrivacySettings()
     events: EventsSettings = EventsSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     security: SecuritySettings = SecuritySettings()
     ray: RaySettings = RaySettings()
 

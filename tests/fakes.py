@@ -19,10 +19,12 @@ from analytics.events import STREAM_STATE, Event
 from analytics.minutes import MinuteRow, Totals
 from analytics.storage import lateness
 from analytics.storage.access import MAX_AUDITED, MAX_TOKENS, AuditRecord, TokenRecord
+from analytics.storage.alerts import AlertRecord
 from analytics.storage.base import Checkpoint, StreamRecord
 from analytics.storage.event_rows import LASTING, about
 from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
 from analytics.storage.outbox import EVERYTHING, MOST_COUNTED, EventFilter, NumberedEvent, Waiting
+from analytics.storage.references import StoredReference
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
@@ -346,6 +348,66 @@ class MemoryOutbox:
             for (kind, name), one in list(self._store.told.items()):
                 if kind == STREAM_STATE and one.stored_s < stored_before_s and name not in self._store._streams:
                     del self._store.told[kind, name]
+            return len(over)
+
+
+class MemoryReferences:
+    """`analytics.storage.references.ReferenceStore` without a database; passes the same contract suite."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.kept: dict[str, StoredReference] = {}
+
+    def find(self, stream: str) -> StoredReference | None:
+        with self._store._ask():
+            return self.kept.get(stream)
+
+    def keep(self, stream: str, epoch: int, version: int, state: Mapping[str, Any]) -> None:
+        with self._store._ask():
+            self._store._hold(stream, epoch)
+            if stream not in self.kept or self.kept[stream].version <= version:
+                self.kept[stream] = StoredReference(version, self._store._wall_clock(), _as_json(state))
+
+
+class MemoryAlertStore:
+    """`analytics.storage.alerts.AlertStore` without a database; passes the same contract suite."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._book: dict[str, Any] | None = None
+        self.records: dict[str, AlertRecord] = {}
+        self.saved = 0
+
+    def load(self) -> dict[str, Any] | None:
+        with self._store._ask():
+            return self._book
+
+    def save(self, book: Mapping[str, Any], records: Collection[AlertRecord], events: Collection[Event]) -> None:
+        with self._store._ask():
+            self._store._fence()
+            self._book = _as_json(book)
+            self.records |= {record.id: record for record in records}
+            self._store._add_events(events)
+            self.saved += 1
+
+    def history(
+        self, limit: int, before: tuple[float, str] | None = None, subject: str | None = None
+    ) -> Sequence[AlertRecord]:
+        with self._store._ask():
+            found = sorted(self.records.values(), key=lambda one: (one.since_s, one.id), reverse=True)
+        wanted = [one for one in found if subject is None or one.subject == subject]
+        return [one for one in wanted if before is None or (one.since_s, one.id) < before][:limit]
+
+    def open_records(self) -> Sequence[AlertRecord]:
+        with self._store._ask():
+            return [one for one in self.records.values() if one.cleared_s is None]
+
+    def forget(self, before_s: float) -> int:
+        with self._store._ask():
+            self._store._fence()
+            over = [one.id for one in self.records.values() if one.cleared_s is not None and one.cleared_s < before_s]
+            for id in over:
+                del self.records[id]
             return len(over)
 
 

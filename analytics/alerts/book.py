@@ -221,6 +221,16 @@ class AlertBook:
         self._silences.forget(subject)
         return self._end([key for key, course in self._courses.items() if course.subject == subject], now_s)
 
+    @property
+    def standing(self) -> dict[str, Any]:
+        """What must not be forgotten, without what merely goes by: compared, to know of changes."""
+        standing = {
+            (one.rule, one.subject): (one.phase, one.told, one.known, one.acknowledged_by, one.cool_s > 0)
+            for one in self._courses.values()
+            if one.phase != "pending" or one.known is not None
+        }
+        return {"alerts": standing, "silences": self._silences.snapshot()}
+
     def snapshot(self) -> dict[str, Any]:
         """The state as JSON types."""
         return {

@@ -11,12 +11,11 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
 
+from analytics.drift.causes import PeopleCause
 from analytics.drift.people import (
     ACROSS,
     BINS,
@@ -65,13 +64,6 @@ OF_MODEL = SCORE, DOUBT, LENGTH
 """What a worse model changes, most telling first."""
 
 
-class PeopleCause(Enum):
-    """What has changed."""
-
-    MODEL = "model"
-    TRAFFIC = "traffic"
-
-
 @dataclass(frozen=True, slots=True)
 class PeopleSymptom:
     """A change.
@@ -113,6 +105,9 @@ def distance(measure: Measure, now: Counts, reference: Counts, samples: tuple[fl
         reference: likewise; only proportions count.
         samples: how many there are of each.
     """
+    # Not at the top: it takes most of a second to import, of each start, and is wanted every ten minutes.
+    from scipy import special, stats
+
     share = (now + SMOOTHING) / (now.sum() + SMOOTHING * measure.bins)
     usual = (reference + SMOOTHING) / (reference.sum() + SMOOTHING * measure.bins)
     index = float((special.rel_entr(share, usual) + special.rel_entr(usual, share)).sum())

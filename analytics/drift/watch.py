@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import cv2
 import numpy as np
 
+from analytics.drift.causes import Cause
 from analytics.drift.landmarks import CornerFinder, Registration
 from analytics.drift.picture import GreyImage, PictureFeatures, grey_of, measure
 from analytics.drift.season import Season
@@ -50,18 +50,6 @@ BLANK = 1.5
 """Levels of texture below which a block shows nothing."""
 HELD = 0.8
 """Of a bound, what is enough for a symptom that is there to stay."""
-
-
-class Cause(Enum):
-    """What is wrong with pictures."""
-
-    FROZEN = "frozen"
-    MOVED = "moved"
-    COVERED = "covered"
-    DARK = "dark"
-    NOISY = "noisy"
-    BLURRED = "blurred"
-    COMPRESSED = "compressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +132,11 @@ class PictureWatch:
     def numbers(self) -> Mapping[str, float]:
         """What is judged, smoothed: brightness (as a logarithm of levels), and how the picture compares."""
         return self._smooth
+
+    @property
+    def looked_s(self) -> float | None:
+        """Capture time of the newest picture that was judged, seconds since the epoch."""
+        return self._looked_s
 
     def wants(self, time_s: float) -> bool:
         """Whether the frame that is analysed now is to be looked at; asked once for every one of them.

@@ -28,6 +28,8 @@ class StreamRecord:
         updated_s: likewise.
         weight: CPU cores that it wants, as last measured; None before it was.
         least_weight: likewise, that it cannot do without.
+        reference_version: of what its camera shows when all is well; one more whenever somebody says that it is what
+            it shows now.
     """
 
     id: str
@@ -41,6 +43,7 @@ class StreamRecord:
     updated_s: float = 0.0
     weight: float | None = None
     least_weight: float | None = None
+    reference_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

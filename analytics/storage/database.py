@@ -134,6 +134,7 @@ class DatabaseStore:
             "geometry": json.dumps(record.geometry),
             "geometry_version": record.geometry_version,
             "definition_version": record.definition_version,
+            "reference_version": record.reference_version,
             "created_s": now,
             "updated_s": now,
         }
@@ -163,7 +164,8 @@ class DatabaseStore:
         with self._transaction() as connection:
             self._fence(connection)
             removed = connection.execute(sa.delete(tables.streams).where(tables.streams.c.id == stream)).rowcount
-            connection.execute(sa.delete(tables.checkpoints).where(tables.checkpoints.c.stream == stream))
+            for table_of_states in (tables.checkpoints, tables.camera_references):
+                connection.execute(sa.delete(table_of_states).where(table_of_states.c.stream == stream))
             epoch = table.c.epoch + 1
             ended: dict[str, Any] = {"owner": None, "active": False, "epoch": epoch}
             if purge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analytics.storage.access import AccessStore, DatabaseAccessStore
+from analytics.storage.alerts import AlertStore, DatabaseAlertStore
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox, Outbox
@@ -20,14 +21,22 @@ class Stores:
         access: tokens, and who changed what.
         outbox: events.
         sinks: where events go.
+        alerts: that are on, and that were.
     """
 
     counts: Store
     access: AccessStore
     outbox: Outbox
     sinks: SinkStore
+    alerts: AlertStore
 
     @staticmethod
     def of(database: DatabaseStore) -> Stores:
         """All of a database's."""
-        return Stores(database, DatabaseAccessStore(database), DatabaseOutbox(database), DatabaseSinkStore(database))
+        return Stores(
+            database,
+            DatabaseAccessStore(database),
+            DatabaseOutbox(database),
+            DatabaseSinkStore(database),
+            DatabaseAlertStore(database),
+        )

@@ -22,6 +22,7 @@ streams = sa.Table(
     sa.Column("geometry", sa.Text, nullable=False),
     sa.Column("geometry_version", sa.Integer, nullable=False),
     sa.Column("definition_version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("reference_version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("created_s", sa.Double, nullable=False),
     sa.Column("updated_s", sa.Double, nullable=False),
 )
@@ -68,6 +69,15 @@ checkpoints = sa.Table(
     sa.Column("resume", sa.Text, nullable=True),
 )
 
+camera_references = sa.Table(
+    "camera_references",
+    metadata,
+    sa.Column("stream", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("stored_s", sa.Double, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+)
 
 _KINDS: Mapping[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
     "integer": sa.Integer,
@@ -120,6 +130,32 @@ sa.Index("events_time", events.c.time_s)
 sa.Index("events_stored", events.c.stored_s)
 sa.Index("events_stream", events.c.stream, events.c.number)
 sa.Index("events_unnumbered", events.c.seq, sqlite_where=_UNNUMBERED, postgresql_where=_UNNUMBERED)
+
+alert_book = sa.Table(
+    "alert_book",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("stored_s", sa.Double, nullable=False),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("rule", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("since_s", sa.Double, nullable=False),
+    sa.Column("raised_s", sa.Double, nullable=False),
+    sa.Column("cleared_s", sa.Double, nullable=True),
+    sa.Column("acknowledged_by", sa.String(64), nullable=True),
+    sa.Column("acknowledged_s", sa.Double, nullable=True),
+)
+sa.Index("alerts_since", alerts.c.since_s, alerts.c.id)
+sa.Index("alerts_subject", alerts.c.subject, alerts.c.since_s)
 
 told = sa.Table(
     "told",

@@ -19,6 +19,7 @@ import numpy as np
 from pipelines.batching.batch_detector import BatchDetector, batch_size
 from pipelines.batching.flights import CollectedStream, Flight, FrameConsumer, FrameInWork
 from pipelines.batching.mailbox import Mailbox
+from pipelines.batching.stages import Stage, StageSeconds
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.types import Detections, ImageBatch
 
@@ -34,11 +35,12 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class BatchStatistics:
-    """Since the start: frames detected, batches, and the newest batch's seconds from submission to answer."""
+    """Since the start: frames detected, batches, the newest batch's seconds from submission to answer, failures."""
 
     frames: int
     batches: int
     latency_s: float
+    failed: int = 0
 
 
 def retry_pause_s(attempts: int, first_s: float) -> float:
@@ -80,6 +82,8 @@ class BatchCollector:
         stalled_s: float | None = None,
         on_failure: Callable[[int], None] | None = None,
     ) -> None:
+        self.stages = StageSeconds()
+        """How long frames take, by stage."""
         self._detector = detector
         self._max_batch = max_batch
         self._max_wait_s = max_wait_s
@@ -95,7 +99,7 @@ class BatchCollector:
         self._again: list[tuple[float, FrameInWork | None]] = []
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._frames = self._batches = 0
+        self._frames = self._batches = self._failed_batches = 0
         self._latency_s = 0.0
         self._silent_until_s = 0.0
         self._failing_since_s: float | None = None
@@ -109,7 +113,7 @@ class BatchCollector:
 
     @property
     def statistics(self) -> BatchStatistics:
-        return BatchStatistics(self._frames, self._batches, self._latency_s)
+        return BatchStatistics(self._frames, self._batches, self._latency_s, self._failed_batches)
 
     @property
     def healthy(self) -> bool:
@@ -140,7 +144,9 @@ class BatchCollector:
         with self._changed:
             share = max(LEAST_ROOM, self._max_batch // (1 + len(self._streams)))
             frames = capacity if capacity is not None else 1 if live else share
-            mailbox = Mailbox(self._detector.input_size, live=live, capacity=frames, arrived=self._changed)
+            mailbox = Mailbox(
+                self._detector.input_size, live=live, capacity=frames, arrived=self._changed, stages=self.stages
+            )
             self._streams[name] = CollectedStream(mailbox, consumer)
         return mailbox
 
@@ -234,7 +240,9 @@ class BatchCollector:
                 batch[len(items) :] = 0
                 break
         if items:
-            self._fly(Flight(items, batch, time.monotonic()))
+            now_s = time.monotonic()
+            self.stages.add(Stage.WAIT, sum(now_s - item.frame.queued_s for item in items), len(items))
+            self._fly(Flight(items, batch, now_s))
 
     def _submit_again(self, item: FrameInWork | None) -> None:
         """One frame, or a black one: the answer tells whether the detector works at all."""
@@ -289,6 +297,7 @@ class BatchCollector:
             self._frames += len(flight.items)
             self._batches += 1
             self._latency_s = time.monotonic() - flight.begun_s
+            self.stages.add(Stage.INFER, self._latency_s * len(flight.items), len(flight.items))
             for item, answer in zip(flight.items, results, strict=False):
                 item.answer = answer
                 item.image = None
@@ -297,6 +306,7 @@ class BatchCollector:
     def _failed(self, flight: Flight, error: Exception, *, answered: bool) -> None:
         """Try the frames of a failed flight again, or give them up."""
         self.failures += 1
+        self._failed_batches += 1
         if self._failing_since_s is None:
             self._failing_since_s = flight.begun_s
         if self._on_failure is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import av
 import numpy as np
 
 from pipelines.batching.letterbox import Letterbox, SlotWriter
+from pipelines.batching.stages import Stage, StageSeconds
 from pipelines.types import FrameStamp, Image
 
 STOP_LOOK_S = 2.0
@@ -26,12 +28,14 @@ class WaitingFrame:
         letterbox: where the frame lies in the slot.
         stamp: where and when it stands in its stream.
         video_frame: the decoded frame itself, for snapshots; None unless the mailbox keeps them.
+        queued_s: when it was ready, monotonic seconds.
     """
 
     slot: Image
     letterbox: Letterbox
     stamp: FrameStamp
     video_frame: av.VideoFrame | None
+    queued_s: float = 0.0
 
 
 class Mailbox:
@@ -45,9 +49,19 @@ class Mailbox:
         capacity: frames that may wait.
         arrived: the collector's, notified for every frame. Whoever waits for room in here waits by itself: a hundred
             cameras that wait for one another's room would all wake up for every frame.
+        stages: where it is added up how long scaling takes.
     """
 
-    def __init__(self, input_size: tuple[int, int], *, live: bool, capacity: int, arrived: threading.Condition) -> None:
+    def __init__(
+        self,
+        input_size: tuple[int, int],
+        *,
+        live: bool,
+        capacity: int,
+        arrived: threading.Condition,
+        stages: StageSeconds | None = None,
+    ) -> None:
+        self._stages = stages or StageSeconds()
         self.live = live
         self.cpu_s = 0.0
         """CPU seconds that its frames have cost since they were taken out of here."""
@@ -55,6 +69,8 @@ class Mailbox:
         """Seconds for which its sender has waited for room."""
         self.keep_video_frames = False
         """Whether frames carry their decoded picture; set while somebody wants to look."""
+        self.on_picture: Callable[[Image, FrameStamp], None] | None = None
+        """Shown each frame, scaled and without margins, by the thread that brings it; must not raise, nor keep it."""
         self._paused = False
         self._arrived = arrived
         self._changed = threading.Condition()
@@ -112,12 +128,17 @@ class Mailbox:
             slot = self._free.pop()
         # Scaled outside of the lock: nobody else knows of this slot until it is queued.
         try:
-            letterbox = self._writer.write(video_frame, slot)
+            with self._stages.timed(Stage.SCALE):
+                letterbox = self._writer.write(video_frame, slot)
         except BaseException:  # whatever went wrong, the next frame needs a slot, too
             with self._changed:
                 self._free.append(slot)
             raise
-        self._queue(WaitingFrame(slot, letterbox, stamp, video_frame if self.keep_video_frames else None))
+        if self.on_picture is not None:
+            height, width = letterbox.content_size
+            self.on_picture(slot[:height, :width], stamp)
+        kept = video_frame if self.keep_video_frames else None
+        self._queue(WaitingFrame(slot, letterbox, stamp, kept, time.monotonic()))
 
     def _queue(self, frame: WaitingFrame) -> None:
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.metadata import version
 from typing import Any
 
@@ -10,10 +11,12 @@ from fastapi.responses import JSONResponse
 
 from analytics.storage.stores import Stores
 from serve.api import (
+    alerts,
     audit,
     counts,
     errors,
     events,
+    fleet,
     heatmap,
     live,
     monitoring,
@@ -29,6 +32,7 @@ from serve.api.bodies import BoundedBody
 from serve.api.credentials import Credentials
 from serve.api.headers import SecurityHeaders
 from serve.api.registry_client import RegistryClient
+from serve.api.requests import RequestCounter
 from serve.api.routing import HeadAsGet, KnownParameters
 from serve.api.security import Doorman, Viewer
 from serve.api.throttle import FailureThrottle
@@ -48,8 +52,9 @@ _TAGS = [
     {"name": "events", "description": "What happens, as it happens, and what has happened lately."},
     {"name": "sinks", "description": "Where events go by themselves, and how far they are there."},
     {"name": "readers", "description": "Who holds the cameras, and how much more they take."},
+    {"name": "alerts", "description": "What is wrong, what was, and who knows of it."},
     {"name": "access", "description": "Tokens, and who changed what with them."},
-    {"name": "monitoring", "description": "Health, readiness and metrics."},
+    {"name": "monitoring", "description": "Health, readiness, metrics, and how well everything runs."},
 ]
 
 
@@ -69,11 +74,12 @@ def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> Fa
     credentials = Credentials(stores.access, token.get_secret_value() if token else None)
     app.state.registry, app.state.stores, app.state.settings = registry, stores, settings
     app.state.credentials = credentials
+    app.state.requests = Counter()
     app.state.event_tail = EventTail(stores.outbox)
     app.state.sink_desk = SinkDesk(stores.sinks, stores.outbox, sealing_of(settings), settings.events.reach)
     errors.install(app)
     sockets.install(app)
-    for module in (streams, live, counts, heatmap, events, sinks, readers, tokens, audit, monitoring):
+    for module in (streams, live, counts, heatmap, events, sinks, readers, alerts, fleet, tokens, audit, monitoring):
         app.include_router(module.router)
     app.include_router(events.socket_router)
     page.install(app)
@@ -84,6 +90,7 @@ def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> Fa
     app.add_middleware(Doorman, credentials=credentials, throttle=FailureThrottle(settings.api.wrong_tokens_per_minute))
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestCounter, counts=app.state.requests)
     _describe(app)
 
     @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Viewer, KnownParameters])

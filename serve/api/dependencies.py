@@ -10,6 +10,7 @@ from fastapi import Depends, Header
 from starlette.requests import HTTPConnection
 
 from analytics.storage.access import AccessStore
+from analytics.storage.alerts import AlertStore
 from analytics.storage.base import Store
 from analytics.storage.outbox import Outbox
 from analytics.storage.stores import Stores
@@ -49,6 +50,10 @@ def outbox_of(connection: HTTPConnection) -> Outbox:
     return stores_of(connection).outbox
 
 
+def alerts_of(connection: HTTPConnection) -> AlertStore:
+    return stores_of(connection).alerts
+
+
 def event_tail_of(connection: HTTPConnection) -> EventTail:
     tail: EventTail = connection.app.state.event_tail
     return tail
@@ -69,6 +74,7 @@ InStore = Annotated[Store, Depends(store_of)]
 InSettings = Annotated[Settings, Depends(settings_of)]
 InAccess = Annotated[AccessStore, Depends(access_of)]
 InOutbox = Annotated[Outbox, Depends(outbox_of)]
+InAlerts = Annotated[AlertStore, Depends(alerts_of)]
 InEventTail = Annotated[EventTail, Depends(event_tail_of)]
 InSinkDesk = Annotated[SinkDesk, Depends(sink_desk_of)]
 InCredentials = Annotated[Credentials, Depends(credentials_of)]

@@ -13,7 +13,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from analytics.errors import GeometryError, StoreUnavailable, TokenConflict, UnknownStream, UnknownToken
+from analytics.errors import (
+    GeometryError,
+    SilenceInvalid,
+    StoreUnavailable,
+    TokenConflict,
+    UnknownAlert,
+    UnknownSilence,
+    UnknownStream,
+    UnknownToken,
+)
 from pipelines.errors import DetectorUnavailable, FootfallError, ModelError, SourceError
 from pipelines.redaction import redact
 from serve.api.headers import SECURITY
@@ -67,12 +76,15 @@ _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (UnknownStream, HTTPStatus.NOT_FOUND),
     (UnknownToken, HTTPStatus.NOT_FOUND),
     (UnknownSink, HTTPStatus.NOT_FOUND),
+    (UnknownAlert, HTTPStatus.NOT_FOUND),
+    (UnknownSilence, HTTPStatus.NOT_FOUND),
     (GeometryConflict, HTTPStatus.CONFLICT),
     (TokenConflict, HTTPStatus.CONFLICT),
     (SinkConflict, HTTPStatus.CONFLICT),
     (NotDelivered, HTTPStatus.BAD_GATEWAY),
     (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SilenceInvalid, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Malformed, HTTPStatus.BAD_REQUEST),
     (BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
     (DefinitionRefused, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -10,13 +11,15 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
+from analytics.alerts.book import Alert
 from analytics.errors import StoreError
 from pipelines.errors import FootfallError
-from serve.api.dependencies import InRegistry, InStore
+from serve.api.dependencies import InRegistry, InSinkDesk, InStore
 from serve.api.errors import OPEN_RESPONSES, RESPONSES
 from serve.api.routing import KnownParameters
 from serve.api.security import Viewer, caller_of
-from serve.metrics.streams import StreamCollector
+from serve.events.desk import SinkView
+from serve.metrics.streams import Scrape, StreamCollector
 
 router = APIRouter(tags=["monitoring"])
 
@@ -71,8 +74,15 @@ async def get_readiness(request: Request, registry: InRegistry, store: InStore) 
     response_class=PlainTextResponse,
     responses=RESPONSES | {200: {"description": "Prometheus text format."}},
 )
-async def get_metrics(registry: InRegistry) -> Response:
-    """Prometheus text; a deleted stream's series go away with it."""
-    scrape = CollectorRegistry()
-    scrape.register(StreamCollector(await registry.list_streams(), await registry.overview()))
-    return Response(generate_latest(scrape), media_type=CONTENT_TYPE_LATEST)
+async def get_metrics(registry: InRegistry, desk: InSinkDesk, request: Request) -> Response:
+    """Prometheus text; a deleted stream's series go away with it. Without the database, what it knows is left out."""
+    views, overview = await registry.list_streams(), await registry.overview()
+    alerts: list[Alert] = []
+    sinks: list[SinkView] = []
+    with contextlib.suppress(StoreError):
+        alerts = await registry.alerts()
+    with contextlib.suppress(StoreError):
+        sinks = await desk.views()
+    made = CollectorRegistry()
+    made.register(StreamCollector(Scrape(views, overview, alerts, sinks, dict(request.app.state.requests))))
+    return Response(generate_latest(made), media_type=CONTENT_TYPE_LATEST)

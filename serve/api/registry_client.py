@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
+from analytics.alerts.book import Alert
+from analytics.alerts.silences import Silence
 from analytics.geometry import Geometry
+from serve.control.history import Moment
 from serve.control.messages import Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition
@@ -40,7 +43,23 @@ class RegistryClient(Protocol):
         self, stream: str, geometry: Geometry, version: int | None, expected: Precondition = ANY
     ) -> StreamView: ...
 
+    async def renew_reference(self, stream: str) -> StreamView: ...
+
     async def overview(self) -> Overview: ...
+
+    async def health_history(self, stream: str) -> list[Moment]: ...
+
+    async def alerts(self) -> list[Alert]: ...
+
+    async def acknowledge(self, alert: str, by: str) -> Alert: ...
+
+    async def silences(self) -> list[Silence]: ...
+
+    async def silence(
+        self, until_s: float, by: str, reason: str, rule: str | None, subject: str | None, from_s: float | None
+    ) -> Silence: ...
+
+    async def unsilence(self, silence: str) -> Silence: ...
 
     def watch(self, stream: str) -> AsyncIterator[LiveFrame]: ...
 

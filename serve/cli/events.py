@@ -49,6 +49,10 @@ COLUMNS = pa.schema(
         ("alert", pa.string()),
         ("severity", pa.string()),
         ("summary", pa.string()),
+        ("rule", pa.string()),
+        ("about", pa.string()),
+        ("detail", pa.string()),
+        ("advice", pa.string()),
         ("sink", pa.string()),
     ]
 )

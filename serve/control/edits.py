@@ -160,6 +160,18 @@ class Edits(Changing):
             await self._change(store, entry, entry.definition, geometry)
             return entry
 
+    @to_its_end
+    async def renew_reference(self, stream: str) -> StreamEntry:
+        """What its camera shows from now on is how it should be; the stream runs on."""
+        store = await self._ready()
+        async with self._editing(stream):
+            entry = self.entry(stream)
+            record = replace(entry.record, reference_version=entry.record.reference_version + 1)
+            await asyncio.to_thread(store.put_stream, self._sealing.sealed(record))
+            self._written(entry, record)
+            await self._assignments.plan_soon()
+            return entry
+
     async def _register(
         self, store: Store, stream: str, definition: StreamDefinition, geometry: Geometry
     ) -> StreamEntry:
@@ -190,10 +202,14 @@ class Edits(Changing):
         restart = entry.definition.work_differs(definition)
         entry.definition, entry.shard = definition, None if restart else entry.shard
         entry.geometry = geometry if geometry is not None else entry.geometry
-        # Owner and epoch may have changed while the database was asked: they are the plan's, not this edit's.
-        entry.record = replace(record, epoch=entry.record.epoch, owner=entry.record.owner)
-        self._assignments.changed(record.id, entry.record.owner)
+        self._written(entry, record)
         if restart:  # its reader sees that it has to begin anew, and hands it back
             await self._assignments.parted(entry, RELEASE_WAIT_S)
         await self._assignments.plan_soon()
         return True
+
+    def _written(self, entry: StreamEntry, record: StreamRecord) -> None:
+        """A changed record is stored; its reader is to hear of it."""
+        # Owner and epoch may have changed while the database was asked: they are the plan's, not this edit's.
+        entry.record = replace(record, epoch=entry.record.epoch, owner=entry.record.owner)
+        self._assignments.changed(record.id, entry.record.owner)

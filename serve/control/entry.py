@@ -132,7 +132,8 @@ class StreamEntry:
 
     @property
     def assignment(self) -> Assignment:
-        return Assignment(self.record.epoch, self.record.definition_version, self.record.geometry_version)
+        record = self.record
+        return Assignment(record.epoch, record.definition_version, record.geometry_version, record.reference_version)
 
     @property
     def work(self) -> Work:

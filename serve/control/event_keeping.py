@@ -13,7 +13,7 @@ from analytics.storage.outbox import Outbox
 from serve.control.entry import StreamEntry
 from serve.control.site_events import REMEMBERED_S, SiteEvents
 from serve.control.state_events import StateEvents
-from serve.settings import EventsSettings
+from serve.sections import EventsSettings
 from serve.streams.status import StreamStatus
 
 logger = logging.getLogger(__name__)

@@ -42,11 +42,13 @@ class Assignment:
         epoch: of the assignment; the store refuses rows of an older one.
         definition_version: of what there is to do.
         geometry_version: of the lines and zones to count with.
+        reference_version: of what its camera shows when all is well.
     """
 
     epoch: int
     definition_version: int
     geometry_version: int
+    reference_version: int = 1
 
 
 @travels
@@ -105,6 +107,9 @@ class Heartbeat:
         draining: that it is handing back.
         prepared: that it does not have yet, and whose cameras it has open.
         others: that it works on, too, with their epochs: they go on as was told before.
+        disk_free: share of the disk that rows wait on; None if nobody knows.
+        stages: frames and seconds in each stage since it began, of all streams.
+        batches: frames, batches, and batches that failed, likewise.
     """
 
     reader: str
@@ -112,6 +117,9 @@ class Heartbeat:
     draining: tuple[str, ...] = ()
     prepared: tuple[str, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
+    disk_free: float | None = None
+    stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    batches: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -162,6 +170,9 @@ class ReaderView:
         wanted: CPU cores that its streams want; more than its capacity where frames are skipped.
         streams: how many it has.
         leaving: it hands back what it has.
+        disk_free: share of the disk that its rows wait on; None if nobody knows.
+        stages: frames and seconds in each stage since it began, of all its streams.
+        batches: frames, batches, and batches that failed, likewise.
     """
 
     node: str
@@ -169,6 +180,9 @@ class ReaderView:
     wanted: float
     streams: int
     leaving: bool
+    disk_free: float | None = None
+    stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    batches: tuple[int, int, int] = (0, 0, 0)
 
 
 @travels

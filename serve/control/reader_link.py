@@ -30,6 +30,9 @@ class ReaderLink:
         total_weight: what it was told of the weight of all streams.
         heartbeat_s: seconds that it was told to leave between two heartbeats.
         capacity: CPU cores that it was told to take streams for.
+        disk_free: share of its disk, as of its last heartbeat.
+        stages: how long frames took in it, likewise.
+        batches: how many it has made of them, likewise.
         wake: set while there may be something to tell.
     """
 
@@ -45,6 +48,9 @@ class ReaderLink:
     total_weight: float = -1.0
     heartbeat_s: float = HEARTBEAT_S
     capacity: float | None = None
+    disk_free: float | None = None
+    stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    batches: tuple[int, int, int] = (0, 0, 0)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, stream: str) -> None:
@@ -130,7 +136,16 @@ def views(readers: Mapping[str, ReaderLink], entries: Iterable[StreamEntry]) -> 
         if entry.record.owner in has:
             has[entry.record.owner].append(entry.weight.wanted)
     return {
-        name: ReaderView(room.node, room.capacity, sum(has[name]), len(has[name]), room.leaving)
+        name: ReaderView(
+            room.node,
+            room.capacity,
+            sum(has[name]),
+            len(has[name]),
+            room.leaving,
+            readers[name].disk_free,
+            readers[name].stages,
+            readers[name].batches,
+        )
         for name, room in rooms(readers).items()
     }
 

@@ -15,16 +15,22 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
+from analytics.alerts.book import Alert
+from analytics.alerts.silences import Silence
 from analytics.errors import LeaseLost, StoreError, StoreUnavailable
 from analytics.geometry import Geometry
+from analytics.storage.alerts import DatabaseAlertStore
 from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox
+from analytics.storage.sinks import DatabaseSinkStore
 from serve.control.acceptance import Acceptance
+from serve.control.alert_keeping import AlertKeeping
 from serve.control.assignments import TICK_S, Assignments
 from serve.control.edits import Edits
 from serve.control.entry import StreamEntry, read_entries
 from serve.control.event_keeping import EventKeeping
+from serve.control.history import Moment
 from serve.control.leadership import Leadership
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
 from serve.control.neighbours import Neighbours
@@ -39,6 +45,9 @@ from serve.settings import Settings
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
 SWEEPING_S = 0.2
+ALERTS_S = 0.001
+"""For each stream, so long from one look at all of them to the next, but at least a second."""
+SILENT_S = 5.0
 
 
 class Registry:
@@ -76,6 +85,8 @@ class Registry:
         self._loaded = False
         self._health = StoreHealth()
         self._event_keeping = EventKeeping(settings.events)
+        self._alert_keeping = AlertKeeping(settings.monitoring)
+        self._alerts_due_s = clock()
         self._sealing = Sealing(settings.key_file)
         self._edits = Edits(
             self._entries, self._assignments, self._sealing, self._acceptance, self._ready, self._entry_of
@@ -130,6 +141,20 @@ class Registry:
             if self._loaded and isinstance(self._store, DatabaseStore):
                 outbox = DatabaseOutbox(self._store)
                 await self._event_keeping.round(outbox, self._entries, lambda entry: self._view(entry).status)
+                if self._clock() >= self._alerts_due_s:
+                    await self._see_to_alerts(self._store)
+                    self._alerts_due_s = self._clock() + ALERTS_S * len(self._entries)
+
+    async def _see_to_alerts(self, store: DatabaseStore) -> None:
+        keeping, silence_s = self._alert_keeping, 2 * self._assignments.heartbeat_s + SILENT_S
+        await keeping.round(
+            DatabaseAlertStore(store),
+            DatabaseSinkStore(store),
+            keeping.streams(self._entries, lambda entry: self._view(entry).status, silence_s),
+            {name: entry.definition.site for name, entry in self._entries.items()},
+            self._health.error,
+            self._assignments.readers,
+        )
 
     async def _take_over(self) -> None:
         store = self._open()
@@ -151,6 +176,7 @@ class Registry:
         self._entries |= await asyncio.to_thread(lambda: read_entries(store.list_streams(), self._entry_of))
         self._assignments.begin()
         self._event_keeping.begin()
+        self._alert_keeping.begin()
         self._loaded = True
         logger.info("%d streams are registered", len(self._entries))
 
@@ -298,9 +324,53 @@ class Registry:
         """See `Edits.draw`."""
         return self._view(await self._edits.draw(stream, geometry, version, expected))
 
+    async def renew_reference(self, stream: str) -> StreamView:
+        """See `Edits.renew_reference`."""
+        return self._view(await self._edits.renew_reference(stream))
+
     async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
         """See `Edits.delete`."""
         await self._edits.delete(stream, purge, expected)
+
+    async def health_history(self, stream: str) -> list[Moment]:
+        """How a stream was in the last hours, minute by minute, as far as this registry has heard."""
+        await self._ready()
+        self._edits.entry(stream)
+        return self._alert_keeping.history.moments(stream)
+
+    async def alerts(self) -> list[Alert]:
+        """What is wrong, and what may be soon; the most severe first.
+
+        Raises:
+            StoreUnavailable: nobody knows yet.
+        """
+        await self._ready()
+        return self._alert_keeping.alerts()
+
+    async def acknowledge(self, alert: str, by: str) -> Alert:
+        """See `AlertKeeping.acknowledge`."""
+        return await self._alert_keeping.acknowledge(DatabaseAlertStore(await self._database()), alert, by)
+
+    async def silences(self) -> list[Silence]:
+        """Those that are, and those to come."""
+        await self._ready()
+        return self._alert_keeping.silences()
+
+    async def silence(
+        self, until_s: float, by: str, reason: str, rule: str | None, subject: str | None, from_s: float | None
+    ) -> Silence:
+        """See `AlertKeeping.silence`."""
+        store = DatabaseAlertStore(await self._database())
+        return await self._alert_keeping.silence(store, until_s, by, reason, rule, subject, from_s)
+
+    async def unsilence(self, silence: str) -> Silence:
+        """See `AlertKeeping.unsilence`."""
+        return await self._alert_keeping.unsilence(DatabaseAlertStore(await self._database()), silence)
+
+    async def _database(self) -> DatabaseStore:
+        store = await self._ready()
+        assert isinstance(store, DatabaseStore)
+        return store
 
     def use_model(self, model: str) -> None:
         """Another one finds people from now on."""

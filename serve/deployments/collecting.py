@@ -10,7 +10,7 @@ from typing import TypeAlias
 from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.batching.collector import BatchCollector
 from serve.deployments.detection import Detection
-from serve.settings import DetectorSettings
+from serve.sections import DetectorSettings
 
 logger = logging.getLogger(__name__)
 ANSWER_S = 5.0

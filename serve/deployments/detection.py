@@ -17,7 +17,8 @@ from pipelines.errors import FootfallError
 from pipelines.models.catalogue import resolve
 from serve.deployments.reads import LIVE
 from serve.errors import SettingsError
-from serve.settings import DetectorSettings, described
+from serve.sections import DetectorSettings
+from serve.settings import described
 from serve.streams.freed_memory import give_back
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from serve.deployments.replicas.live import LiveReplica
 from serve.deployments.replicas.reader import ReaderReplica
 from serve.deployments.replicas.registry import RegistryReplica
 from serve.errors import SettingsError
-from serve.settings import SEVERAL, DetectorSettings, Settings
+from serve.sections import DetectorSettings
+from serve.settings import SEVERAL, Settings
 
 APP_NAME = "footfall"
 NEW_FIRST = 100

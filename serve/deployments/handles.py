@@ -11,10 +11,13 @@ from typing import Any
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
+from analytics.alerts.book import Alert
+from analytics.alerts.silences import Silence
 from analytics.geometry import Geometry
 from pipelines.batching.batch_detector import ImageCost
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.types import Detections, ImageBatch
+from serve.control.history import Moment
 from serve.control.messages import DesiredState, Greeting, Heartbeat, Overview, StreamView
 from serve.control.preconditions import ANY, Precondition
 from serve.definitions.stream import StreamDefinition
@@ -68,9 +71,39 @@ class HandleRegistryClient:
         view: StreamView = await self._call("put_geometry", stream, geometry, version, expected)
         return view
 
+    async def renew_reference(self, stream: str) -> StreamView:
+        view: StreamView = await self._call("renew_reference", stream)
+        return view
+
     async def overview(self) -> Overview:
         found: Overview = await self._call("overview")
         return found
+
+    async def health_history(self, stream: str) -> list[Moment]:
+        found: list[Moment] = await self._call("health_history", stream)
+        return found
+
+    async def alerts(self) -> list[Alert]:
+        found: list[Alert] = await self._call("alerts")
+        return found
+
+    async def acknowledge(self, alert: str, by: str) -> Alert:
+        found: Alert = await self._call("acknowledge", alert, by)
+        return found
+
+    async def silences(self) -> list[Silence]:
+        found: list[Silence] = await self._call("silences")
+        return found
+
+    async def silence(
+        self, until_s: float, by: str, reason: str, rule: str | None, subject: str | None, from_s: float | None
+    ) -> Silence:
+        made: Silence = await self._call("silence", until_s, by, reason, rule, subject, from_s)
+        return made
+
+    async def unsilence(self, silence: str) -> Silence:
+        ended: Silence = await self._call("unsilence", silence)
+        return ended
 
     async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
         await self.get_stream(stream)  # there is none: said by who knows

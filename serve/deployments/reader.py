@@ -16,6 +16,7 @@ from typing import Any
 
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
+from analytics.storage.references import DatabaseReferences, ReferenceStore
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
 from pipelines.cores import usable_cores
@@ -35,6 +36,8 @@ from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.checkpoints import Checkpoints
 from serve.streams.delivery import Leftovers
+from serve.streams.disk import FreeShare
+from serve.streams.drift import StreamDrift
 from serve.streams.freed_memory import FreedMemory
 from serve.streams.live import LivePublisher
 from serve.streams.status import StreamStatus
@@ -65,6 +68,7 @@ class StreamReader:
         registry: what tells it what to do.
         connect_detector: reaches the detector's replicas, and is tried until it does; None runs the detector in here.
         store: made from the settings if absent.
+        references: what cameras show when all is well; the store's if absent, or none if that has none.
         node: where it runs.
         service_ends: whether this one goes because all do; blocks for a moment.
     """
@@ -77,6 +81,7 @@ class StreamReader:
         connect_detector: ConnectDetector | None = None,
         store: Store | None = None,
         node: str = "",
+        references: ReferenceStore | None = None,
         service_ends: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
@@ -89,6 +94,9 @@ class StreamReader:
         self._threads = settings.detector.threads or math.ceil(cores)
         self._detection = Detection(settings.detector, at_once=self._threads)
         self._store: Store = store or DatabaseStore(settings.store_url, connections=CONNECTIONS)
+        if references is None and isinstance(self._store, DatabaseStore):
+            references = DatabaseReferences(self._store)
+        self._references = references if settings.monitoring.drift else None
         self._collector: BatchCollector | None = None
         self._workers: dict[str, StreamWorker] = {}
         self._wanted: dict[str, Work] = {}
@@ -103,6 +111,7 @@ class StreamReader:
         self._drains = ThreadPoolExecutor(DRAINS, thread_name_prefix="drain")
         self._reports = Reports()
         self._freed = FreedMemory()
+        self._free_share = FreeShare(settings.spool_dir)
         self._total_weight: float | None = None  # until the registry has said it
         self._capacity: float | None = None
         self._heartbeat_s = HEARTBEAT_S
@@ -206,8 +215,12 @@ class StreamReader:
         worker = self._workers.get(name)
         if worker is None:
             worker = self._take_up(name, work)
-        elif self._running[name].geometry != work.geometry:
-            worker.use_geometry(work.geometry)
+        else:
+            running = self._running[name]
+            if running.geometry != work.geometry:
+                worker.use_geometry(work.geometry)
+            if running.assignment.reference_version != work.assignment.reference_version:
+                worker.use_reference(work.assignment.reference_version)
         # Both or neither: a worker whose work is not known could not be judged, nor could any other beside it.
         self._workers[name], self._running[name] = worker, work
         self._refused.pop(name, None)
@@ -241,13 +254,28 @@ class StreamReader:
         rehearsal = self._rehearsals.take(name, work.definition)
         sink = self._publisher.sink(name)
         try:
-            worker = StreamWorker(plan, self._collector, self._store, spool, on_frame=sink, rehearsal=rehearsal)
+            worker = StreamWorker(
+                plan,
+                self._collector,
+                self._store,
+                spool,
+                on_frame=sink,
+                rehearsal=rehearsal,
+                drift=self._drift_of(plan, work),
+            )
             worker.start()
         except BaseException:
             self._rehearsals.give_up(rehearsal)
             raise
         logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
         return worker
+
+    def _drift_of(self, plan: WorkerPlan, work: Work) -> StreamDrift | None:
+        if self._references is None:
+            return None
+        zone = self._settings.monitoring.zone_of(plan.site)
+        version = work.assignment.reference_version
+        return StreamDrift(plan.stream, plan.epoch, version, plan.origin, self._references, zone)
 
     def _model(self) -> str:
         return self._detection.used.model
@@ -334,10 +362,21 @@ class StreamReader:
         ready = self._rehearsals.ready
         self._told_ready = set(ready)
         async with asyncio.timeout(HEARD_WITHIN_S):
-            lost = await self._registry.heartbeat(Heartbeat(self._name, told, tuple(self._stopping), ready, others))
+            lost = await self._registry.heartbeat(
+                Heartbeat(
+                    self._name, told, tuple(self._stopping), ready, others, self._free_share(), *self._collected()
+                )
+            )
         if lost is not None:
             reports.heard(told, streams)
         return lost
+
+    def _collected(self) -> tuple[Mapping[str, tuple[int, float]], tuple[int, int, int]]:
+        """How long frames took, by stage, and how many batches were made of them."""
+        if self._collector is None:
+            return {}, (0, 0, 0)
+        statistics = self._collector.statistics
+        return self._collector.stages.totals(), (statistics.frames, statistics.batches, statistics.failed)
 
     def _open_anew(self, session: asyncio.Task[None] | None) -> None:
         """The registry that answers is not the one that we have a session with: another has taken over.

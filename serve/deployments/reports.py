@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
+from typing import Any
 
 from serve.control.messages import Reported
+from serve.streams.status import StreamStatus
 
 EACH_TIME, AT_LEAST = 16, 8
 """Streams of which a heartbeat tells; and of those to which nothing has happened, however much happens to others."""
@@ -44,7 +46,15 @@ def _is_news(told: Reported | None, now: Reported) -> bool:
     before, after = told.status, now.status
     if abs((before.frame_age_s or 0.0) - (after.frame_age_s or 0.0)) > AGE_S:
         return True
-    return any(getattr(before, name) != getattr(after, name) for name in _SELDOM)
+    return _drifted(before) != _drifted(after) or any(getattr(before, name) != getattr(after, name) for name in _SELDOM)
+
+
+def _drifted(status: StreamStatus) -> tuple[Any, ...]:
+    """What of its drift changes only when something happens."""
+    drift = status.drift
+    if drift is None:
+        return ()
+    return drift.causes, drift.judges_pictures, drift.judges_people, drift.proposes_renewal, drift.version
 
 
 _SELDOM = (

@@ -29,8 +29,12 @@ _MEANINGS: Mapping[str, str] = {
     "error": "What is wrong, for people; none if nothing is.",
     "error_code": "The same for machines.",
     "alert": "Which one; the same when it is cleared.",
-    "severity": "`warning` or `critical`.",
+    "severity": "`info`, `warning` or `critical`.",
     "summary": "What is wrong, for people.",
+    "rule": "What kind of alert it is, such as `camera-moved`.",
+    "about": "Id of the stream, or `service`.",
+    "detail": "More of it, with numbers.",
+    "advice": "What to do about it.",
     "sink": "Id of the sink that is tried.",
 }
 RETAINED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {

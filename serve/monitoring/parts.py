@@ -25,7 +25,8 @@ from pipelines.sources.base import SourceLimits
 from pipelines.sources.kafka_client import KafkaClient, KafkaLogin
 from serve.definitions.rtsp import RtspDefinition
 from serve.monitoring.findings import Finding, failed, ok, warning
-from serve.settings import DetectorSettings, Settings
+from serve.sections import DetectorSettings
+from serve.settings import Settings
 from serve.streams.probe import probe
 
 NEEDED_CODECS, USEFUL_CODECS = ("h264", "hevc", "mjpeg"), ("av1", "vp9", "mpeg4")

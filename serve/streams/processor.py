@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from analytics.events import Event, EventContext, EventMaker
 from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
 from pipelines.batching.mailbox import WaitingFrame
+from pipelines.batching.stages import Stage, StageSeconds
+from pipelines.durations import RecentDurations
 from pipelines.rates import RateMeter
 from pipelines.tracking.base import Tracker
 from pipelines.types import Detections, FrameStamp, Tracks
@@ -58,6 +61,8 @@ class StreamProcessor:
         clock: monotonic seconds, for the rate.
         longest_step_back_s: how far time may run back; beyond it, counters may know no more what of a minute is stored,
             and only another epoch adds to it.
+        stages: where it is added up how long tracking and counting take.
+        wall_clock: seconds since the epoch, for what frames have been through.
     """
 
     def __init__(
@@ -69,7 +74,13 @@ class StreamProcessor:
         context: Callable[[], EventContext] | None = None,
         clock: Callable[[], float],
         longest_step_back_s: float = math.inf,
+        stages: StageSeconds | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self._stages = stages or StageSeconds()
+        self._wall_clock = wall_clock
+        self.latency = RecentDurations()
+        """From capture to count, as far as the frame's time is the clock's."""
         self._tracker = tracker
         self._observer = observer
         self._on_frame = on_frame
@@ -82,6 +93,8 @@ class StreamProcessor:
         self._geometry: Geometry | None = None
         self._event_maker = EventMaker()
         self._events: list[Event] = []
+        self.person_s: float | None = None
+        """Capture time of the newest frame in which somebody was; of the first one until somebody was."""
         self.frames = 0
         """That were processed since the start."""
         self.over = False
@@ -96,13 +109,19 @@ class StreamProcessor:
             if self._geometry is not None:
                 self._observer.use_geometry(self._geometry)
                 self._geometry = None
-            tracks = self._tracker.update(detections, frame.stamp.time_s, discontinuity=frame.stamp.gap)
-            outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
+            with self._stages.timed(Stage.TRACK):
+                tracks = self._tracker.update(detections, frame.stamp.time_s, discontinuity=frame.stamp.gap)
+            with self._stages.timed(Stage.COUNT):
+                outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
             self._newest = frame.stamp
+            if len(tracks) or self.person_s is None:
+                self.person_s = frame.stamp.time_s
             self.frames += 1
             if outcome.events and self._context is not None:
                 self._events += self._event_maker.make(outcome.events, self._context(), frame.stamp)
-        self._meter.tick(self._clock())
+        now_s = self._clock()
+        self._meter.tick(now_s)
+        self.latency.add(self._wall_clock() - frame.stamp.time_s, now_s)
         if self._on_frame is not None:
             self._on_frame(ProcessedFrame(frame, detections, tracks, outcome))
 
@@ -135,6 +154,7 @@ class StreamProcessor:
                 "tracker": self._tracker.snapshot(),
                 "observer": self._observer.snapshot(),
                 "events": self._event_maker.snapshot(),
+                "person_s": self.person_s,
             }
             return Cut(self._newest, state, self._observer.pending(), tuple(self._events))
 
@@ -161,6 +181,7 @@ class StreamProcessor:
             self._tracker.restore(state["tracker"])
             self._observer.restore(state["observer"])
             self._event_maker.restore(state.get("events", {}))
+            self.person_s = state.get("person_s")
 
     def leave(self, state: Mapping[str, Any]) -> None:
         """Another scene is watched than that of a `Cut`'s state: who was in there leaves, and nothing else is taken up.

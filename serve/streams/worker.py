@@ -20,15 +20,17 @@ from analytics.storage.base import Checkpoint, Store
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
 from pipelines.batching.mailbox import Mailbox
+from pipelines.batching.stages import Stage
 from pipelines.sources.base import Source
 from pipelines.sources.clock import Timeline
 from pipelines.sources.held import Mark
 from pipelines.sources.supervisor import Part, Place, SourceStatus, SourceSupervisor, StreamState
 from pipelines.tracking.bytetrack import ByteTracker
 from serve.streams.delivery import deliver
+from serve.streams.drift import StreamDrift
 from serve.streams.processor import Cut, ProcessedFrame, StreamProcessor
 from serve.streams.rehearsal import Rehearsal
-from serve.streams.status import StreamStatus
+from serve.streams.status import QUANTILES, StreamStatus
 
 logger = logging.getLogger(__name__)
 MINUTES_IN_MEMORY = 60
@@ -93,6 +95,7 @@ class StreamWorker:
         spool: where checkpoints wait while the database is away.
         on_frame: called by the collector's thread after each frame.
         rehearsal: the stream's live source, if it is connected already.
+        drift: watches how pictures and people compare with their reference; None: nobody does.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class StreamWorker:
         *,
         on_frame: Callable[[ProcessedFrame], None] | None = None,
         rehearsal: Rehearsal | None = None,
+        drift: StreamDrift | None = None,
     ) -> None:
         self.plan = plan
         self.fenced = False
@@ -111,14 +115,17 @@ class StreamWorker:
         self._collector = collector
         self._store = store
         self._spool = spool
+        self._drift = drift
+        self._on_frame = on_frame
         observer = StreamObserver(plan.stream, plan.epoch, plan.geometry)
         self._processor = StreamProcessor(
             ByteTracker(),
             observer,
-            on_frame=on_frame,
+            on_frame=self._processed,
             context=lambda: EventContext(plan.stream, plan.site, plan.epoch, plan.model()),
             clock=time.monotonic,
             longest_step_back_s=(KEPT_MINUTES - 30) * MINUTE_S,
+            stages=collector.stages,
         )
         self._rehearsal = rehearsal
         if rehearsal is None:
@@ -165,7 +172,10 @@ class StreamWorker:
         with self._beginning:
             if self._stop.is_set():
                 return None
-            return self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
+            mailbox = self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
+        if self._drift is not None:
+            mailbox.on_picture = self._drift.show
+        return mailbox
 
     def _run(self) -> None:
         checkpoint = self._previous()
@@ -193,6 +203,8 @@ class StreamWorker:
             try:
                 deliver(self._spool, self._store, self.plan.stream)
                 begun = self._store.begin(self.plan.stream, self.plan.epoch)
+                if self._drift is not None:
+                    self._drift.begin(None if begun is None else begun.state.get("drift"))
             except StaleEpoch as error:
                 self._fence(error)
                 return None
@@ -241,6 +253,18 @@ class StreamWorker:
         """Count with other lines and zones from the next frame on."""
         self._processor.use_geometry(geometry)
 
+    def use_reference(self, version: int) -> None:
+        """What the camera shows from now on is how it should be."""
+        if self._drift is not None:
+            self._drift.renew(version)
+
+    def _processed(self, frame: ProcessedFrame) -> None:
+        """Called by the collector's thread after each frame."""
+        if self._drift is not None:
+            self._drift.count(frame)
+        if self._on_frame is not None:
+            self._on_frame(frame)
+
     def keep_video_frames(self, wanted: bool) -> None:
         """Whether processed frames carry their decoded frame, because somebody looks."""
         if self._mailbox is not None:
@@ -262,7 +286,7 @@ class StreamWorker:
         """
         # The checkpoint thread and `drain` both come here. From the cut to its acknowledgement is one step: of two cuts
         # under way, the older could be written last, and take rows and place back.
-        with self._checkpointing:
+        with self._checkpointing, self._collector.stages.timed(Stage.STORE):
             # In this order: a place that is asked for second can only be newer, and then it says that it does not fit.
             cut = self._processor.cut()
             place = self._supervisor.place() if self._supervisor is not None else None
@@ -274,6 +298,8 @@ class StreamWorker:
                 self._hold_on(owed)
             elif not self.fenced:
                 self._settle(owed)
+            if not away and self._drift is not None:
+                self._drift.keep()
             return not away
 
     def _owed(self, cut: Cut | None, place: Place | None) -> Checkpoint | None:
@@ -296,6 +322,8 @@ class StreamWorker:
         mark = cut.stamp.mark if cut is not None else state.get("mark")
         origin = self.plan.origin if cut is not None else state.get("origin", self.plan.origin)
         state = {**state, "origin": origin, "place_of": self.plan.origin, "mark": mark}
+        if self._drift is not None:
+            state["drift"] = self._drift.snapshot()
         self._cuts += 1
         return Checkpoint(
             self.plan.stream, self.plan.epoch, rows, state, resume, time_s, self._cuts, time.time(), events
@@ -379,6 +407,8 @@ class StreamWorker:
         # Each step waits for the one before: rows written while frames are in flight would miss what these count.
         self._collector.remove(self._mailbox_name, timeout_s)
         self.checkpoint()
+        if self._drift is not None:
+            self._drift.keep(at_once=True)
         self.join(PARTING_S)  # a camera that answers is let go of before somebody else opens it
 
     def join(self, timeout_s: float) -> bool:
@@ -395,7 +425,7 @@ class StreamWorker:
     def status(self) -> StreamStatus:
         """How the stream is right now."""
         source = self._supervisor.status if self._supervisor else SourceStatus(StreamState.STARTING, self._started_s)
-        newest = self._processor.newest
+        newest, now_s = self._processor.newest, time.monotonic()
         info = source.info
         error, code = source.error, source.error_code
         if error is None and self._collector.failures:
@@ -425,4 +455,12 @@ class StreamWorker:
             rows_lost=self._spool.statistics.lost + self._minutes_lost,
             unsaved_s=round(time.monotonic() - self._trouble_since_s, 1) if self._trouble is not None else 0.0,
             shard=source.shard,
+            latency_s=tuple(
+                None if (value := self._processor.latency.quantile(share, now_s)) is None else round(value, 4)
+                for share in QUANTILES
+            )
+            if self.plan.live
+            else (),
+            person_s=self._processor.person_s,
+            drift=self._drift.report() if self._drift is not None else None,
         )

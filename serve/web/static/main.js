@@ -7,11 +7,13 @@ import { useTokenPrompt } from "./lib/api.js";
 import { announce, byId, el, first, setText } from "./lib/dom.js";
 import { sentence, stateWord, title } from "./lib/status.js";
 import { start, streams, subscribe } from "./lib/streams.js";
+import { cameraHealthView } from "./views/camera-health.js";
 import { cameraView } from "./views/camera.js";
 import { camerasView } from "./views/cameras.js";
 import { deadLettersView } from "./views/dead-letters.js";
 import { editorView } from "./views/editor.js";
 import { eventsView } from "./views/events.js";
+import { healthView } from "./views/health.js";
 import { addView, settingsView } from "./views/register.js";
 import { addSinkView, sinkSettingsView } from "./views/sink-form.js";
 import { sinksView } from "./views/sinks.js";
@@ -22,8 +24,10 @@ const ROUTES = [
   [/^\/?$/, camerasView],
   [/^\/add$/, addView],
   [/^\/events$/, eventsView],
+  [/^\/health$/, healthView],
   [/^\/cameras\/([^/]+)$/, cameraView],
   [/^\/cameras\/([^/]+)\/draw$/, editorView],
+  [/^\/cameras\/([^/]+)\/health$/, cameraHealthView],
   [/^\/cameras\/([^/]+)\/settings$/, settingsView],
   [/^\/sinks$/, sinksView],
   [/^\/sinks\/add$/, addSinkView],

@@ -418,6 +418,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong now, and what may be soon; the most severe first, then the oldest
+         * @description What is wrong now, and what may be soon; the most severe first, then the oldest.
+         */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alerts that were on, or are; the newest first
+         * @description Alerts that were on, or are; the newest first. They are kept for `monitoring.history_days`.
+         */
+        get: operations["list_past_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that you know of an alert: it is not told again, unless it becomes more severe
+         * @description Say that you know of an alert: it is not told again, unless it becomes more severe.
+         */
+        post: operations["acknowledge_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What nobody wants to hear of, now or later, by when it begins
+         * @description What nobody wants to hear of, now or later, by when it begins.
+         */
+        get: operations["list_silences"];
+        put?: never;
+        /**
+         * Hear nothing of some alerts for a while
+         * @description Hear nothing of some alerts for a while. They are shown all the same, and what is on at the end is told then.
+         */
+        post: operations["create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{silence}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a silence, or call it off
+         * @description End a silence, or call it off.
+         */
+        delete: operations["delete_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitoring/throughput": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What runs, and how well: all of it, and each stream
+         * @description What runs, and how well: all of it, and each stream.
+         */
+        get: operations["get_throughput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitoring/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is not as it was, by stream: camera, detector, traffic; each with its cause, and since when
+         * @description What is not as it was, by stream: camera, detector, traffic; each with its cause, and since when.
+         */
+        get: operations["get_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitoring/streams/{stream}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How one stream compares with what it shows when all is well
+         * @description How one stream compares with what it shows when all is well.
+         */
+        get: operations["get_stream_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitoring/streams/{stream}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a stream was in the last four hours, minute by minute; less if the registry began later
+         * @description How a stream was in the last four hours, minute by minute; less if the registry began later.
+         */
+        get: operations["get_health_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/streams/{stream}/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that what the camera shows from now on is how it should be: it was moved on purpose, or was wrong before
+         * @description Say that what the camera shows from now on is how it should be: it was moved on purpose, or was wrong before.
+         */
+        post: operations["renew_reference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -535,7 +739,7 @@ export interface paths {
         };
         /**
          * Prometheus text; a deleted stream's series go away with it
-         * @description Prometheus text; a deleted stream's series go away with it.
+         * @description Prometheus text; a deleted stream's series go away with it. Without the database, what it knows is left out.
          */
         get: operations["get_metrics"];
         put?: never;
@@ -550,6 +754,92 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AlertAnswer
+         * @description An alert that is on, or may be soon.
+         * @example {
+         *       "about": "entrance",
+         *       "advice": "Turn it back, or draw lines and zones on the new picture.",
+         *       "detail": "the scene lies elsewhere in the picture: 5.1% of the width to the right",
+         *       "id": "0b5c6f0e3d1c4f1b8a9d2e7c6b5a4f30",
+         *       "raised": "2026-03-01T09:00:20Z",
+         *       "rule": "camera-moved",
+         *       "severity": "warning",
+         *       "silenced": false,
+         *       "since": "2026-03-01T09:00:00Z",
+         *       "state": "active",
+         *       "summary": "The camera looks somewhere else than when its lines and zones were drawn."
+         *     }
+         */
+        AlertAnswer: {
+            /**
+             * Id
+             * @description The same for as long as it is the same alert.
+             */
+            id: string;
+            /**
+             * Rule
+             * @description What kind it is.
+             */
+            rule: string;
+            /**
+             * About
+             * @description Id of the stream, or `service`.
+             */
+            about: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /** Summary */
+            summary: string;
+            /**
+             * Detail
+             * @description More of it, with numbers.
+             */
+            detail: string;
+            /**
+             * Advice
+             * @description What to do about it.
+             */
+            advice: string;
+            /**
+             * State
+             * @description `pending`: has not lasted long enough to be told; `active`; `clearing`: is gone, but may be back.
+             */
+            state: string;
+            /**
+             * Since
+             * @description When it was seen first, RFC 3339.
+             */
+            since: string;
+            /**
+             * Raised
+             * @description When it became active; none: not yet.
+             */
+            raised: string | null;
+            /**
+             * Cleared
+             * @description When it was over before, if it has come back.
+             */
+            cleared: string | null;
+            /**
+             * Acknowledged By
+             * @description Name of the token of who knows of it.
+             */
+            acknowledged_by: string | null;
+            /**
+             * Acknowledged
+             * @description Since when.
+             */
+            acknowledged: string | null;
+            /**
+             * Silenced
+             * @description Whether nobody wants to hear of it now.
+             */
+            silenced: boolean;
+        };
         /**
          * AuditEntry
          * @description A change that somebody asked for. Bodies are not kept: they may hold passwords.
@@ -795,6 +1085,69 @@ export interface components {
              */
             error: string;
             event: components["schemas"]["EventAnswer"];
+        };
+        /**
+         * DriftAnswer
+         * @description How a stream compares with what it shows when all is well.
+         * @example {
+         *       "features": {
+         *         "hidden": 0,
+         *         "luma": 4.6,
+         *         "noise": 0.1,
+         *         "sharpness": -0.05
+         *       },
+         *       "id": "entrance",
+         *       "judges_people": false,
+         *       "judges_pictures": true,
+         *       "proposes_renewal": false,
+         *       "site": "Berlin",
+         *       "verdicts": [
+         *         {
+         *           "cause": "moved",
+         *           "detail": "the scene lies elsewhere in the picture: 5.1% of the width to the right",
+         *           "since": "2026-03-01T09:00:00Z"
+         *         }
+         *       ],
+         *       "version": 2
+         *     }
+         */
+        DriftAnswer: {
+            /** Id */
+            id: string;
+            /** Site */
+            site: string;
+            /**
+             * Version
+             * @description Of the reference; one more whenever somebody says that this is the new view.
+             */
+            version: number;
+            /**
+             * Verdicts
+             * @description What is wrong, the cause of others first.
+             */
+            verdicts: components["schemas"]["VerdictAnswer"][];
+            /**
+             * Judges Pictures
+             * @description Whether what is wrong with pictures would be seen by now.
+             */
+            judges_pictures: boolean;
+            /**
+             * Judges People
+             * @description The same for the detector and for traffic.
+             */
+            judges_people: boolean;
+            /**
+             * Proposes Renewal
+             * @description Whether the camera has looked elsewhere for so long that it may stay.
+             */
+            proposes_renewal: boolean;
+            /**
+             * Features
+             * @description What is judged. Of pictures: `luma` (logarithm of brightness), `hidden` (share), `sharpness` and `noise` (logarithms of ratios to the reference). `people_...`: population stability index.
+             */
+            features: {
+                [key: string]: number;
+            };
         };
         /**
          * EventAnswer
@@ -1291,6 +1644,34 @@ export interface components {
             out: number;
         };
         /**
+         * MomentAnswer
+         * @description How a stream was in one minute, on average; what nobody knew is left out.
+         * @example {
+         *       "start": "2026-03-01T09:00:00Z",
+         *       "values": {
+         *         "cores": 0.09,
+         *         "fps_in": 14.9,
+         *         "fps_processed": 5,
+         *         "frame_age_s": 0.21,
+         *         "luma": 4.6
+         *       }
+         *     }
+         */
+        MomentAnswer: {
+            /**
+             * Start
+             * @description Of the minute, RFC 3339.
+             */
+            start: string;
+            /**
+             * Values
+             * @description `fps_in`, `fps_processed`, `frame_age_s`, `cores`, and features of `/monitoring/drift`.
+             */
+            values: {
+                [key: string]: number;
+            };
+        };
+        /**
          * MqttTarget
          * @description A broker that gets each event as a message, and retains what was counted today and how cameras are.
          */
@@ -1380,6 +1761,51 @@ export interface components {
              * @description The token itself, shown this once.
              */
             token: string;
+        };
+        /**
+         * PastAlertAnswer
+         * @description An alert that was on, or is.
+         * @example {
+         *       "about": "entrance",
+         *       "advice": "Turn it back, or draw lines and zones on the new picture.",
+         *       "cleared": "2026-03-01T11:30:00Z",
+         *       "detail": "the scene lies elsewhere in the picture: 5.1% of the width to the right",
+         *       "id": "0b5c6f0e3d1c4f1b8a9d2e7c6b5a4f30",
+         *       "raised": "2026-03-01T09:00:20Z",
+         *       "rule": "camera-moved",
+         *       "severity": "warning",
+         *       "since": "2026-03-01T09:00:00Z",
+         *       "summary": "The camera looks somewhere else than when its lines and zones were drawn."
+         *     }
+         */
+        PastAlertAnswer: {
+            /** Id */
+            id: string;
+            /** Rule */
+            rule: string;
+            /** About */
+            about: string;
+            /** Severity */
+            severity: string;
+            /** Summary */
+            summary: string;
+            /** Detail */
+            detail: string;
+            /** Advice */
+            advice: string;
+            /** Since */
+            since: string;
+            /** Raised */
+            raised: string;
+            /**
+             * Cleared
+             * @description When it was over; none: it is on.
+             */
+            cleared: string | null;
+            /** Acknowledged By */
+            acknowledged_by: string | null;
+            /** Acknowledged */
+            acknowledged: string | null;
         };
         /**
          * PeopleCount
@@ -1616,6 +2042,73 @@ export interface components {
          * @enum {string}
          */
         Scope: "viewer" | "operator" | "admin";
+        /**
+         * SilenceAnswer
+         * @description A silence, on or to come.
+         * @example {
+         *       "about": "entrance",
+         *       "by": "anna",
+         *       "from": "2026-03-01T09:00:00Z",
+         *       "id": "5e1f6f0e3d1c4f1b8a9d2e7c6b5a4f31",
+         *       "reason": "the entrance is rebuilt",
+         *       "until": "2026-03-02T18:00:00Z"
+         *     }
+         */
+        SilenceAnswer: {
+            /** Id */
+            id: string;
+            /** Rule */
+            rule: string | null;
+            /** About */
+            about: string | null;
+            /** From */
+            from: string;
+            /** Until */
+            until: string;
+            /**
+             * By
+             * @description Name of the token of who wanted it.
+             */
+            by: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * SilenceBody
+         * @description What nobody wants to hear of, and until when.
+         * @example {
+         *       "about": "entrance",
+         *       "reason": "the entrance is rebuilt",
+         *       "until": "2026-03-02T18:00:00Z"
+         *     }
+         */
+        SilenceBody: {
+            /**
+             * Until
+             * @description When it ends: ISO 8601, or seconds since the epoch.
+             */
+            until: string;
+            /**
+             * Reason
+             * @description What for.
+             */
+            reason: string;
+            /**
+             * Rule
+             * @description Only this kind of alert; none: all.
+             */
+            rule?: string | null;
+            /**
+             * About
+             * @description Only this stream, or `service`; none: all.
+             */
+            about?: string | null;
+            /**
+             * From
+             * @description When it begins; none: now.
+             */
+            from?: string | null;
+        };
         /**
          * SimulatorDefinition
          * @description Simulated people, rendered in the reader.
@@ -2137,6 +2630,144 @@ export interface components {
          */
         StreamState: "starting" | "running" | "reconnecting" | "stopped" | "failed";
         /**
+         * StreamThroughput
+         * @description How well one stream runs.
+         * @example {
+         *       "fps_in": 14.9,
+         *       "fps_processed": 5,
+         *       "frame_age_s": 0.21,
+         *       "id": "entrance",
+         *       "reader": "footfall#StreamReader#ab12cd",
+         *       "since": "2026-03-01T09:00:00Z",
+         *       "site": "Berlin",
+         *       "skipped": 12,
+         *       "state": "running",
+         *       "weight": 0.09
+         *     }
+         */
+        StreamThroughput: {
+            /** Id */
+            id: string;
+            /** Site */
+            site: string;
+            state: components["schemas"]["StreamState"];
+            /**
+             * Since
+             * @description When the state began, RFC 3339.
+             */
+            since: string;
+            /** Error Code */
+            error_code: string | null;
+            /**
+             * Fps In
+             * @description Decoded frames a second.
+             */
+            fps_in: number;
+            /**
+             * Fps Processed
+             * @description Analysed frames a second.
+             */
+            fps_processed: number;
+            /**
+             * Frame Age S
+             * @description Age of the newest analysed frame, from its capture.
+             */
+            frame_age_s: number | null;
+            /**
+             * Skipped
+             * @description Sampled frames that a newer one replaced, since the reader took the stream up.
+             */
+            skipped: number;
+            /**
+             * Weight
+             * @description CPU cores that it takes.
+             */
+            weight: number | null;
+            /** Reader */
+            reader: string | null;
+        };
+        /**
+         * Throughput
+         * @description How well everything runs.
+         * @example {
+         *       "capacity": 2,
+         *       "fps_in": 14.9,
+         *       "fps_processed": 5,
+         *       "oldest_frame_s": 0.21,
+         *       "readers": 1,
+         *       "spooled": 0,
+         *       "states": {
+         *         "running": 1
+         *       },
+         *       "streams": [
+         *         {
+         *           "fps_in": 14.9,
+         *           "fps_processed": 5,
+         *           "frame_age_s": 0.21,
+         *           "id": "entrance",
+         *           "reader": "footfall#StreamReader#ab12cd",
+         *           "since": "2026-03-01T09:00:00Z",
+         *           "site": "Berlin",
+         *           "skipped": 12,
+         *           "state": "running",
+         *           "weight": 0.09
+         *         }
+         *       ],
+         *       "wanted": 0.09
+         *     }
+         */
+        Throughput: {
+            /**
+             * States
+             * @description Streams by their state.
+             */
+            states: {
+                [key: string]: number;
+            };
+            /**
+             * Fps In
+             * @description Decoded frames a second, of all streams.
+             */
+            fps_in: number;
+            /**
+             * Fps Processed
+             * @description Analysed frames a second, of all streams.
+             */
+            fps_processed: number;
+            /**
+             * Oldest Frame S
+             * @description Largest age of a newest analysed frame, of running live streams.
+             */
+            oldest_frame_s: number | null;
+            /** Readers */
+            readers: number;
+            /**
+             * Capacity
+             * @description CPU cores that readers take streams for.
+             */
+            capacity: number;
+            /**
+             * Wanted
+             * @description CPU cores that streams want.
+             */
+            wanted: number;
+            /**
+             * Store Error
+             * @description Why the database does not answer; none while it does.
+             */
+            store_error: string | null;
+            /**
+             * Spooled
+             * @description Checkpoints that wait on disks for the database.
+             */
+            spooled: number;
+            /**
+             * Streams
+             * @description By id.
+             */
+            streams: components["schemas"]["StreamThroughput"][];
+        };
+        /**
          * TokenAnswer
          * @description A token that there is; not the token itself, which is not kept.
          * @example {
@@ -2182,6 +2813,27 @@ export interface components {
              * @description Seconds until it expires; none: never.
              */
             lifetime_s?: number | null;
+        };
+        /**
+         * VerdictAnswer
+         * @description Something that is not as it was.
+         */
+        VerdictAnswer: {
+            /**
+             * Cause
+             * @description `moved`, `covered`, `dark`, `blurred`, `noisy`, `compressed`, `frozen`; `model`; `traffic`.
+             */
+            cause: string;
+            /**
+             * Detail
+             * @description In plain words, with numbers.
+             */
+            detail: string;
+            /**
+             * Since
+             * @description RFC 3339.
+             */
+            since: string;
         };
         /**
          * WebhookTarget
@@ -4655,6 +5307,906 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_past_alerts: {
+        parameters: {
+            query?: {
+                /** @description Only about this stream, or `service`. */
+                about?: string | null;
+                /** @description Alerts on a page. */
+                limit?: number;
+                /** @description Only earlier ones; as the `Link` of a page says. */
+                before?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description `rel="next"`: the page of earlier ones. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PastAlertAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silence: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_throughput: {
+        parameters: {
+            query?: {
+                /** @description Only streams of this site. */
+                site?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Throughput"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_drift: {
+        parameters: {
+            query?: {
+                /** @description Only streams of this site. */
+                site?: string | null;
+                /** @description Only streams with something wrong. */
+                wrong?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_stream_drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                stream: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_health_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                stream: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MomentAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_reference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                stream: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

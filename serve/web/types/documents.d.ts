@@ -5,15 +5,19 @@ import type { Schema } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type Alert = Schemas["AlertAnswer"];
 export type Bucket = Schemas["CountsBucket"];
 export type CountsReport = Schemas["CountsAnswer"];
 export type DeadLetter = Schemas["DeadLetterAnswer"];
+export type Drift = Schemas["DriftAnswer"];
 export type Geometry = Schemas["GeometryAnswer"];
 export type HeatmapReport = Schemas["HeatmapAnswer"];
 /** A type of source or sink. The API does not describe descriptions; that they are JSON Schema is said here. */
 export type Kind = Omit<Schemas["SinkType"], "schema"> & { schema: Schema };
 export type LineCounts = Schemas["LineCount"];
 export type LineDocument = Schemas["LineBody"];
+export type Moment = Schemas["MomentAnswer"];
+export type PastAlert = Schemas["PastAlertAnswer"];
 export type Point = LineDocument["a"];
 export type ProbeResult = Schemas["ProbeAnswer"];
 export type ReaderView = Schemas["ReaderAnswer"];

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from analytics.drift.causes import PeopleCause
 from analytics.drift.people import (
     ACROSS,
     CROWDS,
@@ -20,7 +21,7 @@ from analytics.drift.people import (
     PeopleCounts,
     columns_of,
 )
-from analytics.drift.population import ENOUGH, SLICE_S, PeopleCause, Population, distance
+from analytics.drift.population import ENOUGH, SLICE_S, Population, distance
 
 MONDAY_S = 4 * 86400.0
 SLICES_A_DAY = round(86400 / SLICE_S)

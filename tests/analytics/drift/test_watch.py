@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from analytics.drift.causes import Cause
 from analytics.drift.view import View
-from analytics.drift.watch import LOOK_FRAMES, LOOK_S, Cause, PictureWatch
+from analytics.drift.watch import LOOK_FRAMES, LOOK_S, PictureWatch
 from pipelines.types import Image
 from tests.analytics.drift.pictures import Hall, blurred, compressed, covered
 

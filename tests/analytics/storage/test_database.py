@@ -303,7 +303,7 @@ def test_a_full_disk_is_an_unavailable_store_until_there_is_room(tmp_path: Path)
         for number in range(500):
             store.checkpoint(checkpoint(epoch, row(minute=NOON + 60 * number, epoch=epoch), n=number, pad="x" * 4000))
 
-    with files_no_larger_than(256 * 1024), pytest.raises(StoreUnavailable):
+    with files_no_larger_than(512 * 1024), pytest.raises(StoreUnavailable):
         fill()
     kept = store.minutes("cam", 0, 2**40)
     loaded = store.load_checkpoint("cam")

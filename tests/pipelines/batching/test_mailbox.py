@@ -210,3 +210,13 @@ def test_what_waits_in_a_mailbox_that_is_paused_after_it_was_closed_is_not_waite
     box.close()
     box.pause(True)
     assert box.wait_empty(timeout_s=1.0)
+
+
+def test_who_watches_is_shown_each_picture_without_margins_before_it_can_be_replaced() -> None:
+    box, shown = mailbox(live=True), []
+    box.on_picture = lambda image, stamp: shown.append((image.shape, int(image[0, 0, 0]), stamp.index))
+    for index in range(3):
+        box.offer(picture(100 + index, (SMALL_INPUT[0], SMALL_INPUT[1] // 2)), FrameStamp(index, index * 0.1), NEVER)
+    assert [index for _, _, index in shown] == [0, 1, 2]
+    assert {shape for shape, _, _ in shown} == {(SMALL_INPUT[0], SMALL_INPUT[1] // 2, 3)}
+    assert [abs(value - 100 - index) <= 2 for index, (_, value, _) in enumerate(shown)] == [True] * 3

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from serve.control.event_keeping import FORGET_S, EventKeeping
-from serve.settings import EventsSettings
+from serve.sections import EventsSettings
 from tests.analytics.storage.test_outbox import crossing
 from tests.fakes import MemoryOutbox, MemoryStore
 

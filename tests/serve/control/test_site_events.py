@@ -11,7 +11,7 @@ from analytics.storage.base import StreamRecord
 from serve.control.entry import StreamEntry
 from serve.control.event_keeping import EventKeeping
 from serve.control.site_events import ENTRY, EXIT, SiteEvents
-from serve.settings import EventsSettings
+from serve.sections import EventsSettings
 from tests.fakes import MemoryOutbox, MemoryStore
 
 DRAWN = {name: ("berlin", ["hall", "till"]) for name in ("a", "b")}

@@ -12,7 +12,7 @@ from analytics.storage.base import StreamRecord
 from pipelines.sources.supervisor import StreamState
 from serve.control.entry import StreamEntry
 from serve.control.event_keeping import EventKeeping
-from serve.settings import EventsSettings
+from serve.sections import EventsSettings
 from serve.streams.status import StreamStatus
 from tests.fakes import MemoryOutbox, MemoryStore
 from tests.serve.control.fake_readers import CAMERA

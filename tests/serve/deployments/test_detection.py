@@ -15,7 +15,7 @@ from pipelines.detection.onnx import OnnxDetector
 from pipelines.errors import ModelNotFound
 from serve.deployments.detection import Detection, laid_over, open_detector
 from serve.errors import SettingsError
-from serve.settings import DetectorSettings
+from serve.sections import DetectorSettings
 from tests.fakes import SMALL_INPUT, FakeDetector, brightness_as_box
 from tests.pipelines.detection.tiny_models import passthrough_model
 

@@ -10,7 +10,7 @@ import pytest
 from pipelines.types import Detections, ImageBatch
 from serve.deployments.detection import Detection
 from serve.deployments.detector import Detector
-from serve.settings import DetectorSettings
+from serve.sections import DetectorSettings
 from tests.fakes import SMALL_INPUT, FakeDetector, brightness_as_box
 
 

@@ -24,7 +24,8 @@ from serve.deployments.graph import (
 from serve.deployments.policies import ReaderPolicy
 from serve.deployments.reads import LIVE, READS, user_config_of
 from serve.errors import SettingsError
-from serve.settings import DetectorSettings, Settings, load
+from serve.sections import DetectorSettings
+from serve.settings import Settings, load
 
 ROOT = Path(serve.__file__).parent
 PLACES = {

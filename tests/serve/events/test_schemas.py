@@ -41,7 +41,15 @@ TOLD = [
             EventContext("cam", "", 0, ""),
             "",
             1.0,
-            {"alert": "a", "severity": "warning", "summary": "s"},
+            {
+                "alert": "a",
+                "severity": "warning",
+                "summary": "s",
+                "rule": "camera-moved",
+                "about": "cam",
+                "detail": "d",
+                **({"advice": "turn it back"} if kind == ALERT_RAISED else {}),
+            },
         )
         for kind in (ALERT_RAISED, ALERT_CLEARED)
     ),

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from analytics.alerts.book import Alert
+from analytics.drift.causes import Verdict
 from analytics.storage.base import StreamRecord
+from analytics.storage.outbox import Waiting
+from analytics.storage.sinks import Standing
 from pipelines.sources.supervisor import StreamState
 from serve.control.entry import StreamEntry
 from serve.control.messages import Overview, ReaderView
-from serve.metrics.streams import StreamCollector
+from serve.events.desk import SinkView
+from serve.metrics.streams import Scrape, StreamCollector
+from serve.streams.drift_report import DriftReport
 from serve.streams.status import StreamStatus
 from tests.serve.api.test_streams import RTSP
 
-READER = ReaderView("node", 2.0, 0.5, 1, leaving=False)
+STAGES = {"wait": (10, 0.5), "infer": (10, 0.25)}
+READER = ReaderView("node", 2.0, 0.5, 1, leaving=False, disk_free=0.75, stages=STAGES, batches=(40, 10, 1))
 
 
-def scrape(entry: StreamEntry) -> dict[str, float]:
+def scrape(entry: StreamEntry, **more: Any) -> dict[str, float]:
     """Series of one stream, by name and labels."""
     scraped = CollectorRegistry()
     view = entry.view(now_s=0.0, silence_s=2.0, readers=1)
-    scraped.register(StreamCollector([view], Overview(True, None, {"reader": READER}, 1, {"lost": 3})))
+    overview = Overview(True, None, {"reader": READER}, 1, {"lost": 3})
+    scraped.register(StreamCollector(Scrape([view], overview, **more)))
     lines = (line for line in generate_latest(scraped).decode().splitlines() if not line.startswith("#"))
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
@@ -71,3 +80,55 @@ def test_what_streams_and_readers_have_to_do_is_told_in_cores_and_cpu_seconds() 
     assert found['footfall_reader_wanted_cores{reader="reader"}'] == 0.5
     assert found['footfall_stream_moves_total{why="lost"}'] == 3
     assert 'footfall_stream_weight_cores{stream="door"}' not in scrape(StreamEntry.of(DOOR, 1.0))
+
+
+def test_how_long_frames_take_is_told_of_each_stream_and_of_each_stage() -> None:
+    entry = StreamEntry.of(DOOR, 1.0)
+    entry.status = StreamStatus(StreamState.RUNNING, 0.0, latency_s=(0.2, 0.5, None))
+    found = scrape(entry)
+    latencies = {name: value for name, value in found.items() if name.startswith("footfall_stream_latency_seconds")}
+    assert latencies == {
+        'footfall_stream_latency_seconds{quantile="0.5",stream="door"}': 0.2,
+        'footfall_stream_latency_seconds{quantile="0.95",stream="door"}': 0.5,
+    }
+    assert found['footfall_stage_seconds_total{reader="reader",stage="wait"}'] == 0.5
+    assert found['footfall_stage_frames_total{reader="reader",stage="wait"}'] == 10
+    assert found['footfall_batch_frames_total{reader="reader"}'] == 40
+    assert found['footfall_batches_total{reader="reader"}'] == 10
+    assert found['footfall_batches_failed_total{reader="reader"}'] == 1
+    assert found['footfall_reader_disk_free_ratio{reader="reader"}'] == 0.75
+
+
+def test_what_is_not_as_it_was_is_told_by_its_cause_with_what_it_is_judged_by() -> None:
+    entry = StreamEntry.of(DOOR, 1.0)
+    report = DriftReport((Verdict("moved", "far", 0.0),), True, False, False, {"luma": 4.5, "people_score": 0.1}, 1)
+    entry.status = StreamStatus(StreamState.RUNNING, 0.0, drift=report)
+    found = scrape(entry)
+    assert found['footfall_stream_drift{cause="moved",stream="door"}'] == 1
+    features = [name for name in found if name.startswith("footfall_stream_picture_feature")]
+    assert features == ['footfall_stream_picture_feature{feature="luma",stream="door"}']
+
+
+def test_alerts_are_counted_by_rule_once_they_are_told() -> None:
+    def alert(state: Any) -> Alert:
+        return Alert("0" * 32, "camera-down", "door", "critical", "", "", state, 0.0, 0.0, None, None, None, False)
+
+    found = scrape(StreamEntry.of(DOOR, 1.0), alerts=[alert("active"), alert("clearing"), alert("pending")])
+    assert found['footfall_alerts{rule="camera-down",severity="critical"}'] == 2
+
+
+def test_sinks_say_what_waits_for_them() -> None:
+    standing = Standing("till", 7, delivered=391, error="refuses")
+    found = scrape(StreamEntry.of(DOOR, 1.0), sinks=[SinkView("till", None, 1, False, standing, Waiting(3, 0.0))])
+    assert found['footfall_sink_waiting_events{sink="till"}'] == 3
+    assert found['footfall_sink_delivered_events_total{sink="till"}'] == 391
+    assert found['footfall_sink_failing{sink="till"}'] == 1
+
+
+def test_requests_are_counted_by_route() -> None:
+    found = scrape(StreamEntry.of(DOOR, 1.0), requests={("GET", "/api/v1/streams/{stream}", 404): 5})
+    assert found['footfall_http_requests_total{method="GET",route="/api/v1/streams/{stream}",status="404"}'] == 5
+
+
+def test_the_version_is_told() -> None:
+    assert any(name.startswith("footfall_build_info{version=") for name in scrape(StreamEntry.of(DOOR, 1.0)))

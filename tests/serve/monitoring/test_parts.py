@@ -9,7 +9,8 @@ from analytics.storage.database import DatabaseStore
 from pipelines.sources.base import SourceLimits
 from serve.monitoring import parts
 from serve.monitoring.findings import State
-from serve.settings import DetectorSettings, load
+from serve.sections import DetectorSettings
+from serve.settings import load
 
 QUICK = SourceLimits(open_s=1.0, read_s=1.0, stall_s=1.0)
 

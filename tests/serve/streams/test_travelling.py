@@ -22,7 +22,8 @@ EVERY = [
         if kind.__module__ == messages.__name__
     ),
 ]
-STATUS = StreamStatus(StreamState.RUNNING, 1.0, shard="topic 1", waited_s=2.5)
+STATUS = StreamStatus(StreamState.RUNNING, 1.0, shard="topic 1", waited_s=2.5, person_s=7.0)
+FIELDS = [field.name for field in dataclasses.fields(StreamStatus)]
 
 
 def sent(message: Any, values: list[Any]) -> Any:
@@ -39,7 +40,8 @@ def test_a_message_arrives_as_it_was_sent() -> None:
 
 
 def test_what_an_older_version_does_not_say_is_as_it_was_then() -> None:
-    assert sent(STATUS, STATUS.__getstate__()[:-1]) == dataclasses.replace(STATUS, waited_s=0.0)  # type: ignore[index]
+    before_drift = STATUS.__getstate__()[: FIELDS.index("waited_s")]  # type: ignore[index]
+    assert sent(STATUS, before_drift) == dataclasses.replace(STATUS, waited_s=0.0, person_s=None)
     overview = Overview(True, None, {}, 3, {"lost": 1})
     assert sent(overview, overview.__getstate__()[:-1]).moves == {}  # type: ignore[index]
 
@@ -60,7 +62,7 @@ def test_every_message_can_travel_between_versions(kind: type[Any]) -> None:
 
 def test_fields_stay_where_they_were() -> None:
     """A list of values has no names: whoever puts a field in between makes old replicas read nonsense."""
-    assert [field.name for field in dataclasses.fields(StreamStatus)][-3:] == ["unsaved_s", "shard", "waited_s"]
+    assert FIELDS[-5:] == ["shard", "waited_s", "latency_s", "person_s", "drift"]
     assert [field.name for field in dataclasses.fields(DesiredState)][-3:] == ["heartbeat_s", "prepare", "capacity"]
     assert [field.name for field in dataclasses.fields(Overview)] == [
         "loaded", "store_error", "readers", "streams", "moves"

@@ -46,7 +46,7 @@ export function eventText(event) {
         ? `${stateWord({ state: data.state })}. ${sentence(data.error)}`
         : stateWord({ state: data.state });
     case "footfall.alert-raised.v1":
-      return sentence(data.summary);
+      return `${sentence(data.summary)} ${sentence(data.detail ?? "")}`.trim();
     case "footfall.alert-cleared.v1":
       return `Over: ${data.summary}`;
     case "footfall.test.v1":

@@ -95,6 +95,7 @@ class CameraPage {
           "div",
           { class: "actions" },
           el("a", { class: "button", href: `${here}/draw` }, "Lines and zones"),
+          el("a", { class: "button", href: `${here}/health` }, "Health"),
           el("a", { class: "button", href: `${here}/settings` }, "Settings"),
           this.#toggle,
           el("button", { type: "button", class: "button danger-text", onclick: () => this.#delete() }, "Delete"),
