@@ -128,6 +128,13 @@ _RULES = (
         clear_s=60.0,
     ),
     AlertRule(
+        "no-reader",
+        "critical",
+        "Cameras are with no reader, so nobody is counted there.",
+        "Look at the deployment StreamReader in Ray's dashboard, and whether its readers have room for more.",
+        hold_s=60.0,
+    ),
+    AlertRule(
         "rows-lost",
         "critical",
         "Counts were lost, since they could not be stored in time.",

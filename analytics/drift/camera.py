@@ -31,10 +31,12 @@ class CameraDrift:
     Args:
         version: of the reference; one of another version is not taken up.
         zone: of the clock on the camera's wall, by which its site lives.
+        phase_s: so much later than others its people are judged, so that not all are at the same moment.
     """
 
-    def __init__(self, version: int = 0, zone: tzinfo = UTC) -> None:
+    def __init__(self, version: int = 0, zone: tzinfo = UTC, phase_s: float = 0.0) -> None:
         self.version = version
+        self._phase_s = phase_s
         self._zone = zone
         self._lock = threading.Lock()
         self._begin(version)
@@ -73,6 +75,11 @@ class CameraDrift:
     def judges_people(self) -> bool:
         """Whether there are enough people to say that they are as usual."""
         return bool(self._population.distances)
+
+    @property
+    def judges_traffic(self) -> bool:
+        """Whether an hour was compared."""
+        return self._population.hours > 0
 
     def proposes_renewal(self, time_s: float) -> bool:
         """Whether the camera has looked elsewhere for so long that this may be its new view.
@@ -113,7 +120,7 @@ class CameraDrift:
     def count(self, frame: PeopleFrame) -> None:
         """Take in the people of a frame; every ten minutes, what was seen of them is judged."""
         local_s = self._local_s(frame.time_s)
-        slice_ = int(local_s // SLICE_S)
+        slice_ = int((local_s - self._phase_s) // SLICE_S)
         with self._lock:
             if slice_ != self._slice:
                 self._judge(frame.time_s)
@@ -126,7 +133,7 @@ class CameraDrift:
         self._doubtful = bool(self._picture_verdicts)
         if self._slice is None:
             return
-        self._population.add(counted, self._slice * SLICE_S, trusted=not doubtful)
+        self._population.add(counted, self._slice * SLICE_S + self._phase_s, trusted=not doubtful)
         self._people_verdicts = self._told(self._population.symptoms, self._people_verdicts, time_s)
         if self.judges_people:
             self._forget(PeopleCause)
@@ -176,20 +183,23 @@ class CameraDrift:
         Raises:
             ValueError: one of them is none, or is of another format; nothing is changed then.
         """
-        watch, population = PictureWatch(View(self.version)), Population(self.version)
+        version = self.version
+        watch, population = PictureWatch(View(version)), Population(version)
         before: dict[str, float] = {}
-        if reference is not None and whole(fields(reference, FORMAT), "version") == self.version:
+        if reference is not None and whole(fields(reference, FORMAT), "version") == version:
             watch = PictureWatch(View.of(_part(reference, "view")))
             seasons = _part(reference, "seasons")
             for name, season in watch.seasons.items():
                 season.restore(_part(seasons, name))
             population = Population.of(_part(reference, "population"))
-        if state is not None and whole(fields(state, FORMAT), "version") == self.version:
+        if state is not None and whole(fields(state, FORMAT), "version") == version:
             watch.restore(_part(state, "watch"))
             causes = _part(state, "since")
             before = {str(cause): number(causes, cause) for cause in causes}
         with self._lock:
-            self._begin(self.version)
+            if version != self.version:
+                return  # somebody has said meanwhile that this is the new view
+            self._begin(version)
             self._watch, self._population, self._before = watch, population, before
 
 

@@ -137,6 +137,8 @@ class Population:
         self._of_hour = PeopleCounts()
         self._times: float | None = None
         self._symptoms: tuple[PeopleSymptom, ...] = ()
+        self.hours = 0
+        """Whose traffic was looked at."""
         self.distances: Mapping[str, Distance] = {}
         """Of each measure, as of the last comparison; none while there is nothing to compare."""
 
@@ -173,6 +175,7 @@ class Population:
         hour = int(local_s // HOUR_S)
         if hour != self._hour:
             self._times = None
+            self.hours += self._hour is not None
             # Only of the hour before: an older one is no news, and was perhaps cut short.
             if self._hour == hour - 1 and self._of_hour.covered_s >= LEAST_COVERED_S:
                 self._times = self._compare_hour((self._hour + 0.5) * HOUR_S)
@@ -197,12 +200,13 @@ class Population:
 
     def _judge_people(self) -> list[PeopleSymptom]:
         now, usual, samples = self._window()
-        self.distances = {}
-        if samples[0] < ENOUGH:
-            return []
-        for measure in MEASURES:
+        distances: dict[str, Distance] = {}
+        for measure in MEASURES if samples[0] >= ENOUGH else ():
             columns = columns_of(measure)
-            self.distances[measure.name] = distance(measure, now[columns], usual[columns], samples)
+            distances[measure.name] = distance(measure, now[columns], usual[columns], samples)
+        self.distances = distances  # whole: others may be looking
+        if not distances:
+            return []
         far = [measure for measure in MEASURES if self.distances[measure.name].is_far(measure)]
         of_model = [measure for measure in OF_MODEL if measure in far]
         elsewhere = [measure for measure in (HEIGHT, ACROSS, DOWN) if measure in far]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import sqlalchemy as sa
 
 from analytics.storage import tables
 from analytics.storage.database import DatabaseStore
-from analytics.storage.packing import pack, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class DatabaseReferences:
         query = sa.select(table.c.version, table.c.stored_s, table.c.state).where(table.c.stream == stream)
         with self._database._transaction(reading=True) as connection:
             row = connection.execute(query).first()
-        return None if row is None else StoredReference(row.version, row.stored_s, unpack(row.state))
+        return None if row is None else StoredReference(row.version, row.stored_s, json.loads(row.state))
 
     def keep(self, stream: str, epoch: int, version: int, state: Mapping[str, Any]) -> None:
         table = tables.camera_references
-        packed = pack(state)
-        values = {"version": version, "epoch": epoch, "stored_s": self._wall_clock(), "state": packed}
+        text = json.dumps(state)  # as it is: what is large in it is packed already
+        values = {"version": version, "epoch": epoch, "stored_s": self._wall_clock(), "state": text}
         statement = self._database._insert(table).values(stream=stream, **values)
         statement = statement.on_conflict_do_update(
             index_elements=["stream"], set_=values, where=table.c.version <= version

@@ -88,9 +88,9 @@ def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> Fa
     app.add_middleware(BoundedBody)
     app.add_middleware(Auditor, store=stores.access)
     app.add_middleware(Doorman, credentials=credentials, throttle=FailureThrottle(settings.api.wrong_tokens_per_minute))
+    app.add_middleware(RequestCounter, counts=app.state.requests)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(RequestCounter, counts=app.state.requests)
     _describe(app)
 
     @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Viewer, KnownParameters])

@@ -21,6 +21,8 @@ from serve.api.security import Viewer, caller_of
 from serve.events.desk import SinkView
 from serve.metrics.streams import Scrape, StreamCollector
 
+DATABASE_S = 2.0
+"""How long Prometheus is kept waiting for it."""
 router = APIRouter(tags=["monitoring"])
 
 
@@ -81,8 +83,10 @@ async def get_metrics(registry: InRegistry, desk: InSinkDesk, request: Request) 
     sinks: list[SinkView] = []
     with contextlib.suppress(StoreError):
         alerts = await registry.alerts()
-    with contextlib.suppress(StoreError):
-        sinks = await desk.views()
+    if overview.store_error is None:  # and else Prometheus would not even hear of that
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(DATABASE_S):
+                sinks = await desk.views()
     made = CollectorRegistry()
     made.register(StreamCollector(Scrape(views, overview, alerts, sinks, dict(request.app.state.requests))))
     return Response(generate_latest(made), media_type=CONTENT_TYPE_LATEST)

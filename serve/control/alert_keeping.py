@@ -16,6 +16,7 @@ from analytics.errors import StoreError, StoreUnavailable
 from analytics.events import ALERT_CLEARED, ALERT_RAISED, AlertCleared, AlertRaised, Event, EventContext, identity
 from analytics.storage.alerts import AlertRecord, AlertStore
 from analytics.storage.sinks import SinkStore
+from serve.control.changes import Changing, to_its_end
 from serve.control.entry import StreamEntry
 from serve.control.history import History
 from serve.control.messages import ReaderView
@@ -32,7 +33,7 @@ MOST_UNTOLD = 10_000
 """Events that wait for the database; with more, the oldest go: who comes back then sees what is on by itself."""
 
 
-class AlertKeeping:
+class AlertKeeping(Changing):
     """Asked once a second, and by people. All on one event loop; the store is asked in threads.
 
     Args:
@@ -47,6 +48,7 @@ class AlertKeeping:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._hours: dict[str, OpeningHours] = {}
         self._rules = settings.rules
@@ -92,7 +94,10 @@ class AlertKeeping:
             store_error: why the database does not answer; None while it does.
             readers: with a session.
         """
-        disks = {one.node: one.disk_free for one in readers.values() if one.disk_free is not None}
+        disks: dict[str, float] = {}
+        for one in readers.values():
+            if one.disk_free is not None:
+                disks[one.node] = min(one.disk_free, disks.get(one.node, 1.0))
         service = WatchedService(store_error, disks)
         try:
             self._remember(streams)
@@ -170,10 +175,11 @@ class AlertKeeping:
             return
         self._sinks_due_s = self._clock() + SINKS_S
         try:
-            standings = await asyncio.to_thread(sinks.standings)
+            standings, known = await asyncio.to_thread(lambda: (sinks.standings(), sinks.sinks()))
         except StoreError:
             return  # that is another alert
-        self._sinks = {name: one.error for name, one in standings.items() if one.error is not None}
+        wanted = {one.id for one in known if one.definition.get("enabled", True)}
+        self._sinks = {name: one.error for name, one in standings.items() if one.error is not None and name in wanted}
 
     def _judge(
         self, book: AlertBook, streams: Sequence[WatchedStream], sites: Mapping[str, str], service: WatchedService
@@ -184,7 +190,8 @@ class AlertKeeping:
             self._tell(book.forget(gone, now_s), now_s)
         lost = {stream.id: stream.status.rows_lost for stream in streams if stream.heard}
         fresh = {name: count - min(self._lost.get(name, count), count) for name, count in lost.items()}
-        self._lost, self._sites = lost, dict(sites)
+        self._lost = {name: count for name, count in (self._lost | lost).items() if name in by_id}
+        self._sites = dict(sites)
         service = dataclasses.replace(service, sinks=self._sinks, minutes_lost=fresh)
         found = list(problems(streams, service, self._limits, now_s))
         changes = book.observe(
@@ -281,6 +288,7 @@ class AlertKeeping:
         """
         return self._there.silences()
 
+    @to_its_end
     async def acknowledge(self, store: AlertStore, id: str, by: str) -> Alert:
         """See `AlertBook.acknowledge`; it is written before this returns.
 
@@ -293,6 +301,7 @@ class AlertKeeping:
             await self._write(store, self._there)
             return alert
 
+    @to_its_end
     async def silence(
         self,
         store: AlertStore,
@@ -315,6 +324,7 @@ class AlertKeeping:
             await self._write(store, self._there)
             return made
 
+    @to_its_end
     async def unsilence(self, store: AlertStore, id: str) -> Silence:
         """End a silence; it is written before this returns.
 

@@ -20,7 +20,7 @@ RULE_OF_CAUSE: Mapping[str, str] = {
 }
 """By cause of a verdict."""
 PICTURE_RULES = frozenset(f"camera-{cause.value}" for cause in Cause)
-PEOPLE_RULES = frozenset((RULE_OF_CAUSE[PeopleCause.MODEL.value], RULE_OF_CAUSE[PeopleCause.TRAFFIC.value]))
+MODEL, TRAFFIC = RULE_OF_CAUSE[PeopleCause.MODEL.value], RULE_OF_CAUSE[PeopleCause.TRAFFIC.value]
 SILENT = "source-stalled"
 OVERLOADED = "overloaded"
 DETECTOR = "detector-unavailable"
@@ -94,11 +94,14 @@ def problems(
         limits: of what is no problem.
         now_s: seconds since the epoch.
     """
-    waiting = 0
+    waiting = alone = 0
     for stream in streams:
+        alone += stream.enabled and not stream.heard
         if stream.enabled and stream.heard:
             yield from _of_stream(stream, limits, now_s)
             waiting += stream.status.unsaved_s > 0
+    if alone:
+        yield Problem("no-reader", SERVICE, f"{alone} of them" if alone > 1 else "one of them")
     if service.store_error is not None:
         yield Problem("database-away", SERVICE, service.store_error)
     elif waiting:
@@ -131,7 +134,9 @@ def _of_stream(stream: WatchedStream, limits: Limits, now_s: float) -> Iterator[
         yield Problem("work-too-old", stream.id, status.error or "the detector does not answer")
     elif stream.live and age_s is not None and age_s > limits.oldest_work_s:
         yield Problem("work-too-old", stream.id, f"the newest analysed picture is {age_s:.0f} s old")
-    if status.person_s is not None and stream.live and now_s - status.person_s >= limits.nobody_s:
+    # Where nobody has said when people come, nights would be told.
+    has_hours = stream.live and stream.hours.week is not None
+    if has_hours and status.person_s is not None and now_s - status.person_s >= limits.nobody_s:
         alone_s = stream.hours.seconds_open(status.person_s, now_s)
         if alone_s >= limits.nobody_s:
             since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(status.person_s))
@@ -151,12 +156,17 @@ def is_judged(rule: str, stream: WatchedStream | None) -> bool:
     """
     if stream is None or not stream.enabled:
         return True
-    if not stream.heard:
+    state = stream.status.state
+    if not stream.heard or state is StreamState.STARTING:
         return False
-    running = stream.status.state is StreamState.RUNNING
+    if state is StreamState.STOPPED:  # a recording has come to its end
+        return True
+    running = state is StreamState.RUNNING
     drift = stream.status.drift or DriftReport()
     if rule in PICTURE_RULES:
         return running and drift.judges_pictures
-    if rule in PEOPLE_RULES:
+    if rule == TRAFFIC:
+        return running and drift.judges_traffic
+    if rule == MODEL:
         return running and drift.judges_people
     return running or rule in ("camera-silent", "camera-down")

@@ -15,9 +15,9 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
-from analytics.alerts.book import Alert
+from analytics.alerts.book import SERVICE, Alert
 from analytics.alerts.silences import Silence
-from analytics.errors import LeaseLost, StoreError, StoreUnavailable
+from analytics.errors import LeaseLost, SilenceInvalid, StoreError, StoreUnavailable
 from analytics.geometry import Geometry
 from analytics.storage.alerts import DatabaseAlertStore
 from analytics.storage.base import Store, StreamRecord
@@ -141,7 +141,7 @@ class Registry:
             if self._loaded and isinstance(self._store, DatabaseStore):
                 outbox = DatabaseOutbox(self._store)
                 await self._event_keeping.round(outbox, self._entries, lambda entry: self._view(entry).status)
-                if self._clock() >= self._alerts_due_s:
+                if self._loaded and self._clock() >= self._alerts_due_s:
                     await self._see_to_alerts(self._store)
                     self._alerts_due_s = self._clock() + ALERTS_S * len(self._entries)
 
@@ -211,7 +211,7 @@ class Registry:
         """End the loop and let go of the database; streams run on without. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._edits.changes, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._edits.changes, *self._alert_keeping.changes, return_exceptions=True)
         self._assignments.dismiss()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
@@ -361,6 +361,8 @@ class Registry:
     ) -> Silence:
         """See `AlertKeeping.silence`."""
         store = DatabaseAlertStore(await self._database())
+        if subject not in (None, SERVICE) and subject not in self._entries:
+            raise SilenceInvalid(f"there is no stream {subject!r}")
         return await self._alert_keeping.silence(store, until_s, by, reason, rule, subject, from_s)
 
     async def unsilence(self, silence: str) -> Silence:

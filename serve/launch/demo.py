@@ -21,20 +21,25 @@ from footfall.types import GeometryBody, KafkaDefinition, RtspDefinition, Stream
 from pipelines.cache import cache_dir
 from pipelines.simulator.kafka_feed import KafkaFeed, feed_live
 from pipelines.simulator.live import SceneLoop
-from pipelines.simulator.recording import write_recording
+from pipelines.simulator.recording import TRUTH, VIDEO, write_recording
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.scene.camera import Camera
 from pipelines.simulator.scene.scene import Scene
+from pipelines.simulator.turned import write_turned
 from serve.errors import ServiceError
 from serve.launch.service import Service, client
 from serve.settings import Settings
 
 logger = logging.getLogger(__name__)
-FORMAT = "1"
+FORMAT = "2"
 """Changes when the cameras below change, so that old clips are not shown."""
 USER, PASSWORD = "demo", "footfall"
-FAULT_EVERY_S, FAULT_S = 60.0, 12.0
+SILENT_AFTER_S, SILENT_S = 30.0, 60.0
+TURNED_AFTER_S, TURNED_S = 120.0, 60.0
+EVERY_S = 240.0
+"""When one camera falls silent, and another is turned, of so many seconds, over and over: each is told as an alert."""
 FPS, CLIP_S = 12.0, 24.0
+TURNED_VIDEO = "turned.mp4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +51,19 @@ class DemoCamera:
     seed: int
     people: int
 
+    def is_rendered(self, folder: Path) -> bool:
+        """Whether all of its clips are there, to their ends."""
+        last = (TRUTH, TURNED_VIDEO) if self.id == TURNED else (TRUTH,)
+        return all((folder / name).is_file() for name in last)
+
 
 CAMERAS = (
     DemoCamera("entrance", "Entrance", 11, 6),
     DemoCamera("hall", "Hall", 12, 8),
-    DemoCamera("tills", "Tills", 13, 5),
-    DemoCamera("side-door", "Side door (fails every minute)", 14, 4),
+    DemoCamera("tills", "Tills (is turned now and then)", 13, 5),
+    DemoCamera("side-door", "Side door (falls silent now and then)", 14, 4),
 )
-FAULTY = CAMERAS[-1].id
+TURNED, SILENT = CAMERAS[-2].id, CAMERAS[-1].id
 KAFKA_CAMERA = "warehouse"
 
 
@@ -79,11 +89,14 @@ class Demo:
 
     @property
     def fault_in_words(self) -> str:
-        return f"{FAULTY} falls silent for {FAULT_S:.0f} s every minute, and comes back by itself"
+        return (
+            f"{SILENT} falls silent, and {TURNED} is turned, for {SILENT_S:.0f} s each every {EVERY_S / 60:.0f} "
+            "minutes; see Health on the page"
+        )
 
     def prepare(self, report: Callable[[str, int, int | None], None]) -> None:
         """Render the clips that are not there yet, on all cores; takes a minute or two the first time."""
-        missing = [camera for camera in CAMERAS if not (self._clips / camera.id / "truth.json").is_file()]
+        missing = [camera for camera in CAMERAS if not camera.is_rendered(self._clips / camera.id)]
         if not missing:
             return
         frames = int(FPS * CLIP_S)
@@ -109,7 +122,8 @@ class Demo:
 
     def _start(self) -> None:
         clips = {camera.id: self._clips / camera.id / "video.mp4" for camera in CAMERAS}
-        server = self._resources.enter_context(CameraServer(clips, user=USER, password=PASSWORD))
+        turned = {TURNED: self._clips / TURNED / TURNED_VIDEO}
+        server = self._resources.enter_context(CameraServer(clips, user=USER, password=PASSWORD, turned=turned))
         self._resources.enter_context(self._service)
         self._resources.callback(self._stop.set)
         with client(self._settings) as api:
@@ -119,7 +133,7 @@ class Demo:
                 _register(api, camera.id, {"name": camera.name, "site": "demo", "source": source, "geometry": geometry})
             if self._kafka is not None:
                 self._start_kafka(api, self._kafka)
-        self._run(self._fail_every_minute, server)
+        self._run(self._fail, server)
 
     def _start_kafka(self, api: Client, brokers: str) -> None:
         feed = KafkaFeed(brokers, "footfall-demo", KAFKA_CAMERA)
@@ -140,12 +154,17 @@ class Demo:
     def _run(self, work: Callable[..., Any], *arguments: Any) -> None:
         threading.Thread(target=work, args=arguments, name="demo", daemon=True).start()
 
-    def _fail_every_minute(self, server: CameraServer) -> None:
-        """Freeze one camera for a while, over and over: the connection stays, nothing comes."""
-        while not self._stop.wait(FAULT_EVERY_S - FAULT_S):
-            server.freeze(FAULTY, True)
-            self._stop.wait(FAULT_S)
-            server.freeze(FAULTY, False)
+    def _fail(self, server: CameraServer) -> None:
+        """Over and over one camera is frozen for a while (the connection stays, nothing comes), and another turned."""
+        while not self._stop.wait(SILENT_AFTER_S):
+            server.freeze(SILENT, True)
+            self._stop.wait(SILENT_S)
+            server.freeze(SILENT, False)
+            self._stop.wait(TURNED_AFTER_S - SILENT_AFTER_S - SILENT_S)
+            server.turn(TURNED, True)
+            self._stop.wait(TURNED_S)
+            server.turn(TURNED, False)
+            self._stop.wait(EVERY_S - TURNED_AFTER_S - TURNED_S)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -163,6 +182,8 @@ def _render(camera: DemoCamera, folder: Path, counts: Any) -> None:
         counts[camera.id] = done
 
     write_recording(scene, folder, progress)
+    if camera.id == TURNED:
+        write_turned(folder / VIDEO, folder / TURNED_VIDEO)
 
 
 def _register(api: Client, stream: str, body: StreamBody) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
 from typing import Any
 
 from analytics.drift.camera import CameraDrift
 from analytics.drift.people import PeopleFrame
+from analytics.drift.population import SLICE_S
 from analytics.errors import StaleEpoch, StoreError
 from analytics.storage.references import ReferenceStore
 from pipelines.types import FrameStamp, Image
@@ -51,10 +53,13 @@ class StreamDrift:
         self._stream, self._epoch, self._origin = stream, epoch, origin
         self._store = store
         self._clock = clock
-        self._camera = CameraDrift(version, zone)
-        self._due_s = clock() + FIRST_KEPT_S
+        # Streams of a reader begin together; what takes some milliseconds of each is not to happen at the same moment.
+        self._share = zlib.crc32(stream.encode()) / 2**32
+        self._camera = CameraDrift(version, zone, phase_s=self._share * SLICE_S)
+        self._due_s = clock() + FIRST_KEPT_S * (1 + self._share)
         self._keeping = threading.Lock()
-        self._broken = False
+        self._broken = self._begun = self._replaces = False
+        self._shown_s: float | None = None
         self._newest_s = 0.0
 
     def begin(self, state: Mapping[str, Any] | None) -> None:
@@ -66,19 +71,36 @@ class StreamDrift:
         Raises:
             StoreError: nobody knows what is known. To begin anew would write over weeks of it.
         """
-        found = self._store.find(self._stream)
-        reference = None
-        if found is not None and found.state.get("origin") == self._origin:
-            reference = found.state.get("camera")
+        import scipy.stats  # noqa: F401 - or else it would be imported while all cameras wait for their counts
+
+        found, reference = self._found(), None
+        if found is not None:
+            self._replaces = found.get("origin") != self._origin
+            reference = None if self._replaces else found.get("camera")
         mine = state is not None and state.get("origin") == self._origin
         try:
             self._camera.take_up(reference, state.get("camera") if state is not None and mine else None)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("what was known of its pictures is left behind: %s", error, extra={"stream": self._stream})
+            self._replaces = True
+        self._begun = True
+
+    def _found(self) -> Mapping[str, Any] | None:
+        """What is stored. Raises StoreError; what is damaged is as good as of another camera."""
+        try:
+            stored = self._store.find(self._stream)
+        except StoreError:
+            raise
+        except Exception as error:
+            logger.warning("what was known of its pictures is damaged: %s", error, extra={"stream": self._stream})
+            return {}
+        return None if stored is None else stored.state
 
     def show(self, picture: Image, stamp: FrameStamp) -> None:
         """A scaled picture of the stream, called by the thread that decodes it."""
         self._newest_s = stamp.time_s
+        if self._shown_s is None:
+            self._shown_s = self._clock()
         self._guarded(lambda: self._camera.show(picture, stamp))
 
     def count(self, frame: ProcessedFrame) -> None:
@@ -116,10 +138,10 @@ class StreamDrift:
         Args:
             at_once: due or not, since the epoch ends.
         """
-        if self._broken or not (at_once or self._clock() >= self._due_s):
+        if not self._may_keep or not (at_once or self._clock() >= self._due_s):
             return
         with self._keeping:
-            self._due_s = self._clock() + KEPT_S
+            self._due_s = self._clock() + KEPT_S * (1 + self._share / 4)
             try:
                 reference = self._camera.reference()
                 state = {"origin": self._origin, "camera": reference}
@@ -132,6 +154,13 @@ class StreamDrift:
             except Exception:
                 logger.exception("a reference cannot be kept", extra={"stream": self._stream})
 
+    @property
+    def _may_keep(self) -> bool:
+        """Never what nothing is known of; nor over what is known of another camera, for a source that was mistyped."""
+        if self._broken or not self._begun or self._shown_s is None:
+            return False
+        return not self._replaces or self._clock() - self._shown_s >= FIRST_KEPT_S
+
     def report(self) -> DriftReport:
         """How it is right now."""
         camera = self._camera
@@ -139,6 +168,7 @@ class StreamDrift:
             verdicts=camera.verdicts,
             judges_pictures=camera.judges_pictures and not self._broken,
             judges_people=camera.judges_people and not self._broken,
+            judges_traffic=camera.judges_traffic and not self._broken,
             proposes_renewal=camera.proposes_renewal(self._newest_s),
             features={name: round(value, 3) for name, value in camera.features.items()},
             version=camera.version,

@@ -21,6 +21,7 @@ class DriftReport:
         proposes_renewal: whether the camera has looked elsewhere for so long that this may be its new view.
         features: what is judged, by name.
         version: of the reference.
+        judges_traffic: whether another number of people would be seen by now.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -29,6 +30,7 @@ class DriftReport:
     proposes_renewal: bool = False
     features: Mapping[str, float] = field(default_factory=dict)
     version: int = 0
+    judges_traffic: bool = False
 
     @property
     def causes(self) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from pipelines.tracking.base import Tracker
 from pipelines.types import Detections, FrameStamp, Tracks
 
 FORMAT = "stream-1"
+UNSEEN_S = 60.0
+"""A longer time between two frames is none in which nobody was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,10 @@ class StreamProcessor:
         self._geometry: Geometry | None = None
         self._event_maker = EventMaker()
         self._events: list[Event] = []
+        self._seen_s: float | None = None
         self.person_s: float | None = None
-        """Capture time of the newest frame in which somebody was; of the first one until somebody was."""
+        """Capture time of the newest frame in which somebody was, later by what was not seen since; of the first one
+        until somebody was."""
         self.frames = 0
         """That were processed since the start."""
         self.over = False
@@ -116,6 +120,9 @@ class StreamProcessor:
             self._newest = frame.stamp
             if len(tracks) or self.person_s is None:
                 self.person_s = frame.stamp.time_s
+            elif self._seen_s is not None and (unseen_s := frame.stamp.time_s - self._seen_s) > UNSEEN_S:
+                self.person_s += unseen_s  # nobody has looked meanwhile
+            self._seen_s = frame.stamp.time_s
             self.frames += 1
             if outcome.events and self._context is not None:
                 self._events += self._event_maker.make(outcome.events, self._context(), frame.stamp)
@@ -181,7 +188,7 @@ class StreamProcessor:
             self._tracker.restore(state["tracker"])
             self._observer.restore(state["observer"])
             self._event_maker.restore(state.get("events", {}))
-            self.person_s = state.get("person_s")
+            self.person_s, self._seen_s = state.get("person_s"), state.get("time_s")
 
     def leave(self, state: Mapping[str, Any]) -> None:
         """Another scene is watched than that of a `Cut`'s state: who was in there leaves, and nothing else is taken up.

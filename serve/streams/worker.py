@@ -402,13 +402,13 @@ class StreamWorker:
         The source's thread ends by itself: one that hangs in a camera that does not answer holds up nobody, since what
         it still brings is not taken.
         """
+        if self._drift is not None and self._trouble is None:
+            self._drift.keep(at_once=True)  # first: from here on somebody waits
         with self._beginning:
             self._stop.set()
         # Each step waits for the one before: rows written while frames are in flight would miss what these count.
         self._collector.remove(self._mailbox_name, timeout_s)
         self.checkpoint()
-        if self._drift is not None:
-            self._drift.keep(at_once=True)
         self.join(PARTING_S)  # a camera that answers is let go of before somebody else opens it
 
     def join(self, timeout_s: float) -> bool:

@@ -114,6 +114,7 @@ def service_settings(folder: Path, model: Path, **sections: Any) -> Settings:
         "detector": {"model": str(model), "placement": "inline"},
         "reader": {"capacity": 2, "checkpoint_s": 0.5, "open_timeout_s": 3, "read_timeout_s": 2, "stall_timeout_s": 3},
         "ray": {"dashboard": False, "object_store_bytes": 200 << 20},
+        "monitoring": {"alerts": {"camera-down": {"hold_s": 5}}},
         "log_format": "text",
     }
     for name, section in sections.items():

@@ -103,7 +103,7 @@ def wait_all_counted(api: Client, stream: str, frames: int, timeout_s: float = 4
         raise AssertionError(f"{error}; {report(api, stream)['buckets']}; {api.get_stream(stream)}") from None
 
 
-@pytest.mark.parametrize("feed", ["jpeg", "h264"], indirect=True)
+@pytest.mark.parametrize("feed", [pytest.param("jpeg", marks=pytest.mark.slow), "h264"], indirect=True)
 def test_counts_are_equal_when_the_consumer_is_killed_in_the_middle_of_a_minute(
     api: Client, broker: Broker, feed: KafkaFeed, scene: Scene
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_dead_camera_is_told_with_its_reason_and_somebody_says_that_he_knows(
     expect(page.locator(".alerts + *, .alerts").first).not_to_contain_text("Back door")
 
 
+@pytest.mark.slow
 def test_a_camera_says_how_it_compares_with_its_reference_and_takes_a_new_one(
     page: Page, api: Client, cameras: CameraServer, shoot: Shoot
 ) -> None:

@@ -23,10 +23,12 @@ class Faults:
     Attributes:
         frozen: connections stay, but nothing is sent.
         loss: share of the packets that are lost, in [0, 1].
+        turned: the other clip is shown, from its next key frame on.
     """
 
     frozen: bool = False
     loss: float = 0.0
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,13 @@ class Broadcast:
         clip: what it shows.
         faults: what goes wrong, looked at for every frame.
         rng: for the first timestamp.
+        turned: what it shows while it is turned, of the same codec, size and speed; None: it cannot be turned.
     """
 
-    def __init__(self, clip: Clip, faults: Faults, rng: random.Random) -> None:
+    def __init__(self, clip: Clip, faults: Faults, rng: random.Random, turned: Clip | None = None) -> None:
         self.clip = clip
+        self._turned = turned
+        self._shown = clip
         self._faults = faults
         self._first_timestamp = rng.getrandbits(32)
         self._watchers: set[Watcher] = set()
@@ -97,10 +102,13 @@ class Broadcast:
             number += 1
 
     def _send(self, number: int, lag_s: float) -> None:
-        unit = self.clip.units[number % len(self.clip.units)]
+        wanted = self._turned if self._faults.turned and self._turned is not None else self.clip
+        if wanted is not self._shown and wanted.units[number % len(wanted.units)].key:
+            self._shown = wanted
+        unit = self._shown.units[number % len(self._shown.units)]
         ticks = round(number * CLOCK_HZ / self.clip.fps)
         sent = Unit(
-            payloads=payloads(unit.nals, self.clip.payload_format),
+            payloads=payloads(unit.nals, self._shown.payload_format),
             key=unit.key,
             timestamp=(self._first_timestamp + ticks) & 0xFFFFFFFF,
             time_s=time.time() - lag_s,

@@ -44,6 +44,7 @@ class CameraServer:
         ssl_context: of the server side, for ``rtsps``; None for plain ``rtsp``.
         fps: frames a second of all cameras; None for what the files say.
         seed: of random identifiers and of which packets are lost.
+        turned: what cameras show while they are turned, by name; see `pipelines.simulator.turned`.
     """
 
     def __init__(
@@ -59,8 +60,11 @@ class CameraServer:
         ssl_context: ssl.SSLContext | None = None,
         fps: float | None = None,
         seed: int = 0,
+        turned: Mapping[str, Path] | None = None,
     ) -> None:
         self._paths = dict(cameras)
+        self._turned_paths = dict(turned or {})
+        self._turned: dict[str, Clip] = {}
         self._host = host
         self._port = port
         self._user = user
@@ -102,7 +106,11 @@ class CameraServer:
             return
         if not self._clips:
             self._clips = {name: Clip.load(Path(path), self._fps) for name, path in self._paths.items()}
-        cameras = {name: Broadcast(clip, self._faults[name], self._rng) for name, clip in self._clips.items()}
+            self._turned = {name: Clip.load(Path(path), self._fps) for name, path in self._turned_paths.items()}
+        cameras = {
+            name: Broadcast(clip, self._faults[name], self._rng, self._turned.get(name))
+            for name, clip in self._clips.items()
+        }
         server = RtspServer(
             cameras,
             Gatekeeper(self._user, self._password, self._auth),
@@ -138,6 +146,16 @@ class CameraServer:
     def freeze(self, camera: str, frozen: bool = True) -> None:
         """Send nothing more, but keep connections; or go on."""
         self._faults[camera].frozen = frozen
+
+    def turn(self, camera: str, turned: bool = True) -> None:
+        """Show the clip of a camera that was turned, from its next key frame on; or the usual one again.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if camera not in self._turned_paths:
+            raise ValueError(f"there is no clip of {camera} that shows it turned")
+        self._faults[camera].turned = turned
 
     def loss(self, camera: str, share: float) -> None:
         """Lose a share of the packets, in [0, 1]."""

@@ -22,7 +22,7 @@ PICTURE_FAULTS = (
 
 
 def test_every_rule_goes_by_its_own_name_and_says_what_is_wrong_and_what_to_do() -> None:
-    assert len(RULES) == 18
+    assert len(RULES) == 19
     for name, rule in RULES.items():
         assert name == rule.name
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)

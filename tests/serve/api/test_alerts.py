@@ -107,6 +107,7 @@ def test_what_is_silenced_is_still_listed_and_the_silence_can_be_called_off(
         ({"until": str(time.time() + 3600), "reason": ""}, "reason"),
         ({"until": str(time.time() + 3600), "reason": "x", "rule": "no-such-rule"}, "no alert rule"),
         ({"until": str(time.time() + 3600), "reason": "x", "about": 7}, "about"),
+        ({"until": str(time.time() + 3600), "reason": "x", "about": "nobody"}, "no stream"),
         ({"until": str(time.time() + 3600), "reason": "x", "extra": 7}, "extra"),
     ],
 )

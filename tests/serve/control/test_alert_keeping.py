@@ -12,7 +12,7 @@ from analytics.alerts.opening_hours import OpeningHours
 from analytics.drift.causes import Verdict
 from analytics.errors import StoreUnavailable, UnknownAlert
 from analytics.events import ALERT_CLEARED, ALERT_RAISED, EVENT_TYPES, Event
-from analytics.storage.sinks import Standing
+from analytics.storage.sinks import SinkRecord, Standing
 from pipelines.sources.supervisor import StreamState
 from serve.control.alert_keeping import DAY_S, SINKS_S, AlertKeeping
 from serve.control.messages import ReaderView
@@ -35,6 +35,11 @@ class Sinks:
 
     errors: dict[str, str] = field(default_factory=dict)
     asked: int = 0
+
+    disabled: tuple[str, ...] = ()
+
+    def sinks(self) -> list[SinkRecord]:
+        return [SinkRecord(name, {"enabled": name not in self.disabled}) for name in self.errors]
 
     def standings(self, **_: Any) -> dict[str, Standing]:
         self.asked += 1
@@ -229,6 +234,8 @@ def test_a_sink_that_takes_nothing_is_looked_for_now_and_then() -> None:
     service.run(3 * SINKS_S)
     assert service.sinks.asked == asked + 3
     assert told(service.run(150)) == [(ALERT_RAISED, "sink-failing")]
+    service.sinks.disabled = ("till",)
+    assert told(service.run(60)) == [(ALERT_CLEARED, "sink-failing")]
 
 
 def test_a_disk_that_is_full_is_told_by_its_node() -> None:

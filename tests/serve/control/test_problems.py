@@ -46,7 +46,6 @@ def test_what_is_well_is_no_problem() -> None:
         (broken(StreamState.RUNNING, "overloaded"), "camera-overloaded"),
         (broken(StreamState.RUNNING, "detector-unavailable"), "work-too-old"),
         (replace(WELL, frame_age_s=11.0), "work-too-old"),
-        (replace(WELL, person_s=NOON_S - 3601), "nobody-seen"),
     ],
 )
 def test_each_state_has_its_rule(status: StreamStatus, rule: str) -> None:
@@ -72,7 +71,8 @@ def test_every_cause_has_a_rule_of_its_own() -> None:
 
 @pytest.mark.parametrize("changes", [{"enabled": False}, {"heard": False}])
 def test_of_what_does_not_run_or_is_not_heard_nothing_is_told(changes: dict[str, bool]) -> None:
-    assert found(stream(broken(StreamState.FAILED, "source-unreachable"), **changes)) == []
+    told = found(stream(broken(StreamState.FAILED, "source-unreachable"), **changes))
+    assert told == ([] if "enabled" in changes else [("no-reader", SERVICE)])
 
 
 def test_topics_and_recordings_may_be_late_and_empty() -> None:
@@ -82,9 +82,10 @@ def test_topics_and_recordings_may_be_late_and_empty() -> None:
 
 def test_only_opening_hours_count_as_time_without_anybody() -> None:
     hours = OpeningHours.from_document({"timezone": "UTC", "week": {"sunday": [["11:30", "18:00"]]}})
-    status = replace(WELL, person_s=NOON_S - 86_400)
-    assert found(stream(status, hours=hours)) == []
-    assert found(stream(status)) == [("nobody-seen", "cam")]
+    assert found(stream(replace(WELL, person_s=NOON_S - 86_400), hours=hours)) == []
+    all_day = OpeningHours.from_document({"timezone": "UTC", "week": {"sunday": [["08:00", "18:00"]]}})
+    assert found(stream(replace(WELL, person_s=NOON_S - 3601), hours=all_day)) == [("nobody-seen", "cam")]
+    assert found(stream(replace(WELL, person_s=NOON_S - 86_400))) == [], "nobody has said when people come"
 
 
 def test_what_concerns_all_is_told_once() -> None:
@@ -118,6 +119,10 @@ def test_disks_sinks_and_lost_minutes_are_the_services() -> None:
         (stream(enabled=False), "camera-moved", True),
         (stream(heard=False), "camera-down", False),
         (stream(), "camera-down", True),
+        (stream(broken(StreamState.STARTING, "store-unavailable")), "camera-down", False),
+        (stream(replace(WELL, state=StreamState.STOPPED)), "camera-covered", True),
+        (stream(replace(WELL, drift=DriftReport(judges_people=True))), "traffic-change", False),
+        (stream(replace(WELL, drift=DriftReport(judges_traffic=True))), "traffic-change", True),
         (stream(), "camera-moved", False),
         (stream(replace(WELL, drift=DriftReport(judges_pictures=True))), "camera-moved", True),
         (stream(replace(WELL, drift=DriftReport(judges_pictures=True))), "model-drift", False),

@@ -129,9 +129,9 @@ def test_what_is_known_is_written_soon_and_then_once_an_hour() -> None:
         return bool(stream.references.kept)
 
     assert not kept(FIRST_KEPT_S - 30)
-    assert kept(30)
+    assert kept(FIRST_KEPT_S + 30), "spread, since streams of a reader begin together"
     assert not kept(KEPT_S - 1)
-    assert kept(1)
+    assert kept(KEPT_S / 4 + 1)
 
 
 def test_a_database_that_is_away_is_asked_again_and_nothing_is_begun_without_it(watched: Stream) -> None:
@@ -139,7 +139,8 @@ def test_a_database_that_is_away_is_asked_again_and_nothing_is_begun_without_it(
     stream.store.away = True
     with pytest.raises(StoreUnavailable):
         StreamDrift("cam", 1, 1, "rtsp://camera", stream.references).begin(None)
-    stream.clock_s += FIRST_KEPT_S
+    stream.run(1)
+    stream.clock_s += 2 * FIRST_KEPT_S
     stream.references.kept.clear()
     stream.drift.keep()
     stream.store.away = False
@@ -148,6 +149,42 @@ def test_a_database_that_is_away_is_asked_again_and_nothing_is_begun_without_it(
     stream.clock_s += FIRST_KEPT_S
     stream.drift.keep()
     assert stream.references.kept
+
+
+def test_what_was_never_begun_or_never_shown_is_not_written_over_what_is_known(watched: Stream) -> None:
+    stream = again(watched)
+    before = dict(stream.references.kept)
+    epoch = assign(stream.store, "cam", "reader")
+    StreamDrift("cam", epoch, 1, "rtsp://camera", stream.references).keep(at_once=True)
+    assert stream.references.kept == before
+    stream.next_epoch()
+    stream.end()
+    assert stream.references.kept == before
+
+
+def test_a_source_that_was_mistyped_for_a_moment_costs_nothing_that_was_known(watched: Stream) -> None:
+    stream = again(watched)
+    before = dict(stream.references.kept)
+    stream.next_epoch(origin="rtsp://another")
+    stream.run(30)
+    stream.end()
+    assert stream.references.kept == before
+    stream.clock_s += FIRST_KEPT_S
+    stream.end()
+    assert stream.references.kept["cam"].state["origin"] == "rtsp://another"
+
+
+def test_what_is_damaged_in_the_database_stops_no_camera(
+    watched: Stream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(*_: Any) -> None:
+        raise ValueError("no JSON")
+
+    stream = again(watched)
+    monkeypatch.setattr(MemoryReferences, "find", damaged)
+    with caplog.at_level(logging.WARNING):
+        stream.next_epoch()
+    assert any("is damaged" in message for message in caplog.messages)
 
 
 def test_who_has_lost_the_stream_keeps_nothing(watched: Stream) -> None:

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from pipelines.errors import SimulatorError
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.rtsp.messages import AuthScheme
+from pipelines.simulator.turned import write_turned
 
 DEADLINE_S = 15.0
 FPS = 25
@@ -130,6 +131,33 @@ def test_a_frozen_camera_stays_connected_and_silent_until_it_goes_on(server: Cam
     server.freeze("cam1", frozen=False)
     with watch(server.url("cam1")) as container:
         assert len(decode(container, 2)) == 2
+
+
+def test_a_camera_that_is_turned_shows_its_other_clip_without_a_break(h264_clip: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.mp4"
+    write_turned(h264_clip, turned, degrees=180.0, right=0.0)
+
+    def upper_is_brighter(frame: av.VideoFrame) -> bool:
+        grey = frame.to_ndarray(format="gray")
+        return bool(grey[: grey.shape[0] // 2].mean() > grey[grey.shape[0] // 2 :].mean())
+
+    with CameraServer({"cam1": h264_clip}, turned={"cam1": turned}) as server, watch(server.url("cam1")) as container:
+        frames = container.decode(video=0)
+        usual = upper_is_brighter(next(frames))
+        seen = []
+        for wanted in (True, False):
+            server.turn("cam1", wanted)
+            shown = itertools.takewhile(
+                lambda frame, wanted=wanted: (upper_is_brighter(frame) != usual) != wanted, frames
+            )
+            seen += list(itertools.islice(shown, 10 * CLIP_FRAMES))
+        assert len(seen) < 4 * CLIP_FRAMES, "it begins with the next key frame"
+        assert not any(frame.is_corrupt for frame in seen)
+
+
+def test_a_camera_without_another_clip_cannot_be_turned(server: CameraServer) -> None:
+    with pytest.raises(ValueError, match="no clip of cam1"):
+        server.turn("cam1")
 
 
 def test_a_kick_ends_the_stream_and_the_client_may_come_back(server: CameraServer) -> None:
