@@ -266,9 +266,7 @@ class MonitoringSettings(BaseModel):
     """What is watched besides counts, and what people are told of."""
 
     model_config = _SECTION
-    drift: bool = Field(
-        True, description="Watch whether pictures, detector and people are as usual: some 0.2 ms of CPU a frame."
-    )
+    drift: bool = Field(True, description="Watch whether pictures, detector and people are as usual.")
     timezone: str = Field(
         "UTC",
         description="Time zone of sites that have no opening hours, such as Europe/Berlin: what is usual is "

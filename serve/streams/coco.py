@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serve.streams.hard_frames import HardFrame
+from serve.streams.hard_frames import HardFrame, SeenBox
 
 ANNOTATIONS = "annotations.json"
 IMAGES = "images"
@@ -47,18 +47,7 @@ def export_coco(frames: Iterable[HardFrame], folder: Path) -> int:
                 "model": frame.model,
             }
         )
-        for box in frame.boxes:
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": PERSON["id"],
-                    "bbox": [box.x, box.y, box.width, box.height],
-                    "area": round(box.width * box.height, 1),
-                    "iscrowd": 0,
-                    "score": box.score,
-                }
-            )
+        annotations += [_annotation(box, number, len(annotations) + place) for place, box in enumerate(frame.boxes, 1)]
     document = {
         "info": {"description": "Frames in which a detector of Footfall was unsure; boxes are its own, to be checked."},
         "licenses": [],
@@ -68,3 +57,15 @@ def export_coco(frames: Iterable[HardFrame], folder: Path) -> int:
     }
     (folder / ANNOTATIONS).write_text(json.dumps(document, indent=1))
     return len(images)
+
+
+def _annotation(box: SeenBox, image: int, number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": PERSON["id"],
+        "bbox": [box.x, box.y, box.width, box.height],
+        "area": round(box.width * box.height, 1),
+        "iscrowd": 0,
+        "score": box.score,
+    }
