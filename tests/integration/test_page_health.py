@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,23 +11,13 @@ from playwright.sync_api import Page, Route, expect
 
 from footfall import Client
 from pipelines.simulator.rtsp.camera_server import CameraServer
-from serve.launch.service import Service, client
-from serve.settings import Settings
+from serve.launch.service import Service
 from tests.integration.conftest import Shoot, wait_frames
 from tests.integration.test_page import DEAD_URL, register
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 MANY = 1000
-
-
-@pytest.fixture
-def api(service: Service, settings: Settings) -> Iterator[Client]:
-    del service
-    with client(settings) as made:
-        yield made
-        for view in made.streams():
-            made.delete_stream(view["id"], purge=True)
 
 
 def test_a_dead_camera_is_told_with_its_reason_and_somebody_says_that_he_knows(

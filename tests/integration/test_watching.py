@@ -17,7 +17,7 @@ from footfall import Client
 from pipelines.simulator.rtsp.camera_server import CameraServer
 from pipelines.simulator.turned import write_turned
 from scripts.write_dashboards import DASHBOARDS, FOLDER, document, queries
-from serve.launch.service import Service, client
+from serve.launch.service import Service
 from serve.settings import Settings
 from tests.integration.brokers import free_port
 from tests.integration.conftest import wait_frames
@@ -96,15 +96,6 @@ def prometheus(service: Service, settings: Settings, tmp_path: Path) -> Iterator
         yield made
     finally:
         made.stop()
-
-
-@pytest.fixture
-def api(service: Service, settings: Settings) -> Iterator[Client]:
-    del service
-    with client(settings) as made:
-        yield made
-        for view in made.streams():
-            made.delete_stream(view["id"], purge=True)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ SECONDS = 30
 PACE_S = 0.08
 """Between two frames of a topic: the whole scene takes some 20 s, so that what is done to it happens in its middle."""
 APART_S = 2.0
-"""Cameras of which none was hit have seen nearly the same; when each began to is known to about half a second."""
+"""Cameras of which none was hit have missed nearly the same since each began to run."""
 END_S = 0.5
 """A camera is seen to run a second or more after it began to be counted, so it has seen more than this less."""
 
@@ -55,6 +55,7 @@ class Load:
         self._stop = threading.Event()
         self._begun_s = 0.0
         self._running_s: dict[str, float] = {}
+        self._since_s: dict[str, float] = {}
         self._first: dict[str, int] = {}
         self._topic_lost: int | None = None
         self._taken_before: dict[str, int] = {}
@@ -76,8 +77,9 @@ class Load:
         for name, key in zip(self.topics, ("camera-1", None), strict=True):
             register(self.api, name, broker, self._feed, self._scene, key)
         for name in self.cameras:
-            wait_frames(self.api, name, 12)
-            self._running_s[name] = time.time()
+            view = wait_frames(self.api, name, 12)
+            self._running_s[name] = time.time()  # at the latest: those before were waited for
+            self._since_s[name] = datetime.fromisoformat(view["since"]).timestamp()
         self._first = {name: epoch for name, (_, epoch) in self.places().items()}
         for name in self.topics:
             wait_until(lambda name=name: report(self.api, name)["covered_s"] > 0.2 * SECONDS, 60, "a part of the scene")
@@ -260,7 +262,7 @@ class Load:
                 self._check_told(name, ended_s, away_s)
             least, most = self.crossings_within(covered_s, away_s)
             assert least - 1 <= crossings <= most + 1, f"{found}; the truth is {least} to {most}"
-            missing_s[name] = ended_s - self._running_s[name] - covered_s
+            missing_s[name] = ended_s - self._since_s[name] - covered_s
         spared = [seconds for name, seconds in missing_s.items() if name not in (hit or ())]
         usual_s = statistics.median(spared) if spared else min(missing_s.values())
         struck = [missing_s[name] for name in missing_s if name in (hit or ())] or list(missing_s.values())

@@ -35,7 +35,7 @@ FROZEN_S = 6.0
 def scene(test_cache: Path) -> Scene:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOOTFALL_CACHE", str(test_cache))
-        made = Scene(Camera(480, 270), people=12, seconds=90, fps=FPS, seed=611, max_overlap=0.15)
+        made = Scene(Camera(480, 270), people=12, seconds=30, fps=FPS, seed=611, max_overlap=0.15)
         made.warm()
         return made
 
