@@ -17,7 +17,6 @@ from typing import Any
 from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.references import DatabaseReferences, ReferenceStore
-from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
 from pipelines.cores import usable_cores
 from pipelines.errors import FootfallError
@@ -32,16 +31,15 @@ from serve.deployments.input_size import watch_input_size
 from serve.deployments.policies import CAPACITY, WEIGHT
 from serve.deployments.rehearsals import Rehearsals
 from serve.deployments.reports import Reports
-from serve.errors import CredentialsLost
+from serve.deployments.worker_factory import WorkerFactory
 from serve.settings import Settings
 from serve.streams.checkpoints import Checkpoints
 from serve.streams.delivery import Leftovers
 from serve.streams.disk import FreeShare
-from serve.streams.drift import StreamDrift
 from serve.streams.freed_memory import FreedMemory
 from serve.streams.live import LivePublisher
 from serve.streams.status import StreamStatus
-from serve.streams.worker import StreamWorker, WorkerPlan
+from serve.streams.worker import StreamWorker
 
 logger = logging.getLogger(__name__)
 RETRY_S = 0.3
@@ -98,6 +96,7 @@ class StreamReader:
             references = DatabaseReferences(self._store)
         self._references = references if settings.monitoring.drift else None
         self._collector: BatchCollector | None = None
+        self._factory: WorkerFactory | None = None
         self._workers: dict[str, StreamWorker] = {}
         self._wanted: dict[str, Work] = {}
         self._running: dict[str, Work] = {}
@@ -133,6 +132,9 @@ class StreamReader:
         """Open a session and follow it; open it again whenever it breaks."""
         self._collector = await open_collector(
             self._settings.detector, self._detection, self._threads, self._connect_detector
+        )
+        self._factory = WorkerFactory(
+            self._settings, self._collector, self._store, self._references, lambda: self._detection.used.model
         )
         logger.info("reader %s is ready", self._name)
         if self._connect_detector is not None:
@@ -234,51 +236,16 @@ class StreamReader:
 
     def _take_up(self, name: str, work: Work) -> StreamWorker:
         """A worker that has started."""
-        assert self._collector is not None
-        reader = self._settings.reader
-        source = work.definition.source
-        if source.hides_a_secret:
-            raise CredentialsLost("the key that its password was encrypted with is gone: give the password again")
-        plan = WorkerPlan(
-            stream=name,
-            epoch=work.assignment.epoch,
-            make_source=source.opener(name, self._settings.source_limits),
-            live=source.live,
-            geometry=work.geometry,
-            analysis_fps=work.definition.analysis_fps,
-            origin=source.origin,
-            site=work.definition.site,
-            model=self._model,
-        )
-        spool = Spool(self._settings.spool_dir, name, max_bytes=reader.spool_bytes)
+        assert self._factory is not None
         rehearsal = self._rehearsals.take(name, work.definition)
-        sink = self._publisher.sink(name)
         try:
-            worker = StreamWorker(
-                plan,
-                self._collector,
-                self._store,
-                spool,
-                on_frame=sink,
-                rehearsal=rehearsal,
-                drift=self._drift_of(plan, work),
-            )
+            worker = self._factory.make(name, work, self._publisher.sink(name), rehearsal)
             worker.start()
         except BaseException:
             self._rehearsals.give_up(rehearsal)
             raise
-        logger.info("takes up epoch %d", plan.epoch, extra={"stream": name})
+        logger.info("takes up epoch %d", worker.plan.epoch, extra={"stream": name})
         return worker
-
-    def _drift_of(self, plan: WorkerPlan, work: Work) -> StreamDrift | None:
-        if self._references is None:
-            return None
-        zone = self._settings.monitoring.zone_of(plan.site)
-        version = work.assignment.reference_version
-        return StreamDrift(plan.stream, plan.epoch, version, plan.origin, self._references, zone)
-
-    def _model(self) -> str:
-        return self._detection.used.model
 
     def _let_go(self, name: str) -> None:
         """Drain a stream beside everything else and hand it back."""

@@ -1,0 +1,93 @@
+"""Makes the workers of a reader: what each of its streams needs, of what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analytics.storage.base import Store
+from analytics.storage.references import ReferenceStore
+from analytics.storage.spool import Spool
+from pipelines.batching.collector import BatchCollector
+from serve.control.messages import Work
+from serve.errors import CredentialsLost
+from serve.settings import Settings
+from serve.streams.drift import StreamDrift
+from serve.streams.processor import ProcessedFrame
+from serve.streams.rehearsal import Rehearsal
+from serve.streams.worker import StreamWorker, WorkerPlan
+
+
+class WorkerFactory:
+    """Shared by all streams of a reader.
+
+    Args:
+        settings: of the service.
+        collector: that batches the frames of all streams.
+        store: for checkpoints.
+        references: what cameras show when all is well; None: nobody watches drift.
+        model: names what finds the people, by now.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        collector: BatchCollector,
+        store: Store,
+        references: ReferenceStore | None,
+        model: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._collector = collector
+        self._store = store
+        self._references = references
+        self._model = model
+
+    def make(
+        self,
+        name: str,
+        work: Work,
+        on_frame: Callable[[ProcessedFrame], None],
+        rehearsal: Rehearsal | None,
+    ) -> StreamWorker:
+        """A worker that has not started.
+
+        Args:
+            name: of the stream.
+            work: what there is to do.
+            on_frame: called by the collector's thread after each frame.
+            rehearsal: the stream's live source, if it is connected already.
+
+        Raises:
+            CredentialsLost: nobody can read its password any more.
+        """
+        source = work.definition.source
+        if source.hides_a_secret:
+            raise CredentialsLost("the key that its password was encrypted with is gone: give the password again")
+        plan = WorkerPlan(
+            stream=name,
+            epoch=work.assignment.epoch,
+            make_source=source.opener(name, self._settings.source_limits),
+            live=source.live,
+            geometry=work.geometry,
+            analysis_fps=work.definition.analysis_fps,
+            origin=source.origin,
+            site=work.definition.site,
+            model=self._model,
+        )
+        spool = Spool(self._settings.spool_dir, name, max_bytes=self._settings.reader.spool_bytes)
+        return StreamWorker(
+            plan,
+            self._collector,
+            self._store,
+            spool,
+            on_frame=on_frame,
+            rehearsal=rehearsal,
+            drift=self._drift_of(plan, work),
+        )
+
+    def _drift_of(self, plan: WorkerPlan, work: Work) -> StreamDrift | None:
+        if self._references is None:
+            return None
+        zone = self._settings.monitoring.zone_of(plan.site)
+        version = work.assignment.reference_version
+        return StreamDrift(plan.stream, plan.epoch, version, plan.origin, self._references, zone)
