@@ -98,6 +98,7 @@ class StreamReader:
         self._collector: BatchCollector | None = None
         self._factory: WorkerFactory | None = None
         self._workers: dict[str, StreamWorker] = {}
+        self._epochs: dict[str, int] = {}
         self._wanted: dict[str, Work] = {}
         self._running: dict[str, Work] = {}
         self._refused: dict[str, Reported] = {}
@@ -223,6 +224,7 @@ class StreamReader:
                 worker.use_geometry(work.geometry)
             if running.assignment.reference_version != work.assignment.reference_version:
                 worker.use_reference(work.assignment.reference_version)
+        self._epochs[name] = work.assignment.epoch
         # Both or neither: a worker whose work is not known could not be judged, nor could any other beside it.
         self._workers[name], self._running[name] = worker, work
         self._refused.pop(name, None)
@@ -264,6 +266,8 @@ class StreamReader:
             logger.exception("a stream could not be drained", extra={"stream": name})
         finally:
             self._stopping.pop(name, None)
+            if name not in self._workers:
+                self._epochs.pop(name, None)
             self._freed.stream_ended()
             if name in self._wanted:  # the next epoch may have been ours before this one had ended
                 self._reconcile()
@@ -366,6 +370,10 @@ class StreamReader:
                         await self._registry.publish(name, frame)
 
     # -- whoever hosts the reader
+
+    def epoch_of(self, stream: str) -> int | None:
+        """Of a stream that it works on, or is about to hand back; None if it does neither."""
+        return self._epochs.get(stream)
 
     async def reconfigure(self, user_config: Mapping[str, Any] | None) -> None:
         """Find people with another model or other thresholds from now on; see `serve.deployments.detection`."""

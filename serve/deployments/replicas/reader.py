@@ -11,15 +11,17 @@ from ray.serve.schema import ApplicationStatus
 from serve.deployments.handles import HandleDetector, HandleRegistryLink
 from serve.deployments.reader import StreamReader
 from serve.deployments.replicas.begin import configured
+from serve.logs import Origin
 
 
 class ReaderReplica(StreamReader):
     def __init__(self, arguments: dict[str, Any], registry: Any, live: Any, detector: Any = None) -> None:
-        settings = configured(arguments)
+        name = rayserve.get_replica_context().replica_tag
+        settings = configured(arguments, Origin(name, lambda stream: self.epoch_of(stream)))
         timeout_s = settings.detector.timeout_s
         super().__init__(
             settings,
-            name=rayserve.get_replica_context().replica_tag,
+            name=name,
             registry=HandleRegistryLink(registry, live),
             connect_detector=None if detector is None else lambda: HandleDetector.connect(detector, timeout_s),
             node=ray.get_runtime_context().get_node_id(),
