@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 import av
@@ -169,7 +170,7 @@ class Coder:
         self._decoder = av.CodecContext.create("h264", "r")
         self._encoder = av.CodecContext.create("libx264", "w")
         self._encoder.width, self._encoder.height, self._encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        self._encoder.time_base, self._encoder.gop_size, self._encoder.thread_count = "1/1", GOP, 1
+        self._encoder.time_base, self._encoder.gop_size, self._encoder.thread_count = Fraction(1), GOP, 1
         self._encoder.options = {"crf": str(crf), "preset": "superfast", "tune": "zerolatency"}
         self._decoder.thread_count = 1  # or else pictures come late
 

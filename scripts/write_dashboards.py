@@ -95,7 +95,7 @@ DASHBOARDS = (
             ),
             Panel(
                 "Broken connections an hour",
-                (("sum(rate(footfall_stream_reconnects_total[5m])) * 3600", "an hour"),),
+                (("sum by (reason) (rate(footfall_stream_reconnects_total[5m])) * 3600", "{{reason}}"),),
             ),
             Panel("Checkpoints on disk", (("sum(footfall_stream_spooled)", "waiting"),)),
             Panel("Requests a second", (("sum by (status) (rate(footfall_http_requests_total[5m]))", "{{status}}"),)),
@@ -156,6 +156,20 @@ DASHBOARDS = (
             Panel(
                 "Waiting for a place in a batch",
                 (('footfall:stage:seconds_rate5m{stage="wait"}', "{{reader}}"),),
+                unit="s",
+            ),
+            Panel(
+                "Frames that wait",
+                (("footfall_detector_waiting_frames", "{{reader}}"),),
+                text="For a place in a batch, as of the last heartbeat.",
+            ),
+            Panel("Age of the oldest of them", (("footfall_detector_oldest_frame_seconds", "{{reader}}"),), unit="s"),
+            Panel(
+                "Latency from capture to count, of all live cameras",
+                tuple(
+                    (f"histogram_quantile({share}, footfall:frame_latency:bucket_rate5m)", f"{share:.0%}")
+                    for share in (0.5, 0.95, 0.99)
+                ),
                 unit="s",
             ),
             Panel(

@@ -260,6 +260,12 @@ class RaySettings(BaseModel):
     dashboard_port: int = Field(8265, ge=1, le=65535, description="Port of Ray's dashboard, on loopback.")
     num_cpus: int | None = Field(None, ge=1, description="CPUs that Ray may plan with; none: all there are.")
     object_store_bytes: int = Field(512 << 20, ge=80 << 20, description="Ray's shared memory.")
+    metrics: bool = Field(
+        False,
+        description="Tell Ray's metrics what /metrics tells, but for single streams, and have a cluster that we start "
+        "collect them: its dashboard shows them. Ray's metrics ports answer everybody who reaches them, on all "
+        "interfaces.",
+    )
 
 
 class MonitoringSettings(BaseModel):

@@ -11,7 +11,13 @@ from pipelines.models.pull import pull
 from serve.launch import cluster
 
 # Ray reads them when it is imported, which tests do that start no service.
-os.environ.update({name: value for name, value in {**cluster.COMMON, **cluster.OURS}.items() if name not in os.environ})
+os.environ.update(
+    {
+        name: value
+        for name, value in {**cluster.COMMON, **cluster.OURS, **cluster.WITHOUT_METRICS}.items()
+        if name not in os.environ
+    }
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 

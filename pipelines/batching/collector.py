@@ -20,6 +20,7 @@ from pipelines.batching.batch_detector import BatchDetector, batch_size
 from pipelines.batching.flights import CollectedStream, Flight, FrameConsumer, FrameInWork
 from pipelines.batching.mailbox import Mailbox
 from pipelines.batching.stages import Stage, StageSeconds
+from pipelines.durations import Durations
 from pipelines.errors import DetectorUnavailable, FootfallError
 from pipelines.types import Detections, ImageBatch
 
@@ -41,6 +42,14 @@ class BatchStatistics:
     batches: int
     latency_s: float
     failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Frames that wait for a place in a batch, and for how long the oldest of them has, seconds."""
+
+    frames: int
+    oldest_s: float
 
 
 def retry_pause_s(attempts: int, first_s: float) -> float:
@@ -84,6 +93,8 @@ class BatchCollector:
     ) -> None:
         self.stages = StageSeconds()
         """How long frames take, by stage."""
+        self.latency = Durations()
+        """From capture to count, of live frames; added to by their consumers."""
         self._detector = detector
         self._max_batch = max_batch
         self._max_wait_s = max_wait_s
@@ -114,6 +125,14 @@ class BatchCollector:
     @property
     def statistics(self) -> BatchStatistics:
         return BatchStatistics(self._frames, self._batches, self._latency_s, self._failed_batches)
+
+    def queue(self) -> Queue:
+        """What waits for a place in a batch right now."""
+        with self._changed:
+            mailboxes = [stream.mailbox for stream in self._streams.values()]
+        oldest_s = [since_s for mailbox in mailboxes if (since_s := mailbox.oldest_s) is not None]
+        age_s = max(0.0, time.monotonic() - min(oldest_s)) if oldest_s else 0.0
+        return Queue(sum(len(mailbox) for mailbox in mailboxes), age_s)
 
     @property
     def healthy(self) -> bool:

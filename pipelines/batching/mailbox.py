@@ -84,6 +84,7 @@ class Mailbox:
         self._gap_skipped = False
         self._closed = False
         self._gap_lost = False
+        self._offered_cpu_s: float | None = None
 
     @property
     def skipped(self) -> int:
@@ -93,6 +94,12 @@ class Mailbox:
     def __len__(self) -> int:
         """Frames that may be taken."""
         return 0 if self._paused else len(self._waiting)
+
+    @property
+    def oldest_s(self) -> float | None:
+        """When the frame that waits for longest was ready, monotonic seconds; None if none waits."""
+        with self._changed:
+            return self._waiting[0].queued_s if self._waiting else None
 
     def pause(self, paused: bool) -> None:
         """Give no frames for a while: there is nowhere to put what would be made of them, and their sender can wait."""
@@ -115,6 +122,14 @@ class Mailbox:
         self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event, *, wait: bool = False
     ) -> None:
         """Scale ``video_frame`` into a slot and queue it; called by the camera's thread alone."""
+        if self._offered_cpu_s is not None:
+            self._stages.add(Stage.DECODE, time.thread_time() - self._offered_cpu_s)
+        try:
+            self._offer(video_frame, stamp, stop, wait)
+        finally:
+            self._offered_cpu_s = time.thread_time()
+
+    def _offer(self, video_frame: av.VideoFrame, stamp: FrameStamp, stop: threading.Event, wait: bool) -> None:
         waits = wait or not self.live
         with self._changed:
             while not self._closed and waits and len(self._waiting) >= self._capacity:

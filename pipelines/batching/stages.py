@@ -1,6 +1,6 @@
-"""How long frames take in each stage from the decoded picture to the count, summed up over all cameras of a process.
+"""How long frames take in each stage from their packets to the count, summed up over all cameras of a process.
 
-What receiving and decoding take is told of each stream, in CPU seconds: a camera's thread mostly waits.
+What receiving and decoding take is CPU time: a camera's thread mostly waits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from enum import Enum
 class Stage(Enum):
     """In the order in which a frame comes through."""
 
+    DECODE = "decode"
+    """Receiving and decoding, CPU seconds of the camera's thread, with the pictures between two that are analysed."""
     SCALE = "scale"
     WAIT = "wait"
     """For a place in a batch."""

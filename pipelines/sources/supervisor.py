@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -58,6 +58,7 @@ class SourceStatus:
         cpu_s: CPU seconds of the source's thread, with everything that is done to a frame before it is passed on, and
             its part of a thread that it shares.
         shard: see `pipelines.sources.base.Reached`.
+        reconnects_by: the same by what broke the connection, as in ``error_code``.
     """
 
     state: StreamState
@@ -71,6 +72,7 @@ class SourceStatus:
     reconnects: int = 0
     cpu_s: float = 0.0
     shard: str | None = None
+    reconnects_by: Mapping[str, int] = field(default_factory=dict)
 
 
 class FrameSink(Protocol):
@@ -266,11 +268,17 @@ class SourceSupervisor:
                 )
                 self._gap = self._gap or self._position is None  # what can be replayed has missed nothing
                 self._enter(StreamState.RECONNECTING if told.retryable else StreamState.FAILED, told)
-                self._status = replace(self._status, reconnects=self._status.reconnects + 1)
+                self._count_reconnect(told.code)
                 stop.wait(delay_s)
             else:
                 break
         self._enter(StreamState.STOPPED, None)
+
+    def _count_reconnect(self, code: str) -> None:
+        by = self._status.reconnects_by
+        self._status = replace(
+            self._status, reconnects=self._status.reconnects + 1, reconnects_by={**by, code: by.get(code, 0) + 1}
+        )
 
     def _tell_unexpected(self, error: Exception) -> FootfallError:
         """An error of ours for one that nobody foresaw; its stack is logged, but not with every attempt."""

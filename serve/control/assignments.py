@@ -367,7 +367,7 @@ class Assignments:
         for reader in self._readers.values():
             reader.silence_s += self._unheard_s
         link.silence_s = self._unheard_s = 0.0
-        link.disk_free, link.stages, link.batches = heartbeat.disk_free, heartbeat.stages, heartbeat.batches
+        link.hear(heartbeat)
         now_s, epochs = self._clock(), heartbeat.epochs
         lost = []
         for stream, epoch in epochs.items():

@@ -98,6 +98,25 @@ class Reported:
 
 @travels
 @dataclass(frozen=True, slots=True)
+class ReaderFigures:
+    """How a reader does with the frames of all its streams.
+
+    Attributes:
+        waiting: frames that wait for a place in a batch.
+        oldest_s: for how long the oldest of them has.
+        latency: frames by how long they took from capture to count, since it began: so many in each bin of
+            `pipelines.durations.BOUNDS_S`; empty while nobody knows.
+        latency_s: what these took together, seconds.
+    """
+
+    waiting: int = 0
+    oldest_s: float = 0.0
+    latency: tuple[int, ...] = ()
+    latency_s: float = 0.0
+
+
+@travels
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Reader to registry, every second or two: a sign of life.
 
@@ -110,6 +129,7 @@ class Heartbeat:
         disk_free: share of the disk that rows wait on; None if nobody knows.
         stages: frames and seconds in each stage since it began, of all streams.
         batches: frames, batches, and batches that failed, likewise.
+        figures: more of that.
     """
 
     reader: str
@@ -120,6 +140,7 @@ class Heartbeat:
     disk_free: float | None = None
     stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     batches: tuple[int, int, int] = (0, 0, 0)
+    figures: ReaderFigures = ReaderFigures()
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -173,6 +194,7 @@ class ReaderView:
         disk_free: share of the disk that its rows wait on; None if nobody knows.
         stages: frames and seconds in each stage since it began, of all its streams.
         batches: frames, batches, and batches that failed, likewise.
+        figures: more of that.
     """
 
     node: str
@@ -183,6 +205,7 @@ class ReaderView:
     disk_free: float | None = None
     stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     batches: tuple[int, int, int] = (0, 0, 0)
+    figures: ReaderFigures = ReaderFigures()
 
 
 @travels

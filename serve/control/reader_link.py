@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from serve.control.entry import StreamEntry
 from serve.control.heartbeat import HEARTBEAT_S
-from serve.control.messages import Assignment, DesiredState, Greeting, ReaderView
+from serve.control.messages import Assignment, DesiredState, Greeting, Heartbeat, ReaderFigures, ReaderView
 from serve.control.planner import Room
 
 
@@ -33,6 +33,7 @@ class ReaderLink:
         disk_free: share of its disk, as of its last heartbeat.
         stages: how long frames took in it, likewise.
         batches: how many it has made of them, likewise.
+        figures: more of that, likewise.
         wake: set while there may be something to tell.
     """
 
@@ -51,6 +52,7 @@ class ReaderLink:
     disk_free: float | None = None
     stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     batches: tuple[int, int, int] = (0, 0, 0)
+    figures: ReaderFigures = field(default_factory=ReaderFigures)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, stream: str) -> None:
@@ -58,6 +60,11 @@ class ReaderLink:
         if self.changed is not None:
             self.changed.add(stream)
         self.wake.set()
+
+    def hear(self, heartbeat: Heartbeat) -> None:
+        """Take in what it says of itself."""
+        self.disk_free, self.stages, self.batches = heartbeat.disk_free, heartbeat.stages, heartbeat.batches
+        self.figures = heartbeat.figures
 
     def remind(self, known: Collection[str]) -> None:
         """Tell it again of streams that it did not speak of twice: it may not have heard of them.
@@ -145,6 +152,7 @@ def views(readers: Mapping[str, ReaderLink], entries: Iterable[StreamEntry]) -> 
             readers[name].disk_free,
             readers[name].stages,
             readers[name].batches,
+            readers[name].figures,
         )
         for name, room in rooms(readers).items()
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from pipelines.batching.batch_detector import BatchDetector, ThreadedDetector
 from pipelines.batching.collector import BatchCollector
+from serve.control.messages import ReaderFigures
 from serve.deployments.detection import Detection
 from serve.sections import DetectorSettings
 
@@ -48,6 +49,21 @@ async def open_collector(
     )
     collector.start()
     return collector
+
+
+def collected(
+    collector: BatchCollector | None,
+) -> tuple[Mapping[str, tuple[int, float]], tuple[int, int, int], ReaderFigures]:
+    """How a reader does, as `serve.control.messages.Heartbeat` has it: by stage, its batches, and more.
+
+    Args:
+        collector: None as long as there is none.
+    """
+    if collector is None:
+        return {}, (0, 0, 0), ReaderFigures()
+    statistics, queue, latency = collector.statistics, collector.queue(), collector.latency
+    figures = ReaderFigures(queue.frames, round(queue.oldest_s, 3), tuple(latency.counts), round(latency.total_s, 3))
+    return collector.stages.totals(), (statistics.frames, statistics.batches, statistics.failed), figures
 
 
 async def _reached(connect: ConnectDetector) -> BatchDetector:

@@ -23,8 +23,8 @@ from pipelines.errors import FootfallError
 from pipelines.sources.supervisor import StreamState
 from serve.control.heartbeat import HEARTBEAT_S
 from serve.control.link import RegistryLink
-from serve.control.messages import DesiredState, Greeting, Heartbeat, Reported, Work
-from serve.deployments.collecting import ConnectDetector, open_collector
+from serve.control.messages import DesiredState, Greeting, Heartbeat, ReaderView, Reported, Work
+from serve.deployments.collecting import ConnectDetector, collected, open_collector
 from serve.deployments.detection import Detection
 from serve.deployments.hand_over import hand_over
 from serve.deployments.input_size import watch_input_size
@@ -335,19 +335,18 @@ class StreamReader:
         async with asyncio.timeout(HEARD_WITHIN_S):
             lost = await self._registry.heartbeat(
                 Heartbeat(
-                    self._name, told, tuple(self._stopping), ready, others, self._free_share(), *self._collected()
+                    self._name,
+                    told,
+                    tuple(self._stopping),
+                    ready,
+                    others,
+                    self._free_share(),
+                    *collected(self._collector),
                 )
             )
         if lost is not None:
             reports.heard(told, streams)
         return lost
-
-    def _collected(self) -> tuple[Mapping[str, tuple[int, float]], tuple[int, int, int]]:
-        """How long frames took, by stage, and how many batches were made of them."""
-        if self._collector is None:
-            return {}, (0, 0, 0)
-        statistics = self._collector.statistics
-        return self._collector.stages.totals(), (statistics.frames, statistics.batches, statistics.failed)
 
     def _open_anew(self, session: asyncio.Task[None] | None) -> None:
         """The registry that answers is not the one that we have a session with: another has taken over.
@@ -370,6 +369,16 @@ class StreamReader:
                         await self._registry.publish(name, frame)
 
     # -- whoever hosts the reader
+
+    def statuses(self) -> list[StreamStatus]:
+        """Of all streams that it works on."""
+        return [worker.status() for worker in self._workers.values()]
+
+    def view(self) -> ReaderView:
+        """How it is, as the registry would show it; without what its streams want, which the registry knows."""
+        stages, batches, figures = collected(self._collector)
+        capacity, free = self._capacity or usable_cores(), self._free_share()
+        return ReaderView(self._node, capacity, 0.0, len(self._workers), self._leaving, free, stages, batches, figures)
 
     def epoch_of(self, stream: str) -> int | None:
         """Of a stream that it works on, or is about to hand back; None if it does neither."""

@@ -37,18 +37,21 @@ OURS: Mapping[str, str] = {
     # Its name tells of other systems; what it does is to keep a cluster of one node on loopback. Without it Ray turns
     # 127.0.0.1 into the machine's own address.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # Its port answers everybody; our numbers are at /metrics.
+}
+WITHOUT_METRICS: Mapping[str, str] = {
+    # Their ports answer everybody; our numbers are at /metrics.
     "RAY_enable_metrics_collection": "0",
 }
 _TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
-def environment(data_dir: Path, given: Mapping[str, str]) -> dict[str, str]:
+def environment(data_dir: Path, given: Mapping[str, str], *, metrics: bool = False) -> dict[str, str]:
     """What has to be set besides ``given`` to start a cluster; its token is made if there is none.
 
     Args:
         data_dir: where the token's file is, unless ``given`` names another.
         given: the environment; what an operator has set there stays.
+        metrics: whether the cluster collects metrics, and its ports for them are open.
 
     Raises:
         ServiceError: there is no token that could be used, or ``given`` leaves the cluster open.
@@ -58,7 +61,7 @@ def environment(data_dir: Path, given: Mapping[str, str]) -> dict[str, str]:
         raise ServiceError(
             f"RAY_AUTH_MODE={mode}: without a token Ray runs the code of anybody who reaches its ports; unset it"
         )
-    wanted = {**COMMON, **OURS}
+    wanted = {**COMMON, **OURS, **({} if metrics else WITHOUT_METRICS)}
     if not any(given.get(name) for name in _TOKEN):
         path = data_dir.expanduser().absolute() / TOKEN_FILE
         try:

@@ -66,7 +66,9 @@ class Service:
         # Into a cluster that runs, an operator's own environment leads.
         data_dir, given = self._settings.data_dir, os.environ
         missing = {name: value for name, value in cluster.COMMON.items() if name not in given}
-        self._told.enter_context(cluster.told(cluster.environment(data_dir, given) if self._ours else missing))
+        if self._ours:
+            missing = cluster.environment(data_dir, given, metrics=self._settings.ray.metrics)
+        self._told.enter_context(cluster.told(missing))
         self._input_size = _input_size(self._settings)
         import ray  # after its environment is set
         from ray import serve as rayserve

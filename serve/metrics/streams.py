@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from analytics.alerts.book import Alert
+from pipelines.errors import SourceDisconnected
 from pipelines.sources.supervisor import StreamState
 from serve.control.messages import Overview, StreamView
 from serve.events.desk import SinkView
+from serve.metrics.readers import core_metrics, frame_metrics
+from serve.metrics.service import service_metrics
 from serve.streams.drift_report import DriftReport
 from serve.streams.status import QUANTILES
 
@@ -28,16 +30,13 @@ _COUNTERS = {
     "analysed": "Frames in which people were looked for",
     "skipped": "Sampled frames that a newer one replaced",
     "corrupt": "Decoded frames with missing parts",
-    "reconnects": "Broken connections",
     "rows_lost": "Minutes that neither database nor disk could keep",
     "source_cpu_s": "CPU seconds for receiving, decoding and scaling",
     "analysis_cpu_s": "CPU seconds from there on, as far as the reader spent them itself",
 }
+_USUAL = SourceDisconnected.code
+"""What breaks most connections; told also before it does, so that rates see the first time."""
 _PICTURE_FEATURES = "luma", "hidden", "sharpness", "noise"
-_READER_GAUGES = {
-    "capacity": "CPU cores that the reader takes streams for",
-    "wanted": "CPU cores that its streams want",
-}
 
 
 def _name(key: str) -> str:
@@ -79,25 +78,15 @@ class StreamCollector:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        build = GaugeMetricFamily("footfall_build_info", "1, with the version", labels=["version"])
-        build.add_metric([version("footfall")], 1.0)
-        yield build
-        yield GaugeMetricFamily("footfall_readers", "Readers with a session", len(self._overview.readers))
-        yield GaugeMetricFamily("footfall_store_up", "Whether the registry reaches the database", self._store_up())
-        moves = CounterMetricFamily(
-            "footfall_stream_moves",
-            "Streams that were taken from a reader: lost, leaving, or for balance",
-            labels=["why"],
-        )
-        for why, count in self._overview.moves.items():
-            moves.add_metric([why], count)
-        yield moves
+        yield from service_metrics(self._overview)
         yield from self._states()
+        yield from self._reconnects()
         yield from self._weights()
         yield from self._latencies()
         yield from self._drift()
         yield from self._alerts()
-        yield from self._readers()
+        yield from core_metrics(self._overview.readers)
+        yield from frame_metrics(self._overview.readers)
         yield from self._sinks()
         yield from self._requests()
         for key, text in _GAUGES.items():
@@ -132,18 +121,22 @@ class StreamCollector:
                 error.add_metric([view.id, view.status.error_code], 1.0)
         yield error
 
+    def _reconnects(self) -> Iterator[Metric]:
+        broken = CounterMetricFamily(
+            "footfall_stream_reconnects", "Broken connections, by what broke them", labels=["stream", "reason"]
+        )
+        for view in (one for one in self._streams if one.heard):
+            for reason, count in {_USUAL: 0, **view.status.reconnects_by}.items():
+                broken.add_metric([view.id, reason], count)
+        yield broken
+
     def _weights(self) -> Iterator[Metric]:
-        """What streams and readers have to do, CPU cores."""
+        """What streams have to do, CPU cores."""
         weight = GaugeMetricFamily("footfall_stream_weight_cores", "CPU cores that the stream takes", labels=["stream"])
         for view in self._streams:
             if view.weight is not None:
                 weight.add_metric([view.id], view.weight.wanted)
         yield weight
-        for key, text in _READER_GAUGES.items():
-            gauge = GaugeMetricFamily(f"footfall_reader_{key}_cores", text, labels=["reader"])
-            for name, reader in self._overview.readers.items():
-                gauge.add_metric([name], getattr(reader, key))
-            yield gauge
 
     def _latencies(self) -> Iterator[Metric]:
         latency = GaugeMetricFamily(
@@ -183,27 +176,6 @@ class StreamCollector:
             alerts.add_metric([rule, severity], count)
         yield alerts
 
-    def _readers(self) -> Iterator[Metric]:
-        seconds = CounterMetricFamily(
-            "footfall_stage_seconds", "Seconds that frames have spent, by stage", labels=["reader", "stage"]
-        )
-        frames = CounterMetricFamily("footfall_stage_frames", "Frames of that", labels=["reader", "stage"])
-        batches = CounterMetricFamily("footfall_batches", "Batches that were detected", labels=["reader"])
-        batched = CounterMetricFamily("footfall_batch_frames", "Frames in them", labels=["reader"])
-        failed = CounterMetricFamily("footfall_batches_failed", "Batches without an answer", labels=["reader"])
-        disk = GaugeMetricFamily(
-            "footfall_reader_disk_free_ratio", "Free share of the disk that rows wait on", labels=["reader"]
-        )
-        for name, reader in self._overview.readers.items():
-            for stage, (count, total_s) in reader.stages.items():
-                seconds.add_metric([name, stage], total_s)
-                frames.add_metric([name, stage], count)
-            for counter, value in zip((batched, batches, failed), reader.batches, strict=True):
-                counter.add_metric([name], value)
-            if reader.disk_free is not None:
-                disk.add_metric([name], reader.disk_free)
-        yield from (seconds, frames, batches, batched, failed, disk)
-
     def _sinks(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily("footfall_sink_waiting_events", "Events that are not there yet", labels=["sink"])
         delivered = CounterMetricFamily("footfall_sink_delivered_events", "Events that are there", labels=["sink"])
@@ -221,6 +193,3 @@ class StreamCollector:
         for (method, route, status), count in sorted(self._scrape.requests.items()):
             requests.add_metric([method, route, str(status)], count)
         yield requests
-
-    def _store_up(self) -> float:
-        return float(self._overview.store_error is None)

@@ -15,7 +15,7 @@ from analytics.geometry import Geometry
 from analytics.minutes import MinuteRow
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.batching.stages import Stage, StageSeconds
-from pipelines.durations import RecentDurations
+from pipelines.durations import Durations, RecentDurations
 from pipelines.rates import RateMeter
 from pipelines.tracking.base import Tracker
 from pipelines.types import Detections, FrameStamp, Tracks
@@ -65,6 +65,7 @@ class StreamProcessor:
             and only another epoch adds to it.
         stages: where it is added up how long tracking and counting take.
         wall_clock: seconds since the epoch, for what frames have been through.
+        latency: of all streams together, to be added to by the same thread; None: this stream's is no part of it.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class StreamProcessor:
         longest_step_back_s: float = math.inf,
         stages: StageSeconds | None = None,
         wall_clock: Callable[[], float] = time.time,
+        latency: Durations | None = None,
     ) -> None:
         self._stages = stages or StageSeconds()
         self._wall_clock = wall_clock
         self.latency = RecentDurations()
         """From capture to count, as far as the frame's time is the clock's."""
+        self._latency_of_all = latency
         self._tracker = tracker
         self._observer = observer
         self._on_frame = on_frame
@@ -128,7 +131,10 @@ class StreamProcessor:
                 self._events += self._event_maker.make(outcome.events, self._context(), frame.stamp)
         now_s = self._clock()
         self._meter.tick(now_s)
-        self.latency.add(self._wall_clock() - frame.stamp.time_s, now_s)
+        latency_s = self._wall_clock() - frame.stamp.time_s
+        self.latency.add(latency_s, now_s)
+        if self._latency_of_all is not None:
+            self._latency_of_all.add(latency_s)
         if self._on_frame is not None:
             self._on_frame(ProcessedFrame(frame, detections, tracks, outcome))
 

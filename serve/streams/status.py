@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pipelines.sources.supervisor import StreamState
 from serve.streams.drift_report import DriftReport
@@ -45,6 +46,7 @@ class StreamStatus:
         person_s: capture time of the newest frame in which somebody was, seconds since the epoch; until somebody was,
             of the first frame; None before that.
         drift: how its pictures and people compare with its reference; None if nobody watches that.
+        reconnects_by: broken connections by what broke them, as in ``error_code``.
     """
 
     state: StreamState
@@ -72,3 +74,4 @@ class StreamStatus:
     latency_s: tuple[float | None, ...] = ()
     person_s: float | None = None
     drift: DriftReport | None = None
+    reconnects_by: Mapping[str, int] = field(default_factory=dict)

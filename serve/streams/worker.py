@@ -126,6 +126,7 @@ class StreamWorker:
             clock=time.monotonic,
             longest_step_back_s=(KEPT_MINUTES - 30) * MINUTE_S,
             stages=collector.stages,
+            latency=collector.latency if plan.live else None,
         )
         self._rehearsal = rehearsal
         if rehearsal is None:
@@ -463,4 +464,5 @@ class StreamWorker:
             else (),
             person_s=self._processor.person_s,
             drift=self._drift.report() if self._drift is not None else None,
+            reconnects_by=source.reconnects_by,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import serve as rayserve
@@ -12,6 +14,9 @@ from serve.deployments.handles import HandleDetector, HandleRegistryLink
 from serve.deployments.reader import StreamReader
 from serve.deployments.replicas.begin import configured
 from serve.logs import Origin
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 
 class ReaderReplica(StreamReader):
@@ -27,9 +32,23 @@ class ReaderReplica(StreamReader):
             node=ray.get_runtime_context().get_node_id(),
             service_ends=_service_ends,
         )
+        self._telling = asyncio.get_running_loop().create_task(self._tell_ray()) if settings.ray.metrics else None
+
+    async def _tell_ray(self) -> None:
+        # Not before somebody wants it: a replica imports what it needs.
+        from serve.deployments.replicas.ray_metrics import tell_ray
+        from serve.metrics.readers import frame_metrics
+        from serve.metrics.service import total_metrics
+
+        async def read() -> Iterable[Metric]:
+            return *frame_metrics({"": self.view()}), *total_metrics(self.statuses())
+
+        await tell_ray(read)
 
     async def __del__(self) -> None:
         """Serve's only shutdown hook, called after the drain."""
+        if self._telling is not None:
+            self._telling.cancel()
         await self.stop()
 
 

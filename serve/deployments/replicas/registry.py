@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import ray
 
@@ -12,6 +14,9 @@ from serve.deployments.answers import answered
 from serve.deployments.detection import laid_over
 from serve.deployments.replicas.begin import configured
 from serve.errors import SettingsError
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +33,18 @@ class RegistryReplica(AnsweringRegistry):
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._given = configured(arguments)
         super().__init__(self._given, node=ray.get_runtime_context().get_node_id())
+        metrics = self._given.ray.metrics
+        self._telling = asyncio.get_running_loop().create_task(self._tell_ray()) if metrics else None
+
+    async def _tell_ray(self) -> None:
+        # Not before somebody wants it: a replica imports what it needs.
+        from serve.deployments.replicas.ray_metrics import tell_ray
+        from serve.metrics.service import service_metrics
+
+        async def read() -> Iterable[Metric]:
+            return service_metrics(await self.overview())
+
+        await tell_ray(read)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Called by Serve: which model streams may ask for."""
@@ -38,4 +55,6 @@ class RegistryReplica(AnsweringRegistry):
 
     async def __del__(self) -> None:
         """Serve's only shutdown hook, called after the drain."""
+        if self._telling is not None:
+            self._telling.cancel()
         await self.stop()

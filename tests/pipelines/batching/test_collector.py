@@ -483,6 +483,33 @@ def test_a_collector_that_never_began_can_be_stopped(make: Make, detector: FakeD
     assert detector.closed == 1
 
 
+def test_what_waits_for_a_place_in_a_batch_is_told_with_the_age_of_the_oldest(make: Make) -> None:
+    collector = make(begin=False)
+    mailboxes = [collector.add(name, Collected(), live=False, capacity=3) for name in ("one", "two")]
+    assert (collector.queue().frames, collector.queue().oldest_s) == (0, 0.0)
+    send(mailboxes[0], 1, 2)
+    oldest_s = mailboxes[0].oldest_s
+    send(mailboxes[1], 3)
+    assert oldest_s is not None
+    queue, passed_s = collector.queue(), time.monotonic() - oldest_s
+    assert queue.frames == 3
+    assert 0 <= queue.oldest_s <= passed_s
+
+
+def test_what_a_camera_computes_between_two_frames_is_decoding(make: Make) -> None:
+    collector = make(begin=False)
+    mailbox = collector.add("camera", Collected(), live=True)
+    send(mailbox, 1)
+    assert collector.stages.totals()["decode"] == (0, 0.0)
+    until_s = time.thread_time() + 0.02
+    while time.thread_time() < until_s:
+        pass
+    send(mailbox, 2)
+    frames, seconds = collector.stages.totals()["decode"]
+    assert frames == 1
+    assert seconds >= 0.02
+
+
 def test_what_a_cameras_frames_cost_is_told_for_each_camera(make: Make, detector: FakeDetector) -> None:
     def burn(frame: WaitingFrame) -> None:
         until_s = time.thread_time() + 0.005

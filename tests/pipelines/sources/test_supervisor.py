@@ -132,6 +132,7 @@ def test_what_a_retry_may_mend_is_told_with_its_reason_and_tried_again(run: Run,
     running.until(lambda: running.supervisor.status.state is StreamState.RECONNECTING, "the state")
     status = running.supervisor.status
     assert (status.error, status.error_code, status.reconnects) == (str(error), error.code, 1)
+    assert status.reconnects_by == {error.code: 1}
     assert broken.closed == 1
 
 

@@ -29,8 +29,8 @@ from serve.settings import Settings, load
 
 ROOT = Path(serve.__file__).parent
 PLACES = {
-    "Registry": ["control/registry.py"],
-    "StreamReader": ["deployments/reader.py"],
+    "Registry": ["control/registry.py", "deployments/replicas/registry.py"],
+    "StreamReader": ["deployments/reader.py", "deployments/worker_factory.py", "deployments/replicas/reader.py"],
     "Api": ["api", "deployments/api.py"],
     "Deliverer": ["deployments/deliveries.py", "events/opening.py"],
 }
@@ -56,6 +56,7 @@ def versions(settings: Settings, launch: str = "launch") -> dict[str, str]:
         ({"events": {"keep_days": 2, "sites": {"berlin": {"people": 9}}}}, {"Registry"}),
         ({"events": {"deliverers": 2}}, set()),
         ({"ray": {"num_cpus": 8}}, set()),
+        ({"ray": {"metrics": True}}, {"Registry", "StreamReader"}),
         ({"detector": {"model": "mine.onnx", "score_threshold": 0.4, "overlap_threshold": 0.6}}, set()),
         ({"detector": {"model": "mine.onnx", "max_batch": 4}}, {"StreamReader", "Detector"}),
     ],

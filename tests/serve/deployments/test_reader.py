@@ -59,6 +59,9 @@ def test_it_takes_up_what_it_is_given_and_tells_how_it_is(run: Run, sources: dic
         view = await bench.registry.get_stream("cam")
         assert (view.reader, view.epoch, view.status.codec) == ("reader-1", 1, "scripted")
         await until(lambda: bench.store.minutes("cam", 0, 2**40), "its rows")
+        (reader,) = (await bench.registry.overview()).readers.values()
+        assert sum(reader.figures.latency) > 0  # from capture to count
+        assert reader.stages["infer"][0] > 0
 
     run(test)
     assert sources["cam"].closed == 1

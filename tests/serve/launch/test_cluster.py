@@ -24,6 +24,13 @@ def test_a_cluster_gets_a_token_that_only_its_owner_can_read_and_keeps_it(tmp_pa
     assert path.read_text().strip() == token
 
 
+def test_metrics_ports_that_answer_everybody_are_shut_unless_somebody_wants_them(tmp_path: Path) -> None:
+    (shut,) = cluster.WITHOUT_METRICS
+    assert cluster.environment(tmp_path, {})[shut] == "0"
+    assert shut not in cluster.environment(tmp_path, {}, metrics=True)
+    assert cluster.environment(tmp_path, {}, metrics=True)["RAY_AUTH_MODE"] == "token"
+
+
 def test_whoever_listens_for_signals_does_so_after_rays_start() -> None:
     heard: list[int] = []
     outer = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))

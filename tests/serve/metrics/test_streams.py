@@ -12,17 +12,20 @@ from analytics.drift.causes import Verdict
 from analytics.storage.base import StreamRecord
 from analytics.storage.outbox import Waiting
 from analytics.storage.sinks import Standing
+from pipelines.durations import BOUNDS_S
 from pipelines.sources.supervisor import StreamState
 from serve.control.entry import StreamEntry
-from serve.control.messages import Overview, ReaderView
+from serve.control.messages import Overview, ReaderFigures, ReaderView
 from serve.events.desk import SinkView
+from serve.metrics.readers import frame_metrics
 from serve.metrics.streams import Scrape, StreamCollector
 from serve.streams.drift_report import DriftReport
 from serve.streams.status import StreamStatus
 from tests.serve.api.test_streams import RTSP
 
 STAGES = {"wait": (10, 0.5), "infer": (10, 0.25)}
-READER = ReaderView("node", 2.0, 0.5, 1, leaving=False, disk_free=0.75, stages=STAGES, batches=(40, 10, 1))
+FIGURES = ReaderFigures(3, 0.25, (1, *(0,) * (len(BOUNDS_S) - 1), 2), 75.0)
+READER = ReaderView("node", 2.0, 0.5, 1, False, 0.75, STAGES, (40, 10, 1), FIGURES)
 
 
 def scrape(entry: StreamEntry, **more: Any) -> dict[str, float]:
@@ -132,3 +135,32 @@ def test_requests_are_counted_by_route() -> None:
 
 def test_the_version_is_told() -> None:
     assert any(name.startswith("footfall_build_info{version=") for name in scrape(StreamEntry.of(DOOR, 1.0)))
+
+
+def test_broken_connections_are_told_by_what_broke_them() -> None:
+    entry = StreamEntry.of(DOOR, 1.0)
+    entry.status = StreamStatus(StreamState.RUNNING, 0.0, reconnects=3, reconnects_by={"source-stalled": 3})
+    found = scrape(entry)
+    assert found['footfall_stream_reconnects_total{reason="source-stalled",stream="door"}'] == 3
+    assert found['footfall_stream_reconnects_total{reason="source-disconnected",stream="door"}'] == 0
+
+
+def test_what_waits_and_how_late_frames_are_counted_is_told_of_each_reader() -> None:
+    found = scrape(StreamEntry.of(DOOR, 1.0))
+    assert found['footfall_detector_waiting_frames{reader="reader"}'] == 3
+    assert found['footfall_detector_oldest_frame_seconds{reader="reader"}'] == 0.25
+    buckets = [value for name, value in found.items() if name.startswith("footfall_frame_latency_seconds_bucket")]
+    assert len(buckets) == len(BOUNDS_S) + 1
+    assert buckets == [1.0] * len(BOUNDS_S) + [3.0]
+    assert found['footfall_frame_latency_seconds_bucket{le="0.005",reader="reader"}'] == 1
+    assert found['footfall_frame_latency_seconds_count{reader="reader"}'] == 3
+    assert found['footfall_frame_latency_seconds_sum{reader="reader"}'] == 75.0
+
+
+def test_a_reader_of_which_nobody_knows_how_late_it_is_has_no_histogram() -> None:
+    (latency,) = (
+        one
+        for one in frame_metrics({"old": ReaderView("node", 2.0, 0.5, 1, False)})
+        if one.name == "footfall_frame_latency_seconds"
+    )
+    assert latency.samples == []
