@@ -114,7 +114,8 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in parser.parse_args().parts:
-        results |= {"machine": machine(), **PARTS[name]()}
+        results |= PARTS[name]()
+        results["machines"] = {**results.get("machines", {}), name: machine()}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     PAGE.write_text(page(results))
     print(PAGE.read_text())

@@ -26,18 +26,18 @@ DAY = {
 def page(results: Mapping[str, Any]) -> str:
     """All of it; parts that were not measured are left out."""
     sections = {
-        "days": _day,
+        "day": _day,
         "moves": _moves,
         "ramp": _ramp,
         "overload": _overload,
-        "plan_s_5000": _plan,
+        "plan": _plan,
         "kafka": _kafka,
     }
     lines = ["# Elastic", "", "Written by `make elastic`; do not edit.", ""]
     for name, section in sections.items():
-        if name in results:
-            lines += [*section(results), ""]
-    return "\n".join([*lines, f"All on {results['machine']}.", ""])
+        if name in results["machines"]:
+            lines += [*section(results), "", f"On {results['machines'][name]}.", ""]
+    return "\n".join(lines)
 
 
 def _day(results: Mapping[str, Any]) -> list[str]:
