@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale events screenshots docs wheel lock clean
+.PHONY: help demo test unit test-slow chaos soak lint format bench elastic scale events drift fleet watching screenshots docs wheel lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -67,6 +67,17 @@ scale: .venv/.dev ## What breaks first when cameras become many, to docs/scale.m
 events: .venv/.dev ## How soon events are with those who get them, to docs/events.md; some 12 minutes
 	scripts/install-test-tools
 	PYTHONPATH=. $(BIN)/python -m benchmarks.events
+
+drift: .venv/.dev ## How soon cameras that go wrong are noticed, and why, to docs/drift.md; an hour; ARGUMENTS='--seeds 50'
+	benchmarks/run-drift $(ARGUMENTS)
+
+fleet: .venv/.dev $(WEB) ## How soon a thousand cameras are seen on the page, to docs/monitoring.md
+	scripts/install-test-tools
+	PYTHONPATH=. $(BIN)/python -m benchmarks.fleet
+
+watching: .venv/.dev ## What it costs that the service watches itself, to docs/monitoring.md
+	$(BIN)/footfall models pull
+	PYTHONPATH=. $(BIN)/python -m benchmarks.watching
 
 screenshots: .venv/.dev $(WEB) ## Take the pictures of Ray's dashboard in docs/operations.md
 	scripts/install-test-tools

@@ -178,10 +178,12 @@ class Coder:
         """The picture, as who gets it sees it."""
         if self._encoder is None:
             return picture
-        frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuv420p")
+        # Not with FFmpeg's scaler, which would be made anew for each picture: that takes longer than to code it.
+        planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
         frame.pts, self._number = self._number, self._number + 1
         (found,) = (one for packet in self._encoder.encode(frame) for one in self._decoder.decode(packet))
-        return np.asarray(found.to_ndarray(format="bgr24"), np.uint8)
+        return np.asarray(cv2.cvtColor(found.to_ndarray(), cv2.COLOR_YUV2BGR_I420), np.uint8)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import httpx
 
 from benchmarks import event_flood
 from benchmarks.compare import machine
+from benchmarks.tables import put_table
 from footfall.types import RtspDefinition, StreamBody
 from pipelines.models.catalogue import DEFAULT_MODEL
 from pipelines.simulator.rtsp.camera_server import CameraServer
@@ -29,7 +30,6 @@ from serve.settings import load
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "events.json"
 PAGE = ROOT / "docs" / "events.md"
-BEGIN, END = "<!-- measured by `make events`; do not edit -->", "<!-- end of what was measured -->"
 PORT = 8012
 CAMERAS, ANALYSIS_FPS = 8, 4
 SECONDS = 120.0
@@ -165,8 +165,7 @@ def main() -> None:
     summary = {name: flood[name] for name in ("lost", "repeats_share", "p95_s", "events_per_s")}
     found = {"machine": machine(), **summary, "listener": listener, "flood": flood}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{page(found)}\n\n{END}{rest.split(END)[1]}")
+    put_table(PAGE, "make events", page(found))
     print(page(found))
 
 

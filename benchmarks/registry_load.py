@@ -34,7 +34,7 @@ FPS = 5.0
 SOURCE_CORES, ANALYSIS_CORES = 0.03, 0.06
 
 
-class _Reader:
+class PretendedReader:
     """Holds what it is given, and tells that all is well."""
 
     def __init__(self, name: str, held: dict[str, int], link: RegistryLink) -> None:
@@ -79,18 +79,19 @@ class _Reader:
                 self._reports.heard(told, streams)
 
 
-def _register(store: DatabaseStore) -> dict[str, dict[str, int]]:
+def register(store: DatabaseStore, number_of_streams: int, readers: int) -> dict[str, dict[str, int]]:
     """Streams of readers, evenly, with their epochs."""
     geometry = {"lines": [{"id": "door", "a": [0.5, 0.1], "b": [0.5, 0.9]}], "zones": []}
-    for number in range(STREAMS):
+    for number in range(number_of_streams):
         source = {"type": "rtsp", "url": f"rtsp://10.0.{number // 250}.{number % 250 + 1}/stream"}
-        definition = {"name": f"Camera {number}", "source": source, "analysis_fps": FPS}
+        definition = {"name": f"Camera {number}", "site": f"Site {number % 7}", "source": source}
+        definition |= {"analysis_fps": FPS}
         store.put_stream(StreamRecord(f"cam-{number:05d}", definition, geometry))
     # As they have been measured before: while they are learned, a reader may be told of more of them than another, and
     # some streams move.
     least = SOURCE_CORES + ANALYSIS_CORES / FPS
-    store.weigh({f"cam-{number:05d}": (SOURCE_CORES + ANALYSIS_CORES, least) for number in range(STREAMS)})
-    owners = {f"cam-{number:05d}": f"reader-{number % READERS}" for number in range(STREAMS)}
+    store.weigh({f"cam-{number:05d}": (SOURCE_CORES + ANALYSIS_CORES, least) for number in range(number_of_streams)})
+    owners = {f"cam-{number:05d}": f"reader-{number % readers}" for number in range(number_of_streams)}
     held: dict[str, dict[str, int]] = {}
     for stream, epoch in store.assign(owners).items():
         held.setdefault(owners[stream], {})[stream] = epoch
@@ -110,7 +111,7 @@ def _pid() -> int:
 
 
 async def _measure(link: RegistryLink, held: dict[str, dict[str, int]]) -> list[float]:
-    readers = [_Reader(name, streams, link) for name, streams in held.items()]
+    readers = [PretendedReader(name, streams, link) for name, streams in held.items()]
     tasks = [asyncio.create_task(run()) for one in readers for run in (one.follow, one.beat)]
     try:
         deadline = time.monotonic() + 120
@@ -143,7 +144,7 @@ def measure() -> dict[str, Any]:
         settings: Settings = load(None, data_dir=folder, log_level="ERROR", reader={"capacity": 12})
         store = DatabaseStore(settings.store_url)
         store.migrate()
-        held = _register(store)
+        held = register(store, STREAMS, READERS)
         store.close()
         with cluster.told(cluster.environment(Path(folder), os.environ)):
             import ray

@@ -31,12 +31,12 @@ from analytics.storage.database import DatabaseStore
 from benchmarks import camera_memory, registry_load
 from benchmarks.compare import machine
 from benchmarks.shops import plan_seconds
+from benchmarks.tables import put_table
 from tests.analytics.totals import totals_of
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
 PAGE = ROOT / "docs" / "scale.md"
-BEGIN, END = "<!-- measured by `make scale`; do not edit -->", "<!-- end of what was measured -->"
 SIZES = {1_000: 5, 5_000: 5, 20_000: 5, 100_000: 1}
 """Streams, and how often they are planned; the last one takes a minute."""
 STREAMS_A_READER = 50
@@ -181,8 +181,7 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     found = measure()
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(found)}\n\n{END}{rest.split(END)[1]}")
+    put_table(PAGE, "make scale", table(found))
     print(table(found))
 
 

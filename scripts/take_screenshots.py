@@ -1,4 +1,4 @@
-"""Takes the pictures of Ray's dashboard that docs/operations.md shows, of the demo, with Chromium."""
+"""Takes the pictures of the documents: of Ray's dashboard and the page's Health, of the demo, with Chromium."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
 from footfall import Client
 from pipelines.models.pull import pull
 from serve import logs
-from serve.launch.demo import CAMERAS, Demo
+from serve.launch.demo import CAMERAS, TURNED, Demo
 from serve.launch.service import client
 from serve.settings import Settings, load
 
@@ -22,6 +22,8 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 WIDTH, HEIGHT, SCALE = 1500, 950, 0.73
 """Wide enough for all columns of the page Cluster, and scaled down to the width of a document."""
 RUNNING_S, SETTLED_S, SHOWN_MS = 120.0, 30.0, 60_000
+TOLD_MS = 300_000
+"""Until the demo's faults have happened, and people were told."""
 DEPLOYMENTS = ("Api", "Deliverer", "Detector", "Live", "Registry", "StreamReader")
 TOKEN_COOKIE = "ray-authentication-token"
 
@@ -64,6 +66,20 @@ def take_dashboard(context: BrowserContext, address: str) -> None:
     page.screenshot(path=IMAGES / "ray-cluster.png", full_page=True)
 
 
+def take_health(context: BrowserContext, address: str) -> None:
+    """All cameras, with the one that fell silent and the one that was turned; and the latter by itself."""
+    page = context.new_page()
+    page.set_default_timeout(TOLD_MS)
+    page.goto(f"{address}/#/health")
+    for text in ("The camera is connected, but sends no pictures.", "The camera looks somewhere else"):
+        page.locator(".alert", has_text=text).first.wait_for()
+    page.screenshot(path=IMAGES / "health.png", full_page=True)
+    page.goto(f"{address}/#/cameras/{TURNED}/health")
+    page.get_by_text("the scene lies elsewhere").first.wait_for()
+    page.locator(".trace:visible").first.wait_for()
+    page.screenshot(path=IMAGES / "camera-health.png", full_page=True)
+
+
 def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
@@ -85,6 +101,7 @@ def main() -> None:
             token = (Path(folder) / "ray-token").read_text().strip()
             context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": address}])
             take_dashboard(context, address)
+            take_health(context, f"http://127.0.0.1:{settings.api.port}")
             browser.close()
 
 

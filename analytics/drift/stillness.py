@@ -37,6 +37,8 @@ class Stillness:
         self.still_s = 0.0
         """For how long nothing has changed, seconds."""
         self._still_looks = 0
+        self._left: tuple[float, int] = 0.0, 0
+        """For how long it was still, and in how many looks, when another reader left off."""
         self._usual_s = 0.0
         self._looks = 0
         self._moving = 0.0
@@ -50,10 +52,12 @@ class Stillness:
         """
         self._usual_s *= FORGETS ** (passed_s / 3600)
         if changed == 0:
-            self.still_s += min(passed_s, LONGEST_STEP_S)
-            self._still_looks += 1
+            (left_s, left_looks), self._left = self._left, (0.0, 0)
+            self.still_s += min(passed_s, LONGEST_STEP_S) + left_s
+            self._still_looks += 1 + left_looks
             return
         if changed is not None:
+            self._left = 0.0, 0
             # What may have been a fault says little about what is usual; a fault that comes every minute is none.
             for _ in range(min(self._still_looks, COUNTED_LOOKS) if self.is_frozen else self._still_looks):
                 self._count(0.0)
@@ -78,8 +82,15 @@ class Stillness:
         return self.still_s > max(QUIET_S, min(TIMES_LONGER * self._usual_s, LONGEST_S))
 
     def snapshot(self) -> dict[str, Any]:
-        """What was learnt, as JSON types; what is still now has to be seen again."""
-        return {"format": FORMAT, "usual_s": self._usual_s, "looks": self._looks, "moving": self._moving}
+        """What was learnt, as JSON types; that it is still now has to be seen once again."""
+        return {
+            "format": FORMAT,
+            "usual_s": self._usual_s,
+            "looks": self._looks,
+            "moving": self._moving,
+            "still_s": self.still_s + self._left[0],
+            "still_looks": self._still_looks + self._left[1],
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a `snapshot`.
@@ -89,4 +100,5 @@ class Stillness:
         """
         state = fields(state, FORMAT)
         usual_s, looks, moving = number(state, "usual_s", 0), whole(state, "looks"), number(state, "moving", 0)
-        self._usual_s, self._looks, self._moving = usual_s, looks, moving
+        left = (number(state, "still_s", 0), whole(state, "still_looks")) if "still_s" in state else (0.0, 0)
+        self._usual_s, self._looks, self._moving, self._left = usual_s, looks, moving, left

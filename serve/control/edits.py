@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
 
+from analytics.alerts.book import SERVICE
 from analytics.errors import StoreError, UnknownStream
 from analytics.geometry import Geometry
 from analytics.storage.base import Store, StreamRecord
@@ -18,7 +19,7 @@ from serve.control.entry import StreamEntry
 from serve.control.preconditions import ANY, Precondition
 from serve.control.sealing import Sealing
 from serve.definitions.stream import StreamDefinition
-from serve.errors import GeometryConflict
+from serve.errors import DefinitionRefused, GeometryConflict
 
 RELEASE_WAIT_S = 3.0
 
@@ -92,6 +93,8 @@ class Edits(Changing):
                 if not await self._change(store, entry, definition, geometry) and entry.failed:
                     await self._assignments.release(entry, RELEASE_WAIT_S)  # whoever asks again wants another try
                     await self._assignments.plan_soon()
+            elif stream == SERVICE:
+                raise DefinitionRefused(f"alerts about the service itself are filed under {SERVICE!r}: take another id")
             else:
                 entry = await self._register(store, stream, definition, geometry or Geometry())
                 await self._assignments.plan_soon()

@@ -78,7 +78,7 @@ def test_a_gap_ends_it_and_teaches_nothing() -> None:
     before = still.snapshot()
     still.look(None, 0.0)
     assert not still.is_frozen
-    assert still.snapshot() == before
+    assert still.snapshot() == {**before, "still_s": 0.0, "still_looks": 0}
 
 
 def test_a_codec_that_sends_noise_with_key_frames_alone_is_no_fault_for_long() -> None:
@@ -122,3 +122,27 @@ def test_a_broken_snapshot_is_refused_and_changes_nothing(part: str, value: obje
     with pytest.raises(ValueError, match=r"."):
         still.restore({**before, part: value})
     assert still.snapshot() == before
+
+
+def test_a_frozen_camera_that_moves_to_another_reader_stays_frozen_as_soon_as_it_is_still_once() -> None:
+    before = looked([*[0.1] * 30, *[0.0] * looks(QUIET_S + 60)])
+    assert before.is_frozen
+    after = Stillness()
+    after.restore(json.loads(json.dumps(before.snapshot())))
+    assert not after.is_frozen
+    looked([None, 0.0], after)
+    assert after.is_frozen
+    assert after.still_s == pytest.approx(before.still_s + LOOK_S)
+    again = Stillness()
+    again.restore(after.snapshot())
+    looked([None, 0.2, 0.0], again)
+    assert not again.is_frozen
+
+
+def test_a_state_without_how_long_it_is_still_is_taken_up_all_the_same() -> None:
+    state = looked([0.1] * 30).snapshot()
+    del state["still_s"], state["still_looks"]
+    after = Stillness()
+    after.restore(state)
+    looked([None, 0.0], after)
+    assert after.still_s == LOOK_S

@@ -126,6 +126,16 @@ def test_a_stream_may_ask_for_the_model_that_finds_people_by_now_alone(store: Me
     run(test)
 
 
+def test_no_stream_takes_the_name_that_alerts_about_the_service_are_filed_under(store: MemoryStore) -> None:
+    async def test() -> None:
+        registry = begin(store)
+        with pytest.raises(DefinitionRefused, match="alerts about the service"):
+            await registry.put_stream("service", CAMERA, None)
+        assert await registry.list_streams() == []
+
+    run(test)
+
+
 def test_another_source_is_taken_up_in_a_new_epoch_and_new_lines_are_not(store: MemoryStore) -> None:
     async def test() -> None:
         registry = begin(store)
