@@ -44,8 +44,6 @@ CALLS = {
     "drift": "/api/v1/monitoring/drift",
     "metrics": "/metrics",
 }
-SEEN = "document.querySelectorAll('.mosaic .cell').length === %d && performance.now()"
-"""Milliseconds since the page was asked for, once all cameras are in it."""
 
 
 @asynccontextmanager
@@ -96,8 +94,8 @@ async def seen_s(browser: Browser, address: str) -> float:
     try:
         page = await context.new_page()
         await page.goto(f"{address}/#/health", wait_until="commit")
-        shown = await page.wait_for_function(SEEN % STREAMS, timeout=60_000)
-        return float(await shown.json_value()) / 1000
+        await page.locator(".mosaic .cell").nth(STREAMS - 1).wait_for(state="attached", timeout=60_000)
+        return float(await page.evaluate("performance.now()")) / 1000  # milliseconds since it was asked for
     finally:
         await context.close()
 

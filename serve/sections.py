@@ -296,7 +296,21 @@ class MonitoringSettings(BaseModel):
         10.0, ge=1, le=3600, description="A live picture that is analysed so late, or later, is told, seconds."
     )
     least_disk_share: float = Field(0.05, ge=0, le=0.9, description="Free share of a disk below which it is told.")
+    traces: str | None = Field(
+        None,
+        max_length=2000,
+        description="Collector of OpenTelemetry that the way of some frames is sent to, from capture to row, by OTLP "
+        "over HTTP, such as http://127.0.0.1:4318/v1/traces; needs the extra `traces`. None: nobody is told.",
+    )
+    traced_one_in: int = Field(1000, ge=1, le=1_000_000, description="Of so many frames of a stream, one is followed.")
     history_days: float = Field(90.0, ge=1, le=3650, description="How long alerts that are over are kept, days.")
+
+    @field_validator("traces")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", url):
+            raise ValueError("the collector must look like http://HOST:PORT/v1/traces, without a user")
+        return url
 
     @field_validator("timezone")
     @classmethod

@@ -83,10 +83,11 @@ class _Bound:
 
 
 HIDDEN = _Bound("hidden", 0.2, 0.25)
-DIM = _Bound("luma", -0.25, -math.inf)
+DIM = _Bound("luma", -0.18, -math.inf, spreads=3.0)
 SOFT = _Bound("sharpness", -0.3, -0.6)
 SMOOTH = _Bound("noise", -0.5, -0.8)
-GRAINY = _Bound("noise", 0.5, 0.8)
+GRAINY = _Bound("noise", 0.5, math.inf)
+"""In less light cameras raise their gain, and noise with it: how much that is at some hour is known after a week."""
 ROUGH = _Bound("sharpness", 0.2, 0.5)
 DOUBTFUL = {"hidden": 0.12, "sharpness": 0.3, "noise": 0.4}
 """So far from the reference, a picture is not made a part of it, whether it is wrong or not."""
@@ -252,7 +253,8 @@ class PictureWatch:
         # Before what is missed: much noise hides fine structure.
         if self._is_beyond(GRAINY, Cause.NOISY, local_s):
             return [Symptom(Cause.NOISY, f"noise is {math.exp(now['noise']):.1f} times what it was")]
-        if self._is_beyond(SOFT, Cause.BLURRED, local_s):
+        drowned = now.get("noise", 0.0) >= GRAINY.beyond and not self._is_sure("noise", local_s)
+        if not drowned and self._is_beyond(SOFT, Cause.BLURRED, local_s):
             return [Symptom(Cause.BLURRED, f"{1 - math.exp(now['sharpness']):.0%} of fine structure is gone")]
         if self._is_beyond(SMOOTH, Cause.COMPRESSED, local_s):
             return [Symptom(Cause.COMPRESSED, f"only {math.exp(now['noise']):.0%} of the finest grain is left")]

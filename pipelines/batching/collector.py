@@ -261,6 +261,9 @@ class BatchCollector:
         if items:
             now_s = time.monotonic()
             self.stages.add(Stage.WAIT, sum(now_s - item.frame.queued_s for item in items), len(items))
+            for item in items:
+                if item.frame.trace is not None:
+                    item.frame.trace.add(Stage.WAIT.value, item.frame.queued_s, now_s)
             self._fly(Flight(items, batch, now_s))
 
     def _submit_again(self, item: FrameInWork | None) -> None:
@@ -320,6 +323,9 @@ class BatchCollector:
             for item, answer in zip(flight.items, results, strict=False):
                 item.answer = answer
                 item.image = None
+                if item.frame.trace is not None:
+                    item.frame.trace.add(Stage.INFER.value, flight.begun_s)
+                    item.frame.trace.batch = len(flight.batch)
         self._hand_on({item.stream: None for item in flight.items})
 
     def _failed(self, flight: Flight, error: Exception, *, answered: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import av
 import numpy as np
 
+from pipelines.batching.frame_trace import FrameTrace
 from pipelines.batching.letterbox import Letterbox, SlotWriter
 from pipelines.batching.stages import Stage, StageSeconds
 from pipelines.types import FrameStamp, Image
@@ -29,6 +30,7 @@ class WaitingFrame:
         stamp: where and when it stands in its stream.
         video_frame: the decoded frame itself, for snapshots; None unless the mailbox keeps them.
         queued_s: when it was ready, monotonic seconds.
+        trace: of its way; None for all but a few.
     """
 
     slot: Image
@@ -36,6 +38,7 @@ class WaitingFrame:
     stamp: FrameStamp
     video_frame: av.VideoFrame | None
     queued_s: float = 0.0
+    trace: FrameTrace | None = None
 
 
 class Mailbox:
@@ -71,6 +74,8 @@ class Mailbox:
         """Whether frames carry their decoded picture; set while somebody wants to look."""
         self.on_picture: Callable[[Image, FrameStamp], None] | None = None
         """Shown each frame, scaled and without margins, by the thread that brings it; must not raise, nor keep it."""
+        self.trace: Callable[[FrameStamp], FrameTrace | None] | None = None
+        """Asked for each frame whether its way is followed, by the thread that brings it."""
         self._paused = False
         self._arrived = arrived
         self._changed = threading.Condition()
@@ -141,6 +146,7 @@ class Mailbox:
             if self._closed:
                 return
             slot = self._free.pop()
+        trace, begun_s = (None, 0.0) if self.trace is None else (self.trace(stamp), time.monotonic())
         # Scaled outside of the lock: nobody else knows of this slot until it is queued.
         try:
             with self._stages.timed(Stage.SCALE):
@@ -152,8 +158,10 @@ class Mailbox:
         if self.on_picture is not None:
             height, width = letterbox.content_size
             self.on_picture(slot[:height, :width], stamp)
+        if trace is not None:
+            trace.add(Stage.SCALE.value, begun_s)
         kept = video_frame if self.keep_video_frames else None
-        self._queue(WaitingFrame(slot, letterbox, stamp, kept, time.monotonic()))
+        self._queue(WaitingFrame(slot, letterbox, stamp, kept, time.monotonic(), trace))
 
     def _queue(self, frame: WaitingFrame) -> None:
         with self._changed:

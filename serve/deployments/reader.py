@@ -135,7 +135,12 @@ class StreamReader:
             self._settings.detector, self._detection, self._threads, self._connect_detector
         )
         self._factory = WorkerFactory(
-            self._settings, self._collector, self._store, self._references, lambda: self._detection.used.model
+            self._settings,
+            self._collector,
+            self._store,
+            self._references,
+            lambda: self._detection.used.model,
+            self._name,
         )
         logger.info("reader %s is ready", self._name)
         if self._connect_detector is not None:
@@ -422,6 +427,8 @@ class StreamReader:
         await asyncio.to_thread(self._checkpoints.stop, CALL_TIMEOUT_S)
         if self._collector is not None:
             await asyncio.to_thread(self._collector.stop)
+        if self._factory is not None:
+            await asyncio.to_thread(self._factory.close)
         await asyncio.to_thread(self._part)
         self._drains.shutdown(wait=False)
         self._store.close()

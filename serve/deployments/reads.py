@@ -33,6 +33,7 @@ READS: dict[str, tuple[str, ...]] = {
         *(*_EVERYBODY, *_STORE, *_DETECTION, "privacy", "detector.threads", "detector.max_batch"),
         *("detector.max_wait_s", "detector.timeout_s", "reader.capacity", "reader.checkpoint_s", "reader.spool_bytes"),
         *("monitoring.drift", "monitoring.timezone", "monitoring.sites", "ray.metrics"),
+        *("monitoring.traces", "monitoring.traced_one_in"),
         *_LIMITS,
     ),
     "Detector": (*_EVERYBODY, *_DETECTION, "detector.max_batch"),

@@ -12,9 +12,11 @@ from serve.control.messages import Work
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.drift import StreamDrift
+from serve.streams.frame_traces import FrameTraces
 from serve.streams.processor import ProcessedFrame
 from serve.streams.rehearsal import Rehearsal
 from serve.streams.worker import StreamWorker, WorkerPlan
+from serve.tracing import TraceSender
 
 
 class WorkerFactory:
@@ -26,6 +28,10 @@ class WorkerFactory:
         store: for checkpoints.
         references: what cameras show when all is well; None: nobody watches drift.
         model: names what finds the people, by now.
+        reader: name of the reader.
+
+    Raises:
+        SettingsError: traces are wanted, and what sends them is not installed.
     """
 
     def __init__(
@@ -35,12 +41,15 @@ class WorkerFactory:
         store: Store,
         references: ReferenceStore | None,
         model: Callable[[], str],
+        reader: str,
     ) -> None:
         self._settings = settings
         self._collector = collector
         self._store = store
         self._references = references
         self._model = model
+        endpoint = settings.monitoring.traces
+        self._sender = None if endpoint is None else TraceSender(endpoint, reader)
 
     def make(
         self,
@@ -83,7 +92,18 @@ class WorkerFactory:
             on_frame=on_frame,
             rehearsal=rehearsal,
             drift=self._drift_of(plan, work),
+            traces=self._traces_of(plan),
         )
+
+    def _traces_of(self, plan: WorkerPlan) -> FrameTraces | None:
+        if self._sender is None:
+            return None
+        return FrameTraces(self._settings.monitoring.traced_one_in, self._sender.export(plan.stream, plan.epoch))
+
+    def close(self) -> None:
+        """No worker that it has made runs any more; may block for a moment."""
+        if self._sender is not None:
+            self._sender.close()
 
     def _drift_of(self, plan: WorkerPlan, work: Work) -> StreamDrift | None:
         if self._references is None:

@@ -116,10 +116,15 @@ class StreamProcessor:
             if self._geometry is not None:
                 self._observer.use_geometry(self._geometry)
                 self._geometry = None
+            begun_s = time.monotonic()
             with self._stages.timed(Stage.TRACK):
                 tracks = self._tracker.update(detections, frame.stamp.time_s, discontinuity=frame.stamp.gap)
+            tracked_s = time.monotonic()
             with self._stages.timed(Stage.COUNT):
                 outcome = self._observer.update(tracks, frame.stamp, frame.letterbox.source_size)
+            if frame.trace is not None:
+                frame.trace.add(Stage.TRACK.value, begun_s, tracked_s)
+                frame.trace.add(Stage.COUNT.value, tracked_s)
             self._newest = frame.stamp
             if len(tracks) or self.person_s is None:
                 self.person_s = frame.stamp.time_s

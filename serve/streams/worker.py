@@ -28,6 +28,7 @@ from pipelines.sources.supervisor import Part, Place, SourceStatus, SourceSuperv
 from pipelines.tracking.bytetrack import ByteTracker
 from serve.streams.delivery import deliver
 from serve.streams.drift import StreamDrift
+from serve.streams.frame_traces import FrameTraces
 from serve.streams.processor import Cut, ProcessedFrame, StreamProcessor
 from serve.streams.rehearsal import Rehearsal
 from serve.streams.status import QUANTILES, StreamStatus
@@ -96,6 +97,7 @@ class StreamWorker:
         on_frame: called by the collector's thread after each frame.
         rehearsal: the stream's live source, if it is connected already.
         drift: watches how pictures and people compare with their reference; None: nobody does.
+        traces: follows some frames to their rows; None: nobody does.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class StreamWorker:
         on_frame: Callable[[ProcessedFrame], None] | None = None,
         rehearsal: Rehearsal | None = None,
         drift: StreamDrift | None = None,
+        traces: FrameTraces | None = None,
     ) -> None:
         self.plan = plan
         self.fenced = False
@@ -116,6 +119,7 @@ class StreamWorker:
         self._store = store
         self._spool = spool
         self._drift = drift
+        self._traces = traces
         self._on_frame = on_frame
         observer = StreamObserver(plan.stream, plan.epoch, plan.geometry)
         self._processor = StreamProcessor(
@@ -176,6 +180,8 @@ class StreamWorker:
             mailbox = self._collector.add(self._mailbox_name, self._processor, live=self.plan.live)
         if self._drift is not None:
             mailbox.on_picture = self._drift.show
+        if self._traces is not None:
+            mailbox.trace = self._traces.begin
         return mailbox
 
     def _run(self) -> None:
@@ -263,6 +269,8 @@ class StreamWorker:
         """Called by the collector's thread after each frame."""
         if self._drift is not None:
             self._drift.count(frame)
+        if self._traces is not None and frame.frame.trace is not None:
+            self._traces.counted(frame.frame.trace)
         if self._on_frame is not None:
             self._on_frame(frame)
 
@@ -289,7 +297,7 @@ class StreamWorker:
         # under way, the older could be written last, and take rows and place back.
         with self._checkpointing, self._collector.stages.timed(Stage.STORE):
             # In this order: a place that is asked for second can only be newer, and then it says that it does not fit.
-            cut = self._processor.cut()
+            cut_s, cut = time.monotonic(), self._processor.cut()
             place = self._supervisor.place() if self._supervisor is not None else None
             owed = self._owed(cut, place)
             if owed is None or self.fenced:
@@ -299,6 +307,8 @@ class StreamWorker:
                 self._hold_on(owed)
             elif not self.fenced:
                 self._settle(owed)
+                if self._traces is not None:
+                    self._traces.stored(cut_s)
             if not away and self._drift is not None:
                 self._drift.keep()
             return not away
