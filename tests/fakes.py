@@ -375,7 +375,8 @@ class MemoryAlertStore:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._book: dict[str, Any] | None = None
-        self.records: dict[str, AlertRecord] = {}
+        self._rules: dict[str, Any] = {}
+        self._records: dict[str, AlertRecord] = {}
         self.saved = 0
 
     def load(self) -> dict[str, Any] | None:
@@ -386,7 +387,7 @@ class MemoryAlertStore:
         with self._store._ask():
             self._store._fence()
             self._book = _as_json(book)
-            self.records |= {record.id: record for record in records}
+            self._records |= {record.id: record for record in records}
             self._store._add_events(events)
             self.saved += 1
 
@@ -394,20 +395,33 @@ class MemoryAlertStore:
         self, limit: int, before: tuple[float, str] | None = None, subject: str | None = None
     ) -> Sequence[AlertRecord]:
         with self._store._ask():
-            found = sorted(self.records.values(), key=lambda one: (one.since_s, one.id), reverse=True)
+            found = sorted(self._records.values(), key=lambda one: (one.since_s, one.id), reverse=True)
         wanted = [one for one in found if subject is None or one.subject == subject]
         return [one for one in wanted if before is None or (one.since_s, one.id) < before][:limit]
 
     def open_records(self) -> Sequence[AlertRecord]:
         with self._store._ask():
-            return [one for one in self.records.values() if one.cleared_s is None]
+            return [one for one in self._records.values() if one.cleared_s is None]
+
+    def records(self, ids: Collection[str]) -> Mapping[str, AlertRecord]:
+        with self._store._ask():
+            return {id: self._records[id] for id in ids if id in self._records}
+
+    def rules(self) -> dict[str, Any]:
+        with self._store._ask():
+            return dict(self._rules)
+
+    def save_rules(self, rules: Mapping[str, Any]) -> None:
+        with self._store._ask():
+            self._store._fence()
+            self._rules = _as_json(rules)
 
     def forget(self, before_s: float) -> int:
         with self._store._ask():
             self._store._fence()
-            over = [one.id for one in self.records.values() if one.cleared_s is not None and one.cleared_s < before_s]
+            over = [one.id for one in self._records.values() if one.cleared_s is not None and one.cleared_s < before_s]
             for id in over:
-                del self.records[id]
+                del self._records[id]
             return len(over)
 
 

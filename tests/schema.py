@@ -27,6 +27,7 @@ ENDLESS = ("/api/v1/events",)
 _MEANT = (
     *("source.rtsp.url", "source.simulator.scene"),
     *("target.webhook.url", "target.webhook.secret", "target.webhook.authorization", "target.mqtt.timezone"),
+    *("target.alertmanager.url", "target.alertmanager.authorization", "target"),
 )
 """Fields whose values are held against one another, or have a grammar of their own."""
 
@@ -91,6 +92,7 @@ _HARMLESS: dict[str, dict[str, Any]] = {
 }
 _HARMLESS_TARGETS: dict[str, dict[str, Any]] = {
     "webhook": {"type": "webhook", "url": "http://127.0.0.1:9/"},
+    "alertmanager": {"type": "alertmanager", "url": "http://127.0.0.1:9/"},
     "kafka": {"type": "kafka", "brokers": "127.0.0.1:9", "topic": "events"},
     "mqtt": {"type": "mqtt", "host": "127.0.0.1", "port": 9},
 }

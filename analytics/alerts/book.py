@@ -58,6 +58,7 @@ class Alert:
         acknowledged_by: who knows of it; None: nobody said so.
         acknowledged_s: since when.
         silenced: whether nobody wants to hear of it now.
+        told: whether people know that it is on, since they were told.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Alert:
     acknowledged_by: str | None
     acknowledged_s: float | None
     silenced: bool
+    told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,7 @@ class AlertBook:
             acknowledged_by=course.acknowledged_by,
             acknowledged_s=course.acknowledged_s,
             silenced=self._silences.covers(course.rule, course.subject),
+            told=course.told,
         )
 
 

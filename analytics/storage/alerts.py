@@ -1,4 +1,4 @@
-"""Alerts as they are kept: the book of those that are on, and the history of all that were."""
+"""Alerts as they are kept: the book of those that are on, the history of all, and what people changed of rules."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from analytics.storage import event_rows, tables
 from analytics.storage.database import DatabaseStore
 from analytics.storage.packing import pack, unpack
 
-BOOK = "alerts"
+BOOK, RULES = "alerts", "rules"
 FORGOTTEN_AT_ONCE = 1000
+ASKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class AlertRecord:
         cleared_s: when it was over; None: it is on.
         acknowledged_by: who knows of it.
         acknowledged_s: since when.
+        told: whether people know that it is on, since they were told; not so of what was silenced, or came back before
+            its cool-down was over.
     """
 
     id: str
@@ -47,10 +50,11 @@ class AlertRecord:
     cleared_s: float | None = None
     acknowledged_by: str | None = None
     acknowledged_s: float | None = None
+    told: bool = False
 
 
 class AlertStore(Protocol):
-    """Book and history. Thread-safe; every method raises `StoreUnavailable`."""
+    """Book, history and rules. Thread-safe; every method raises `StoreUnavailable`."""
 
     def load(self) -> dict[str, Any] | None:
         """The book, as whoever led last has left it; None if there never was one."""
@@ -85,6 +89,22 @@ class AlertStore(Protocol):
         """Those that are on, as far as is written."""
         ...
 
+    def records(self, ids: Collection[str]) -> Mapping[str, AlertRecord]:
+        """Those of these ids that are kept, by id."""
+        ...
+
+    def rules(self) -> dict[str, Any]:
+        """What people have changed of alert rules, by name of the rule, as JSON types; empty if nothing."""
+        ...
+
+    def save_rules(self, rules: Mapping[str, Any]) -> None:
+        """Keep that in place of what was changed before.
+
+        Raises:
+            LeaseLost: see `save`.
+        """
+        ...
+
     def forget(self, before_s: float) -> int:
         """Remove some of those that were over before a time; returns how many."""
         ...
@@ -103,20 +123,26 @@ class DatabaseAlertStore:
         self._wall_clock = wall_clock
 
     def load(self) -> dict[str, Any] | None:
+        return self._page(BOOK)
+
+    def _page(self, name: str) -> dict[str, Any] | None:
         table = tables.alert_book
         with self._database._transaction(reading=True) as connection:
-            state = connection.execute(sa.select(table.c.state).where(table.c.name == BOOK)).scalar()
+            state = connection.execute(sa.select(table.c.state).where(table.c.name == name)).scalar()
         return None if state is None else unpack(state)
 
+    def _write_page(self, connection: sa.Connection, name: str, state: Mapping[str, Any]) -> None:
+        values = {"name": name, "state": pack(state), "stored_s": self._wall_clock()}
+        self._database._upsert(connection, tables.alert_book, [values])
+
     def save(self, book: Mapping[str, Any], records: Collection[AlertRecord], events: Collection[Event]) -> None:
-        now_s, database = self._wall_clock(), self._database
-        values = {"name": BOOK, "state": pack(book), "stored_s": now_s}
+        database = self._database
         with database._transaction() as connection:
             database._fence(connection)
-            database._upsert(connection, tables.alert_book, [values])
+            self._write_page(connection, BOOK, book)
             if records:
                 database._upsert(connection, tables.alerts, [asdict(record) for record in records])
-            event_rows.write(connection, events, now_s)
+            event_rows.write(connection, events, self._wall_clock())
 
     def history(
         self, limit: int, before: tuple[float, str] | None = None, subject: str | None = None
@@ -135,6 +161,22 @@ class DatabaseAlertStore:
         query = sa.select(table).where(table.c.cleared_s.is_(None))
         with self._database._transaction(reading=True) as connection:
             return [AlertRecord(**row) for row in connection.execute(query).mappings()]
+
+    def records(self, ids: Collection[str]) -> Mapping[str, AlertRecord]:
+        table, wanted, found = tables.alerts, list(ids), dict[str, AlertRecord]()
+        with self._database._transaction(reading=True) as connection:
+            for first in range(0, len(wanted), ASKED_AT_ONCE):
+                query = sa.select(table).where(table.c.id.in_(wanted[first : first + ASKED_AT_ONCE]))
+                found |= {row["id"]: AlertRecord(**row) for row in connection.execute(query).mappings()}
+        return found
+
+    def rules(self) -> dict[str, Any]:
+        return self._page(RULES) or {}
+
+    def save_rules(self, rules: Mapping[str, Any]) -> None:
+        with self._database._transaction() as connection:
+            self._database._fence(connection)
+            self._write_page(connection, RULES, rules)
 
     def forget(self, before_s: float) -> int:
         table = tables.alerts

@@ -153,6 +153,7 @@ alerts = sa.Table(
     sa.Column("cleared_s", sa.Double, nullable=True),
     sa.Column("acknowledged_by", sa.String(64), nullable=True),
     sa.Column("acknowledged_s", sa.Double, nullable=True),
+    sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 sa.Index("alerts_since", alerts.c.since_s, alerts.c.id)
 sa.Index("alerts_subject", alerts.c.subject, alerts.c.since_s)

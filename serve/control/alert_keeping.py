@@ -358,6 +358,7 @@ def _record(alert: Alert) -> AlertRecord:
         None,
         alert.acknowledged_by,
         alert.acknowledged_s,
+        alert.told,
     )
 
 

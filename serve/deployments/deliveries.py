@@ -62,8 +62,8 @@ class Deliveries:
         self._store = store or DatabaseStore(settings.store_url)
         self._stores = Stores.of(self._store)
         self._sealing = sealing_of(settings)
-        outbox = self._stores.outbox
-        opening = Opening(self._sealing, settings.events.reach, outbox, self._store.list_streams)
+        outbox, alerts = self._stores.outbox, self._stores.alerts
+        opening = Opening(self._sealing, settings.events.reach, outbox, self._store.list_streams, alerts)
         self._deliverer = Deliverer(name, self._stores.sinks, EventTail(outbox), opening.open)
         self._tries = 0
         self._task = asyncio.get_running_loop().create_task(self._run())

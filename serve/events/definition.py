@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, WithJsonSchema, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from analytics.events import EVENT_TYPES
 from analytics.storage.outbox import EventFilter
@@ -13,6 +13,7 @@ from pipelines.redaction import HIDDEN
 from serve.definitions.fields import STRICT
 from serve.definitions.stream import STREAM_ID, Name
 from serve.errors import DefinitionRefused
+from serve.events.sinks.base import Target
 from serve.events.sinks.catalogue import AnyTarget
 
 BY_SETTINGS = "by_settings"
@@ -43,10 +44,19 @@ class SinkDefinition(BaseModel):
             raise ValueError(f"there are no events of type {', '.join(unknown)}; there are {', '.join(EVENT_TYPES)}")
         return types
 
+    @field_validator("target")
+    @classmethod
+    def _tells(cls, target: Target, others: ValidationInfo) -> Target:
+        untold = sorted(set(others.data.get("types", ())) - target.tells)
+        if target.tells and untold:
+            raise ValueError(f"it is not told of {', '.join(untold)}, but only of {', '.join(sorted(target.tells))}")
+        return target
+
     @property
     def wanted(self) -> EventFilter:
         """Which events are sent."""
-        return EventFilter(frozenset(self.types), frozenset(self.streams), frozenset(self.sites))
+        types = frozenset(self.types) or self.target.tells
+        return EventFilter(types, frozenset(self.streams), frozenset(self.sites))
 
     def redacted(self) -> dict[str, Any]:
         """As JSON without secrets, for answers."""

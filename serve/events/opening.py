@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
+from analytics.storage.alerts import AlertStore
 from analytics.storage.base import StreamRecord
 from analytics.storage.outbox import EVERYTHING, EventFilter, NumberedEvent, Outbox
 from analytics.storage.sinks import SinkRecord
@@ -66,15 +67,22 @@ class Opening:
         reach: where receivers may be.
         outbox: see `serve.events.sinks.base.SinkContext`.
         streams: likewise; all of them.
+        alerts: likewise.
     """
 
     def __init__(
-        self, sealing: Sealing, reach: Reach, outbox: Outbox, streams: Callable[[], Sequence[StreamRecord]]
+        self,
+        sealing: Sealing,
+        reach: Reach,
+        outbox: Outbox,
+        streams: Callable[[], Sequence[StreamRecord]],
+        alerts: AlertStore,
     ) -> None:
         self._sealing = sealing
         self._reach = reach
         self._outbox = outbox
         self._streams = streams
+        self._alerts = alerts
 
     def open(self, record: SinkRecord, position: int) -> Opened | None:
         """The sink as it is to be delivered to; None if it is switched off. What is wrong with it, the sink tells."""
@@ -88,7 +96,13 @@ class Opening:
             definition.target.check(self._reach)
             wanted = definition.wanted
             context = SinkContext(
-                record.id, self._reach, self._outbox, lambda: self._streams_of(wanted), wanted, position
+                record.id,
+                self._reach,
+                self._outbox,
+                lambda: self._streams_of(wanted),
+                self._alerts,
+                wanted,
+                position,
             )
             return Opened(definition.target.open(context), definition.target.heard(wanted))
         except ValidationError:

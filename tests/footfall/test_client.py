@@ -194,6 +194,6 @@ def test_a_sink_from_its_making_to_its_end(client: Client) -> None:
     for forgotten in (client.resend_dead_letter, client.delete_dead_letter):
         with pytest.raises(ApiProblem, match="unknown-sink"):
             forgotten("till", 7)
-    assert {kind["type"] for kind in client.sink_types()} == {"kafka", "mqtt", "webhook"}
+    assert {kind["type"] for kind in client.sink_types()} == {"alertmanager", "kafka", "mqtt", "webhook"}
     client.delete_sink("till")
     assert client.sinks() == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from analytics.storage.alerts import AlertStore
 from analytics.storage.base import StreamRecord
 from analytics.storage.outbox import EventFilter, NumberedEvent, Outbox
 from pipelines.sources.reach import Reach
@@ -66,6 +67,7 @@ class SinkContext:
         reach: where receivers may be.
         outbox: for those who have to know what was before; asked in threads.
         streams: for those who tell of cameras, lines and zones; asked in threads.
+        alerts: for those who tell of what is on; asked in threads.
         wanted: the events that are to go there; it may hear of others, see `Target.heard`.
         position: number of the last event that is there already.
     """
@@ -74,14 +76,20 @@ class SinkContext:
     reach: Reach
     outbox: Outbox
     streams: Callable[[], Sequence[StreamRecord]]
+    alerts: AlertStore
     wanted: EventFilter
     position: int
 
 
 class Target(Secretive):
-    """One type of sink. A subclass in a module beside this one is all that a new type needs here."""
+    """One type of sink. A subclass in a module beside this one is all that a new type needs here.
+
+    Attributes:
+        tells: types of the events that it can tell of; empty: of all.
+    """
 
     must_say = ("title", "secrets")
+    tells: ClassVar[frozenset[str]] = frozenset()
 
     @property
     @abstractmethod

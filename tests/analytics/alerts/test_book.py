@@ -65,10 +65,12 @@ def test_an_alert_shows_where_it_stands() -> None:
         acknowledged_by=None,
         acknowledged_s=None,
         silenced=False,
+        told=False,
     )
     site.see("down", seconds=4)
-    assert site.only == replace(pending, state="active", raised_s=BEGIN_S + 3, detail="since 4")
-    assert site.changes[0].alert == replace(pending, state="active", raised_s=BEGIN_S + 3, detail="since 3")
+    active = replace(pending, state="active", raised_s=BEGIN_S + 3, told=True)
+    assert site.only == replace(active, detail="since 4")
+    assert site.changes[0].alert == replace(active, detail="since 3")
     site.fine(3)
     assert site.changes[1].alert == replace(
         pending, state="clearing", raised_s=BEGIN_S + 3, cleared_s=BEGIN_S + 7, detail="since 4"
@@ -127,7 +129,7 @@ def test_what_is_back_within_the_cool_down_is_the_same_alert_and_not_told() -> N
     first = site.only
     site.fine()
     assert site.see("empty", seconds=3) == []
-    assert site.only == replace(first, detail="since 4", raised_s=BEGIN_S + 2)
+    assert site.only == replace(first, detail="since 4", raised_s=BEGIN_S + 2, told=False)
     assert site.fine(10) == []
     assert site.told == [(0, "raised", "empty"), (1, "cleared", "empty")]
 

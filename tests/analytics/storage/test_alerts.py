@@ -99,5 +99,29 @@ def test_who_does_not_lead_any_more_writes_nothing(connect: Callable[[], Store])
         alerts.save({"format": 9}, [alert(2)], [event(2)])
     with pytest.raises(LeaseLost):
         alerts.forget(1e12)
+    with pytest.raises(LeaseLost):
+        alerts.save_rules({"camera-down": {"enabled": False}})
+    assert alerts.rules() == {}
     assert alerts.load() == BOOK
     assert list(alerts.history(10)) == [alert(1)]
+
+
+def test_alerts_are_found_by_their_ids_and_say_whether_people_know_of_them(alerts: AlertStore) -> None:
+    made = {one.id: one for one in (replace(alert(1), told=True), alert(2), replace(alert(3), cleared_s=500.0))}
+    alerts.save(BOOK, list(made.values()), ())
+    assert alerts.records(list(made)) == made
+    assert alerts.records([alert(1).id, identity("nobody")]) == {alert(1).id: made[alert(1).id]}
+    assert alerts.records([]) == {}
+    assert len(alerts.records([identity(number) for number in range(2000)])) == 3
+    alerts.save(BOOK, [alert(1)], ())
+    assert not alerts.records([alert(1).id])[alert(1).id].told
+
+
+def test_what_people_changed_of_rules_is_kept_beside_the_book(alerts: AlertStore) -> None:
+    assert alerts.rules() == {}
+    alerts.save_rules({"camera-down": {"hold_s": 5.0, "enabled": False}})
+    alerts.save(BOOK, (), ())
+    assert alerts.rules() == {"camera-down": {"hold_s": 5.0, "enabled": False}}
+    assert alerts.load() == BOOK
+    alerts.save_rules({})
+    assert alerts.rules() == {}

@@ -20,7 +20,7 @@ from serve.events.sinks import mqtt_connection
 from serve.events.sinks.base import Outcome, SinkContext
 from serve.events.sinks.ledger import CROSSING, ENTRY, EXIT, QUEUE
 from serve.events.sinks.mqtt import MqttSink, MqttTarget
-from tests.fakes import MemoryOutbox, MemoryStore
+from tests.fakes import MemoryAlertStore, MemoryOutbox, MemoryStore
 from tests.integration.sinks.receivers import Listener, Mosquitto
 from tests.waiting import wait_until
 
@@ -55,7 +55,8 @@ class Desk:
         self.sink = self.open()
 
     def open(self) -> MqttSink:
-        context = SinkContext("main", NEAR, self.outbox, lambda: self.records, self.wanted, self.position)
+        alerts = MemoryAlertStore(self.store)
+        context = SinkContext("main", NEAR, self.outbox, lambda: self.records, alerts, self.wanted, self.position)
         sink = self.target.open(context)
         assert isinstance(sink, MqttSink)
         return sink

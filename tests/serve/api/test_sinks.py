@@ -264,7 +264,7 @@ def test_there_are_not_endlessly_many(api: TestClient, sink: str, monkeypatch: p
 
 def test_every_type_says_what_a_form_needs(api: TestClient) -> None:
     kinds = {kind["type"]: kind for kind in api.get("/api/v1/sink-types").json()}
-    assert kinds.keys() == {"kafka", "mqtt", "webhook"}
+    assert kinds.keys() == {"alertmanager", "kafka", "mqtt", "webhook"}
     for kind in kinds.values():
         assert kind["title"]
         assert kind["description"].endswith(".")

@@ -209,6 +209,19 @@ def test_what_is_silenced_is_shown_and_told_once_the_silence_is_over() -> None:
     assert told(service.run(70)) == [(ALERT_RAISED, "camera-down")]
 
 
+def test_history_says_of_what_is_on_whether_people_know() -> None:
+    service = Service()
+    service.run(1)
+    silence = service.keeping.silence(service.alerts, service.now_s + 120, "anna", "works", None, "cam", None)
+    asyncio.run(silence)
+    service.run(60, {"cam": DOWN, "other": DOWN})
+    assert {one.subject: one.told for one in service.alerts.open_records()} == {"cam": False, "other": True}
+    (known, *_) = [one for one in service.keeping.alerts() if one.subject == "other"]
+    asyncio.run(service.keeping.acknowledge(service.alerts, known.id, "anna"))
+    service.run(70)
+    assert {one.subject: one.told for one in service.alerts.open_records()} == {"cam": True, "other": True}
+
+
 def test_a_silence_can_be_called_off() -> None:
     service = Service()
     service.run(60, {"cam": WELL})

@@ -6,12 +6,14 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analytics.storage.alerts import AlertRecord
 from analytics.storage.database import DatabaseStore
 from analytics.storage.sinks import SinkRecord, Standing
 from analytics.storage.stores import Stores
@@ -20,7 +22,7 @@ from serve.deployments.deliveries import Deliveries, sinks_of
 from serve.errors import SettingsError
 from serve.events.definition import BY_SETTINGS
 from serve.events.opening import sealing_of
-from serve.events.sinks import kafka
+from serve.events.sinks import alertmanager, kafka
 from serve.settings import Settings, load
 from tests.analytics.storage.test_outbox import crossing
 from tests.waiting import wait_until
@@ -37,7 +39,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.got: list[dict[str, Any]] = []
+        self.got: list[Any] = []
         self.headers: list[str | None] = []
         self.store = DatabaseStore(f"sqlite:///{folder / 'footfall.db'}")
         self.store.migrate()
@@ -196,6 +198,24 @@ def test_a_sink_that_cannot_be_opened_says_why_and_disturbs_no_other(
         await house.until(lambda: house.standing("right").delivered == 1)
 
     house.run(house.settings(), deliver)
+
+
+def test_what_is_on_is_said_to_an_alertmanager_by_every_deliverer_that_comes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alertmanager, "REPEAT_S", 0.2)
+    on = AlertRecord("0" * 32, "disk-full", "service", "critical", "Full.", "1% left", 100.0, 130.0, told=True)
+    house.stores.alerts.save({}, [on, replace(on, id="1" * 32, rule="rows-lost", told=False)], ())
+    document = {"target": house.target(type="alertmanager")}
+
+    async def deliver() -> None:
+        said = len(house.got)
+        await house.until(lambda: len(house.got) >= said + 3)
+        assert house.standing("pager").error is None
+
+    for _ in range(2):
+        house.run(house.settings(pager=document), deliver)
+    assert {alert["labels"]["alertname"] for post in house.got for alert in post} == {"disk-full"}
 
 
 def test_a_new_key_opens_sinks_too(house: House) -> None:

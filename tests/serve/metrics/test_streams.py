@@ -114,7 +114,9 @@ def test_what_is_not_as_it_was_is_told_by_its_cause_with_what_it_is_judged_by() 
 
 def test_alerts_are_counted_by_rule_once_they_are_told() -> None:
     def alert(state: Any) -> Alert:
-        return Alert("0" * 32, "camera-down", "door", "critical", "", "", state, 0.0, 0.0, None, None, None, False)
+        return Alert(
+            "0" * 32, "camera-down", "door", "critical", "", "", state, 0.0, 0.0, None, None, None, False, True
+        )
 
     found = scrape(StreamEntry.of(DOOR, 1.0), alerts=[alert("active"), alert("clearing"), alert("pending")])
     assert found['footfall_alerts{rule="camera-down",severity="critical"}'] == 2

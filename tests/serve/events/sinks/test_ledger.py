@@ -18,7 +18,7 @@ from serve.events.sinks.base import SinkContext
 from serve.events.sinks.home_assistant import Topics, discovery, node_of
 from serve.events.sinks.ledger import CROSSING, ENTRY, EXIT, OCCUPANCY, QUEUE, Ledger, Place, places_of
 from serve.events.sinks.retained import Retained
-from tests.fakes import MemoryOutbox, MemoryStore
+from tests.fakes import MemoryAlertStore, MemoryOutbox, MemoryStore
 from tests.serve.events.documented import check
 
 NOON = 1_790_510_400.0  # 2026-09-27 12:00 UTC, 14:00 in Berlin
@@ -214,8 +214,9 @@ def retained(monkeypatch: pytest.MonkeyPatch) -> tuple[Retained, MemoryOutbox, l
     monkeypatch.setattr(retained_module, "FIRST_S", 0.0)
     now_s = [NOON]
     record = StreamRecord("shop", {"site": "berlin"}, {"lines": [{"id": "door"}], "zones": [{"id": "till"}]})
-    outbox = MemoryOutbox(MemoryStore(wall_clock=lambda: now_s[0]))
-    context = SinkContext("main", Reach(), outbox, lambda: [record], EVERYTHING, 0)
+    store = MemoryStore(wall_clock=lambda: now_s[0])
+    outbox = MemoryOutbox(store)
+    context = SinkContext("main", Reach(), outbox, lambda: [record], MemoryAlertStore(store), EVERYTHING, 0)
     topics = Topics("footfall", "homeassistant", "n")
     return Retained(topics, context, ZoneInfo("UTC"), False, lambda: now_s[0], lambda: now_s[0]), outbox, now_s
 

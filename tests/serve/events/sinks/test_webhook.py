@@ -21,8 +21,9 @@ from analytics.events import Event, EventContext, identity
 from analytics.storage.outbox import NumberedEvent
 from pipelines.errors import SourceNotAllowed
 from pipelines.sources.reach import Reach
-from serve.events.sinks import http, webhook
+from serve.events.sinks import http, posting
 from serve.events.sinks.base import Outcome
+from serve.events.sinks.posting import Poster
 from serve.events.sinks.webhook import WebhookSink, WebhookTarget
 from tests.serve.events.documented import check
 
@@ -48,7 +49,8 @@ def send(
     async def whole() -> Outcome:
         client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
         made = {"secret": SECRET, "authorization": None, **fields}
-        sink = WebhookSink(URL, made["secret"], made["authorization"], at_once, client, wall_clock=lambda: 1000.7)
+        poster = Poster(URL, made["authorization"], client)
+        sink = WebhookSink(poster, made["secret"], at_once, wall_clock=lambda: 1000.7)
         try:
             return await sink.send(events)
         finally:
@@ -211,7 +213,7 @@ def try_sending(url: str, reach: Reach) -> Outcome:
 
 
 def test_who_answers_for_ever_is_left(slow: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "WHOLE_S", 0.3)
+    monkeypatch.setattr(posting, "WHOLE_S", 0.3)
     outcome = try_sending(f"http://127.0.0.1:{slow}/", NEAR)
     assert outcome == Outcome(0, error="127.0.0.1 does not answer: it takes too long")
 
@@ -289,7 +291,7 @@ def test_a_name_that_nobody_answers_for_holds_up_no_other_sink() -> None:
 
 def test_a_name_is_asked_for_once_a_connection_and_not_again(slow: int, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(webhook, "WHOLE_S", 0.3)
+    monkeypatch.setattr(posting, "WHOLE_S", 0.3)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody minds it
 
     def resolve(host: str) -> list[str]:
