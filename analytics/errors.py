@@ -8,6 +8,7 @@
     ├── AlertRuleInvalid            an alert rule that does not exist, or cannot be so
     ├── SilenceInvalid              a silence that is over, too long, or one too many
     ├── UnknownAlert                no alert that is on has this id
+    ├── UnknownAlertRule            no alert rule has this name
     ├── UnknownSilence              no silence has this id
     ├── StoreError                  the database
     │   ├── StoreUnavailable          away, locked or full                (retryable)
@@ -41,6 +42,10 @@ class SilenceInvalid(FootfallError):
 
 class UnknownAlert(FootfallError):
     code = "unknown-alert"
+
+
+class UnknownAlertRule(FootfallError):
+    code = "unknown-alert-rule"
 
 
 class UnknownSilence(FootfallError):

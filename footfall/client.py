@@ -20,6 +20,8 @@ from urllib.parse import quote
 
 from footfall.calls import Caller, problem_of
 from footfall.types import (
+    AlertRuleAnswer,
+    AlertRuleBody,
     AuditEntry,
     CountsAnswer,
     DeadLetterAnswer,
@@ -296,6 +298,20 @@ class Client(Caller):
     def delete_dead_letter(self, sink: str, number: int) -> None:
         """Throw one away."""
         self._call("DELETE", _sink(sink, f"/dead-letters/{number:d}"))
+
+    # -- alert rules
+
+    def alert_rules(self) -> list[AlertRuleAnswer]:
+        """All alert rules as they hold, and who says so."""
+        return cast(list[AlertRuleAnswer], self._json("GET", "/alert-rules"))
+
+    def put_alert_rule(self, name: str, body: AlertRuleBody) -> AlertRuleAnswer:
+        """Change a rule, in place of what was changed of it over the API before."""
+        return cast(AlertRuleAnswer, self._json("PUT", f"/alert-rules/{_checked(name)}", json=body))
+
+    def delete_alert_rule(self, name: str) -> None:
+        """Take back what was changed of a rule over the API; what the settings say holds."""
+        self._call("DELETE", f"/alert-rules/{_checked(name)}")
 
     # -- access; all of it needs a token of scope admin
 

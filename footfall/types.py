@@ -22,6 +22,34 @@ class AlertAnswer(TypedDict):
     silenced: bool
 
 
+class AlertRuleAnswer(TypedDict):
+    name: str
+    severity: Literal["info", "warning", "critical"]
+    summary: str
+    advice: str
+    hold_s: float
+    clear_s: float
+    cooldown_s: float
+    only_open: bool
+    enabled: bool
+    origins: dict[str, Literal["default", "settings", "api"]]
+
+
+class AlertRuleBody(TypedDict):
+    enabled: NotRequired[bool | None]
+    severity: NotRequired[Literal["info", "warning", "critical"] | None]
+    hold_s: NotRequired[float | None]
+    clear_s: NotRequired[float | None]
+    cooldown_s: NotRequired[float | None]
+    only_open: NotRequired[bool | None]
+
+
+class AlertmanagerTarget(TypedDict):
+    type: Literal["alertmanager"]
+    url: str
+    authorization: NotRequired[str | None]
+
+
 class AuditEntry(TypedDict):
     number: int
     time: str
@@ -417,7 +445,7 @@ class SinkBody(TypedDict):
     ]
     streams: NotRequired[list[str]]
     sites: NotRequired[list[str]]
-    target: KafkaTarget | MqttTarget | WebhookTarget
+    target: KafkaTarget | MqttTarget | AlertmanagerTarget | WebhookTarget
 
 
 class ZoneBody(TypedDict):

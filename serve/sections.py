@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from analytics.alerts.opening_hours import OpeningHours
-from analytics.alerts.rules import RULES, AlertRule, changed
+from analytics.alerts.rules import RULES, changed
 from analytics.geometry import COOL_DOWN_S, HOLD_S, MOST_PEOPLE, PeopleLimit
 from pipelines.errors import FootfallError
 from pipelines.sources.reach import LOCAL_NETWORKS, Reach, check_network
@@ -287,7 +287,7 @@ class MonitoringSettings(BaseModel):
     alerts: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Changes of alert rules, by name of the rule: `enabled`, `severity`, `hold_s`, `clear_s`, "
-        "`cooldown_s`, `only_open`.",
+        "`cooldown_s`, `only_open`. What the API changes of a rule stands above it.",
     )
     nobody_s: float = Field(
         4 * 3600.0, ge=60, le=30 * 86_400, description="Nobody seen for so long in opening hours is told, seconds."
@@ -339,11 +339,6 @@ class MonitoringSettings(BaseModel):
         except FootfallError as error:
             raise ValueError(str(error)) from None
         return alerts
-
-    @property
-    def rules(self) -> Mapping[str, AlertRule]:
-        """What is told, by name."""
-        return changed(RULES, self.alerts)
 
     def hours_of(self, site: str) -> OpeningHours:
         """When a site is open."""

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from analytics.storage.stores import Stores
 from serve.api import (
+    alert_rules,
     alerts,
     audit,
     counts,
@@ -79,7 +80,8 @@ def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> Fa
     app.state.sink_desk = SinkDesk(stores.sinks, stores.outbox, sealing_of(settings), settings.events.reach)
     errors.install(app)
     sockets.install(app)
-    for module in (streams, live, counts, heatmap, events, sinks, readers, alerts, fleet, tokens, audit, monitoring):
+    known = (streams, live, counts, heatmap, events, sinks, readers, alerts, alert_rules, fleet, tokens, audit)
+    for module in (*known, monitoring):
         app.include_router(module.router)
     app.include_router(events.socket_router)
     page.install(app)

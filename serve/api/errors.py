@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from analytics.errors import (
+    AlertRuleInvalid,
     GeometryError,
     SilenceInvalid,
     StoreUnavailable,
     TokenConflict,
     UnknownAlert,
+    UnknownAlertRule,
     UnknownSilence,
     UnknownStream,
     UnknownToken,
@@ -77,6 +79,7 @@ _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (UnknownToken, HTTPStatus.NOT_FOUND),
     (UnknownSink, HTTPStatus.NOT_FOUND),
     (UnknownAlert, HTTPStatus.NOT_FOUND),
+    (UnknownAlertRule, HTTPStatus.NOT_FOUND),
     (UnknownSilence, HTTPStatus.NOT_FOUND),
     (GeometryConflict, HTTPStatus.CONFLICT),
     (TokenConflict, HTTPStatus.CONFLICT),
@@ -84,6 +87,7 @@ _STATUS: tuple[tuple[type[FootfallError], HTTPStatus], ...] = (
     (NotDelivered, HTTPStatus.BAD_GATEWAY),
     (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (GeometryError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (AlertRuleInvalid, HTTPStatus.UNPROCESSABLE_ENTITY),
     (SilenceInvalid, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Malformed, HTTPStatus.BAD_REQUEST),
     (BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from analytics.alerts.book import Alert
+from analytics.alerts.rule_changes import RuleView
 from analytics.alerts.silences import Silence
 from analytics.geometry import Geometry
 from serve.control.history import Moment
@@ -60,6 +61,10 @@ class RegistryClient(Protocol):
     ) -> Silence: ...
 
     async def unsilence(self, silence: str) -> Silence: ...
+
+    async def alert_rules(self) -> list[RuleView]: ...
+
+    async def change_alert_rule(self, name: str, change: Mapping[str, Any]) -> RuleView: ...
 
     def watch(self, stream: str) -> AsyncIterator[LiveFrame]: ...
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from analytics.alerts.book import SERVICE, Alert, AlertBook, AlertChange
 from analytics.alerts.opening_hours import OpeningHours
+from analytics.alerts.rules import RULES
 from analytics.alerts.silences import Silence
 from analytics.errors import StoreError, StoreUnavailable
 from analytics.events import ALERT_CLEARED, ALERT_RAISED, AlertCleared, AlertRaised, Event, EventContext, identity
@@ -21,6 +22,7 @@ from serve.control.entry import StreamEntry
 from serve.control.history import History
 from serve.control.messages import ReaderView
 from serve.control.problems import Limits, WatchedService, WatchedStream, is_judged, problems
+from serve.control.rule_keeping import RuleKeeping
 from serve.sections import MonitoringSettings
 from serve.streams.status import StreamStatus
 
@@ -51,19 +53,21 @@ class AlertKeeping(Changing):
         super().__init__()
         self._settings = settings
         self._hours: dict[str, OpeningHours] = {}
-        self._rules = settings.rules
         self._limits = Limits(settings.nobody_s, settings.oldest_work_s, settings.least_disk_share)
         self._history_s = settings.history_days * DAY_S
         self._clock, self._wall_clock = clock, wall_clock
         self._failed = False
         self.history = History()
         """How each stream was lately, as far as this registry has heard."""
+        self.rules = RuleKeeping(settings.alerts)
+        """What is told."""
         self._changing = asyncio.Lock()
         """From a change of the book to its being written nobody else comes in between."""
         self.begin()
 
     def begin(self) -> None:
         """Somebody else may have led meanwhile."""
+        self.rules.begin()
         self._book: AlertBook | None = None
         self._written: Mapping[str, Any] | None = None
         self._known: dict[str, AlertRecord] = {}
@@ -157,9 +161,10 @@ class AlertKeeping(Changing):
         Raises:
             StoreError: nobody knows; to begin anew would tell people of everything again.
         """
+        await self.rules.open(store)
         if self._book is None:
             state, on = await asyncio.to_thread(lambda: (store.load(), store.open_records()))
-            book = AlertBook(self._rules)
+            book = AlertBook(self.rules.rules)
             if state is not None:
                 try:
                     book.restore(state)
@@ -185,6 +190,7 @@ class AlertKeeping(Changing):
         self, book: AlertBook, streams: Sequence[WatchedStream], sites: Mapping[str, str], service: WatchedService
     ) -> None:
         now_s = self._wall_clock()
+        book.use_rules(self.rules.rules)
         by_id = {stream.id: stream for stream in streams}
         for gone in self._subjects_of(book) - by_id.keys() - {SERVICE}:
             self._tell(book.forget(gone, now_s), now_s)
@@ -227,7 +233,7 @@ class AlertKeeping(Changing):
         raised = change.kind == "raised"
         common = (alert.id, alert.severity, alert.summary, alert.rule, alert.subject, alert.detail)
         told = (
-            AlertRaised(*common, self._rules[alert.rule].advice if alert.rule in self._rules else "", now_s)
+            AlertRaised(*common, RULES[alert.rule].advice if alert.rule in RULES else "", now_s)
             if raised
             else AlertCleared(*common, now_s)
         )

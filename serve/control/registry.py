@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from analytics.alerts.book import SERVICE, Alert
+from analytics.alerts.rule_changes import RuleView
 from analytics.alerts.silences import Silence
 from analytics.errors import LeaseLost, SilenceInvalid, StoreError, StoreUnavailable
 from analytics.geometry import Geometry
@@ -211,7 +212,9 @@ class Registry:
         """End the loop and let go of the database; streams run on without. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._edits.changes, *self._alert_keeping.changes, return_exceptions=True)
+        alerts = self._alert_keeping
+        changes = self._edits.changes | alerts.changes | alerts.rules.changes
+        await asyncio.gather(*self._tasks, *changes, return_exceptions=True)
         self._assignments.dismiss()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
@@ -368,6 +371,19 @@ class Registry:
     async def unsilence(self, silence: str) -> Silence:
         """See `AlertKeeping.unsilence`."""
         return await self._alert_keeping.unsilence(DatabaseAlertStore(await self._database()), silence)
+
+    async def alert_rules(self) -> list[RuleView]:
+        """All alert rules as they hold, by name.
+
+        Raises:
+            StoreUnavailable: nobody knows yet.
+        """
+        await self._ready()
+        return self._alert_keeping.rules.views()
+
+    async def change_alert_rule(self, name: str, change: Mapping[str, Any]) -> RuleView:
+        """See `RuleKeeping.change`."""
+        return await self._alert_keeping.rules.change(DatabaseAlertStore(await self._database()), name, change)
 
     async def _database(self) -> DatabaseStore:
         store = await self._ready()

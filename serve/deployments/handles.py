@@ -12,6 +12,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
 from analytics.alerts.book import Alert
+from analytics.alerts.rule_changes import RuleView
 from analytics.alerts.silences import Silence
 from analytics.geometry import Geometry
 from pipelines.batching.batch_detector import ImageCost
@@ -104,6 +105,14 @@ class HandleRegistryClient:
     async def unsilence(self, silence: str) -> Silence:
         ended: Silence = await self._call("unsilence", silence)
         return ended
+
+    async def alert_rules(self) -> list[RuleView]:
+        found: list[RuleView] = await self._call("alert_rules")
+        return found
+
+    async def change_alert_rule(self, name: str, change: Mapping[str, Any]) -> RuleView:
+        view: RuleView = await self._call("change_alert_rule", name, change)
+        return view
 
     async def watch(self, stream: str) -> AsyncIterator[LiveFrame]:
         await self.get_stream(stream)  # there is none: said by who knows

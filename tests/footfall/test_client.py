@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from footfall import ApiProblem, Client, Unreachable
 from footfall.types import StreamBody, WebhookTarget
 from tests.serve.api.conftest import NOON, api, camera, counted, store, token  # noqa: F401 - fixtures
+from tests.waiting import wait_until
 
 BODY: StreamBody = {"name": "Door", "source": {"type": "rtsp", "url": "rtsp://user:s3cret@192.0.2.1/x"}}
 
@@ -197,3 +198,24 @@ def test_a_sink_from_its_making_to_its_end(client: Client) -> None:
     assert {kind["type"] for kind in client.sink_types()} == {"alertmanager", "kafka", "mqtt", "webhook"}
     client.delete_sink("till")
     assert client.sinks() == []
+
+
+def test_an_alert_rule_is_changed_and_taken_back(client: Client) -> None:
+    wait_until(lambda: _rules_are_known(client), 10, "the rules")
+    made = client.put_alert_rule("camera-down", {"hold_s": 90, "enabled": False})
+    assert (made["hold_s"], made["enabled"], made["origins"]["hold_s"]) == (90.0, False, "api")
+    assert [rule for rule in client.alert_rules() if rule["name"] == "camera-down"] == [made]
+    client.delete_alert_rule("camera-down")
+    (rule,) = [rule for rule in client.alert_rules() if rule["name"] == "camera-down"]
+    assert set(rule["origins"].values()) == {"default"}
+    with pytest.raises(ApiProblem, match="unknown-alert-rule"):
+        client.put_alert_rule("nobody", {})
+    with pytest.raises(ValueError, match="letters"):
+        client.delete_alert_rule("../streams")
+
+
+def _rules_are_known(client: Client) -> bool:
+    try:
+        return bool(client.alert_rules())
+    except ApiProblem:  # the registry has yet to read them
+        return False

@@ -522,6 +522,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rules by name, those too that are not enabled
+         * @description All rules by name, those too that are not enabled.
+         */
+        get: operations["list_alert_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a rule, in place of what was changed of it over the API before
+         * @description Change a rule, in place of what was changed of it over the API before.
+         *
+         *     It holds within a second or so. A rule that is not enabled ends its alerts, which is told to those who know of them.
+         */
+        put: operations["put_alert_rule"];
+        post?: never;
+        /**
+         * Take back what was changed of a rule over the API: what the settings say holds
+         * @description Take back what was changed of a rule over the API: what the settings say holds.
+         */
+        delete: operations["delete_alert_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/monitoring/throughput": {
         parameters: {
             query?: never;
@@ -839,6 +885,140 @@ export interface components {
              * @description Whether nobody wants to hear of it now.
              */
             silenced: boolean;
+        };
+        /**
+         * AlertRuleAnswer
+         * @description A rule as it holds.
+         * @example {
+         *       "advice": "Look whether it has power and network.",
+         *       "clear_s": 20,
+         *       "cooldown_s": 600,
+         *       "enabled": true,
+         *       "hold_s": 120,
+         *       "name": "camera-down",
+         *       "only_open": false,
+         *       "origins": {
+         *         "clear_s": "settings",
+         *         "cooldown_s": "default",
+         *         "enabled": "default",
+         *         "hold_s": "api",
+         *         "only_open": "default",
+         *         "severity": "api"
+         *       },
+         *       "severity": "warning",
+         *       "summary": "The camera cannot be reached."
+         *     }
+         */
+        AlertRuleAnswer: {
+            /** Name */
+            name: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /**
+             * Summary
+             * @description What has happened.
+             */
+            summary: string;
+            /**
+             * Advice
+             * @description What to do about it.
+             */
+            advice: string;
+            /**
+             * Hold S
+             * @description The problem has to last for so long before it is told, seconds.
+             */
+            hold_s: number;
+            /**
+             * Clear S
+             * @description It has to be gone for so long before it is over, seconds.
+             */
+            clear_s: number;
+            /**
+             * Cooldown S
+             * @description Least time from telling that it is over to telling that it is back, seconds.
+             */
+            cooldown_s: number;
+            /**
+             * Only Open
+             * @description Whether nothing is wrong while the site is closed.
+             */
+            only_open: boolean;
+            /**
+             * Enabled
+             * @description Whether anything is told by it.
+             */
+            enabled: boolean;
+            /**
+             * Origins
+             * @description Of each value that can be changed, who says so: `default` nobody, `settings` the settings, `api` somebody over the API, who is right.
+             */
+            origins: {
+                [key: string]: "default" | "settings" | "api";
+            };
+        };
+        /**
+         * AlertRuleBody
+         * @description What is to be otherwise of a rule than the settings say; what is left out, or null, is as they say.
+         * @example {
+         *       "hold_s": 120,
+         *       "severity": "warning"
+         *     }
+         */
+        AlertRuleBody: {
+            /**
+             * Enabled
+             * @description Whether anything is told by it.
+             */
+            enabled?: boolean | null;
+            /** Severity */
+            severity?: ("info" | "warning" | "critical") | null;
+            /**
+             * Hold S
+             * @description The problem has to last for so long before it is told, seconds.
+             */
+            hold_s?: number | null;
+            /**
+             * Clear S
+             * @description It has to be gone for so long before it is over, seconds.
+             */
+            clear_s?: number | null;
+            /**
+             * Cooldown S
+             * @description Least time from telling that it is over to telling that it is back, seconds.
+             */
+            cooldown_s?: number | null;
+            /**
+             * Only Open
+             * @description Whether nothing is wrong while the site is closed.
+             */
+            only_open?: boolean | null;
+        };
+        /**
+         * AlertmanagerTarget
+         * @description A Prometheus Alertmanager, which is told of alerts, and of no other events.
+         */
+        AlertmanagerTarget: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "alertmanager";
+            /**
+             * Address
+             * Format: uri
+             * @description Of the Alertmanager itself, without /api/v2/alerts; the host has to be in events.networks.
+             */
+            url: string;
+            /**
+             * Authorization
+             * Format: password
+             * @description Sent as this header, such as Bearer TOKEN.
+             */
+            authorization?: string | null;
         };
         /**
          * AuditEntry
@@ -2287,7 +2467,7 @@ export interface components {
              */
             sites?: string[];
             /** Target */
-            target: components["schemas"]["KafkaTarget"] | components["schemas"]["MqttTarget"] | components["schemas"]["WebhookTarget"];
+            target: components["schemas"]["KafkaTarget"] | components["schemas"]["MqttTarget"] | components["schemas"]["AlertmanagerTarget"] | components["schemas"]["WebhookTarget"];
         };
         /**
          * SinkType
@@ -5752,6 +5932,263 @@ export interface operations {
             header?: never;
             path: {
                 silence: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alert_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the rule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the rule. */
+                name: string;
             };
             cookie?: never;
         };

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from analytics.alerts.opening_hours import OpeningHours
+from analytics.alerts.rule_changes import RuleView
 from analytics.drift.causes import Verdict
-from analytics.errors import StoreUnavailable, UnknownAlert
+from analytics.errors import AlertRuleInvalid, StoreUnavailable, UnknownAlert, UnknownAlertRule
 from analytics.events import ALERT_CLEARED, ALERT_RAISED, EVENT_TYPES, Event
 from analytics.storage.sinks import SinkRecord, Standing
 from pipelines.sources.supervisor import StreamState
@@ -237,6 +238,73 @@ def test_rules_are_as_the_settings_say() -> None:
     service = Service(alerts={"camera-down": {"hold_s": 5, "severity": "warning"}, "camera-moved": {"enabled": False}})
     (raised,) = service.run(10, {"cam": DOWN, "other": MOVED})
     assert (raised.data["rule"], raised.data["severity"]) == ("camera-down", "warning")
+
+
+def change(service: Service, rule: str, **change: Any) -> RuleView:
+    return asyncio.run(service.keeping.rules.change(service.alerts, rule, change))
+
+
+def test_a_rule_that_is_switched_off_ends_its_alerts_and_that_is_told_and_the_others_stay() -> None:
+    service = Service()
+    service.run(60, {"cam": DOWN, "other": MOVED})
+    assert len(service.keeping.alerts()) == 2
+    assert not change(service, "camera-down", enabled=False).enabled
+    (cleared,) = service.run(2)
+    assert (cleared.type, cleared.data["rule"]) == (ALERT_CLEARED, "camera-down")
+    assert [one.rule for one in service.keeping.alerts()] == ["camera-moved"]
+    assert [one.rule for one in service.alerts.open_records()] == ["camera-moved"]
+    assert service.run(60) == []
+
+
+def test_what_people_changed_of_rules_holds_at_once_and_outlives_the_registry() -> None:
+    service = Service(alerts={"camera-down": {"hold_s": 900}})
+    service.run(60, {"cam": DOWN})
+    assert [one.state for one in service.keeping.alerts()] == ["pending"]
+    assert change(service, "camera-down", hold_s=30.0, severity="info").origins["hold_s"] == "api"
+    (raised,) = service.run(1)
+    assert (raised.type, raised.data["severity"]) == (ALERT_RAISED, "info")
+    service.another()
+    assert service.run(2) == []
+    (down,) = [view for view in service.keeping.rules.views() if view.rule.name == "camera-down"]
+    assert (down.rule.hold_s, down.rule.severity) == (30.0, "info")
+    assert change(service, "camera-down").rule.hold_s == 900
+    service.another()
+    service.run(1)
+    assert service.alerts.rules() == {}
+
+
+def test_what_becomes_severer_by_a_change_of_its_rule_is_told_again() -> None:
+    service = Service()
+    (first,) = service.run(60, {"cam": MOVED})
+    change(service, "camera-moved", severity="critical")
+    (again,) = service.run(1)
+    assert (again.data["alert"], again.data["severity"]) == (first.data["alert"], "critical")
+
+
+def test_a_change_of_a_rule_that_cannot_be_written_is_none() -> None:
+    service = Service()
+    with pytest.raises(StoreUnavailable):
+        service.keeping.rules.views()
+    service.run(1)
+    before = service.keeping.rules.views()
+    service.store.away = True
+    with pytest.raises(StoreUnavailable):
+        change(service, "camera-down", enabled=False)
+    service.store.away = False
+    assert service.keeping.rules.views() == before
+    with pytest.raises(AlertRuleInvalid):
+        change(service, "camera-down", hold_s=-1)
+    with pytest.raises(UnknownAlertRule):
+        change(service, "nobody", enabled=False)
+    assert service.alerts.rules() == {}
+
+
+def test_changes_that_are_not_understood_are_left_out_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service()
+    service.alerts.save_rules({"camera-gone": {"enabled": False}, "camera-down": {"enabled": False}})
+    with caplog.at_level(logging.WARNING):
+        assert service.run(60, {"cam": DOWN}) == []
+    assert [message for message in caplog.messages if "camera-gone" in message]
 
 
 def test_a_sink_that_takes_nothing_is_looked_for_now_and_then() -> None:
