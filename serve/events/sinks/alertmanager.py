@@ -175,13 +175,16 @@ class AlertmanagerSink:
             found = await asyncio.to_thread(_on_of, context, self._wall_clock())
         except StoreError as error:
             return Answer(f"what is on cannot be read: {error}")
+        refused = Answer()
         for first in range(0, len(found), AT_ONCE):
             answer = await self._post(found[first : first + AT_ONCE])
-            if answer.error is not None:
+            if answer.refuses:  # one of these; it takes the others, and those of the next request
+                refused = answer
+            elif answer.error is not None:
                 return answer
         here = {one.id for one in found}
         self._on = {id: posted for id, posted in self._on.items() if id in here}
-        return Answer()
+        return refused
 
     async def _post(self, alerts: Sequence[_Alert]) -> Answer:
         """Say how alerts are; what has other labels than before is another alert there, and the old one is over."""

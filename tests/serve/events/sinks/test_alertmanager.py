@@ -371,6 +371,22 @@ def test_many_alerts_are_said_in_parts(manager: Manager) -> None:
     assert len(manager.alerts) == number
 
 
+def test_one_that_is_refused_keeps_none_of_the_next_parts_from_being_said(manager: Manager) -> None:
+    number = 2 * AT_ONCE
+
+    async def test() -> None:
+        desk = Desk(manager)
+        desk.streams = [StreamRecord(f"cam{one}", {}) for one in range(number)]
+        desk.keep(*(record(one, f"cam{one}") for one in range(number)))
+        manager.status = lambda alerts: 400 if any(one["labels"]["stream"] == "cam0" for one in alerts) else 200
+        outcome = await desk.send()
+        assert (outcome.done, outcome.error) == (0, "127.0.0.1 answers 400")
+        await desk.sink.close()
+
+    run(test)
+    assert [len(post) for post in manager.posts] == [AT_ONCE]
+
+
 def test_without_the_database_alerts_wait(manager: Manager) -> None:
     async def test() -> None:
         desk = Desk(manager)
