@@ -43,6 +43,7 @@ from footfall.types import (
     StreamChanges,
     TokenAnswer,
     TokenBody,
+    ViewPicturesAnswer,
 )
 
 State: TypeAlias = Literal["starting", "running", "reconnecting", "stopped", "failed"]
@@ -147,6 +148,14 @@ class Client(Caller):
     def snapshot(self, stream: str) -> bytes:
         """The newest frame, JPEG."""
         return self._call("GET", _path(stream, "/snapshot.jpg")).content
+
+    def view_pictures(self, stream: str) -> ViewPicturesAnswer:
+        """Which pictures there are of how it should look, and of how it did when something was found wrong."""
+        return cast(ViewPicturesAnswer, self._json("GET", _pictures(stream)))
+
+    def view_picture(self, stream: str, kind: Literal["before", "after"]) -> bytes:
+        """One of them, JPEG; an `ApiProblem` if there is none."""
+        return self._call("GET", _pictures(stream, f"/{kind}")).content
 
     # -- numbers
 
@@ -360,6 +369,10 @@ class Client(Caller):
 
 def _path(stream: str, rest: str = "") -> str:
     return f"/streams/{_checked(stream)}{rest}"
+
+
+def _pictures(stream: str, rest: str = "") -> str:
+    return f"/monitoring/streams/{_checked(stream)}/pictures{rest}"
 
 
 def _sink(sink: str, rest: str = "") -> str:

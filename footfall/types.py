@@ -334,6 +334,18 @@ class VerdictAnswer(TypedDict):
     since: str
 
 
+class ViewPictureAnswer(TypedDict):
+    kind: Literal["before", "after"]
+    captured: str
+    version: int
+    blurred: bool
+
+
+class ViewPicturesAnswer(TypedDict):
+    allowed: bool
+    pictures: list[ViewPictureAnswer]
+
+
 class WebhookTarget(TypedDict):
     type: Literal["webhook"]
     url: str

@@ -13,6 +13,8 @@
     ├── UnknownSink                 no sink has this id, or no dead letter this number
     ├── SinkConflict                a sink that is not the caller's to change now
     ├── NotDelivered                an event that somebody sends by hand does not arrive
+    ├── PicturesNotAllowed          the operator has not allowed to keep pictures of views
+    ├── NoPicture                   there is none so far
     ├── PreconditionFailed          a stream is not what the caller has seen
     ├── BadRequest                  a question that makes no sense
     ├── Malformed                   no HTTP that could be understood
@@ -53,6 +55,18 @@ class KeyFileError(ServiceError):
     """The file of a secret cannot be used."""
 
     code = "key-file"
+
+
+class PicturesNotAllowed(FootfallError):
+    """The operator has not allowed to keep pictures of views."""
+
+    code = "pictures-not-allowed"
+
+
+class NoPicture(FootfallError):
+    """There is no such picture of the stream, so far."""
+
+    code = "no-picture"
 
 
 class BadRequest(FootfallError):

@@ -304,6 +304,19 @@ class MonitoringSettings(BaseModel):
     )
     traced_one_in: int = Field(1000, ge=1, le=1_000_000, description="Of so many frames of a stream, one is followed.")
     history_days: float = Field(90.0, ge=1, le=3650, description="How long alerts that are over are kept, days.")
+    hard_frames: bool = Field(
+        False,
+        description="Keep pictures in which the detector is unsure, in the data directory of the node that reads the "
+        "camera, for people to label; people are pixelated as `privacy` says.",
+    )
+    hard_frames_most: int = Field(200, ge=1, le=100_000, description="Such pictures that are kept of each stream.")
+    hard_frames_days: float = Field(14.0, ge=0.01, le=3650, description="How long such a picture is kept, days.")
+    pictures: bool = Field(
+        False,
+        description="Store two small pictures of each camera that is watched for drift in the database, and show them: "
+        "how it looked when its reference was made, and when it was found moved, covered, blurred or dark; people are "
+        "pixelated as `privacy` says. Off, none are stored, and those that were are removed at the next start.",
+    )
 
     @field_validator("traces")
     @classmethod
@@ -339,6 +352,11 @@ class MonitoringSettings(BaseModel):
         except FootfallError as error:
             raise ValueError(str(error)) from None
         return alerts
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether there is anybody who takes pictures of views."""
+        return self.drift and self.pictures
 
     def hours_of(self, site: str) -> OpeningHours:
         """When a site is open."""

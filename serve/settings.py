@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     def spool_dir(self) -> Path:
         return self.data_dir.expanduser().absolute() / "spool"
 
+    @property
+    def hard_frames_dir(self) -> Path:
+        """Where pictures wait in which the detector was unsure."""
+        return self.data_dir.expanduser().absolute() / "hard-frames"
+
     def to_arguments(self, *fields: str) -> dict[str, Any]:
         """As plain JSON with its secrets, to be handed to replicas; `Settings.of` is the reverse.
 

@@ -25,6 +25,7 @@ from analytics.storage.event_rows import LASTING, about
 from analytics.storage.lateness import KEPT_S, Standing, Verdict, verdict
 from analytics.storage.outbox import EVERYTHING, MOST_COUNTED, EventFilter, NumberedEvent, Waiting
 from analytics.storage.references import StoredReference
+from analytics.storage.view_pictures import StoredView, ViewKind
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.sources.base import Position, Reached, SourceFrame
 from pipelines.types import Detections, FrameStamp, Image, ImageBatch, StreamInfo
@@ -367,6 +368,41 @@ class MemoryReferences:
             self._store._hold(stream, epoch)
             if stream not in self.kept or self.kept[stream].version <= version:
                 self.kept[stream] = StoredReference(version, self._store._wall_clock(), _as_json(state))
+
+
+class MemoryViewPictures:
+    """`analytics.storage.view_pictures.ViewPictureStore` without a database; passes the same contract suite."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.kept: dict[tuple[str, ViewKind], tuple[StoredView, bytes]] = {}
+
+    def find(self, stream: str) -> dict[ViewKind, StoredView]:
+        with self._store._ask():
+            version = self._wanted(stream)
+            views = [view for (of, _), (view, _) in self.kept.items() if of == stream and view.version == version]
+            return {view.kind: view for view in views}
+
+    def _wanted(self, stream: str) -> int | None:
+        return self._store._record(stream).reference_version if stream in self._store._streams else None
+
+    def jpeg(self, stream: str, kind: ViewKind) -> tuple[StoredView, bytes] | None:
+        return self.kept[stream, kind] if kind in self.find(stream) else None
+
+    def keep(self, stream: str, epoch: int, view: StoredView, jpeg: bytes) -> bool:
+        with self._store._ask():
+            self._store._hold(stream, epoch)
+            if self._wanted(stream) != view.version:
+                return False
+            if view.kind is ViewKind.BEFORE:
+                self.kept.pop((stream, ViewKind.AFTER), None)
+            self.kept[stream, view.kind] = view, jpeg
+            return True
+
+    def forget(self, stream: str | None = None) -> None:
+        with self._store._ask():
+            for key in [key for key in self.kept if stream in (None, key[0])]:
+                del self.kept[key]
 
 
 class MemoryAlertStore:

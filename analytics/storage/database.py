@@ -142,6 +142,10 @@ class DatabaseStore:
             known = connection.execute(sa.select(tables.streams.c.id).where(tables.streams.c.id == record.id)).first()
             self._fence(connection)
             self._upsert(connection, tables.streams, [values], keep=("created_s",))
+            outdated = tables.view_pictures.c.version < record.reference_version
+            connection.execute(
+                sa.delete(tables.view_pictures).where(tables.view_pictures.c.stream == record.id, outdated)
+            )
             first = {"stream": record.id, "epoch": 0, "owner": None, "active": True}
             statement = self._insert(tables.assignments).values(first)
             connection.execute(statement.on_conflict_do_update(index_elements=["stream"], set_={"active": True}))
@@ -164,7 +168,7 @@ class DatabaseStore:
         with self._transaction() as connection:
             self._fence(connection)
             removed = connection.execute(sa.delete(tables.streams).where(tables.streams.c.id == stream)).rowcount
-            for table_of_states in (tables.checkpoints, tables.camera_references):
+            for table_of_states in (tables.checkpoints, tables.camera_references, tables.view_pictures):
                 connection.execute(sa.delete(table_of_states).where(table_of_states.c.stream == stream))
             epoch = table.c.epoch + 1
             ended: dict[str, Any] = {"owner": None, "active": False, "epoch": epoch}

@@ -10,6 +10,7 @@ from analytics.storage.base import Store
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox, Outbox
 from analytics.storage.sinks import DatabaseSinkStore, SinkStore
+from analytics.storage.view_pictures import DatabaseViewPictures, ViewPictureStore
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Stores:
         outbox: events.
         sinks: where events go.
         alerts: that are on, and that were.
+        view_pictures: how cameras looked, and look since something is wrong.
     """
 
     counts: Store
@@ -29,6 +31,7 @@ class Stores:
     outbox: Outbox
     sinks: SinkStore
     alerts: AlertStore
+    view_pictures: ViewPictureStore
 
     @staticmethod
     def of(database: DatabaseStore) -> Stores:
@@ -39,4 +42,5 @@ class Stores:
             DatabaseOutbox(database),
             DatabaseSinkStore(database),
             DatabaseAlertStore(database),
+            DatabaseViewPictures(database),
         )

@@ -79,6 +79,17 @@ camera_references = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
 )
 
+view_pictures = sa.Table(
+    "view_pictures",
+    metadata,
+    sa.Column("stream", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("captured_s", sa.Double, nullable=False),
+    sa.Column("blurred", sa.Boolean, nullable=False),
+    sa.Column("jpeg", sa.LargeBinary, nullable=False),
+)
+
 _KINDS: Mapping[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
     "integer": sa.Integer,
     "real": sa.Double,

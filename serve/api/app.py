@@ -27,6 +27,7 @@ from serve.api import (
     sockets,
     streams,
     tokens,
+    view_pictures,
 )
 from serve.api.audit import Auditor
 from serve.api.bodies import BoundedBody
@@ -80,8 +81,8 @@ def make_api(registry: RegistryClient, stores: Stores, settings: Settings) -> Fa
     app.state.sink_desk = SinkDesk(stores.sinks, stores.outbox, sealing_of(settings), settings.events.reach)
     errors.install(app)
     sockets.install(app)
-    known = (streams, live, counts, heatmap, events, sinks, readers, alerts, alert_rules, fleet, tokens, audit)
-    for module in (*known, monitoring):
+    watching = alerts, alert_rules, fleet, view_pictures
+    for module in (streams, live, counts, heatmap, events, sinks, readers, *watching, tokens, audit, monitoring):
         app.include_router(module.router)
     app.include_router(events.socket_router)
     page.install(app)

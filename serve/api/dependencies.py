@@ -14,6 +14,7 @@ from analytics.storage.alerts import AlertStore
 from analytics.storage.base import Store
 from analytics.storage.outbox import Outbox
 from analytics.storage.stores import Stores
+from analytics.storage.view_pictures import ViewPictureStore
 from serve.api.credentials import Credentials
 from serve.api.registry_client import RegistryClient
 from serve.control.preconditions import Precondition
@@ -54,6 +55,10 @@ def alerts_of(connection: HTTPConnection) -> AlertStore:
     return stores_of(connection).alerts
 
 
+def view_pictures_of(connection: HTTPConnection) -> ViewPictureStore:
+    return stores_of(connection).view_pictures
+
+
 def event_tail_of(connection: HTTPConnection) -> EventTail:
     tail: EventTail = connection.app.state.event_tail
     return tail
@@ -75,6 +80,7 @@ InSettings = Annotated[Settings, Depends(settings_of)]
 InAccess = Annotated[AccessStore, Depends(access_of)]
 InOutbox = Annotated[Outbox, Depends(outbox_of)]
 InAlerts = Annotated[AlertStore, Depends(alerts_of)]
+InViewPictures = Annotated[ViewPictureStore, Depends(view_pictures_of)]
 InEventTail = Annotated[EventTail, Depends(event_tail_of)]
 InSinkDesk = Annotated[SinkDesk, Depends(sink_desk_of)]
 InCredentials = Annotated[Credentials, Depends(credentials_of)]

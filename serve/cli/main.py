@@ -42,6 +42,7 @@ COMMANDS = {
     "settings": _Entry("settings_reference", "settings_command", "Print the settings in force, without secrets."),
     "models": _Entry("models", "app", "The model catalogue: fetch, build, quantise, score."),
     "events": _Entry("events", "app", "What has happened in front of the cameras, one by one."),
+    "hard-frames": _Entry("hard_frames", "app", "Pictures in which the detector was unsure, for people to label."),
     "doctor": _Entry("doctor", "doctor_command", "What works on this machine, and what to do about the rest."),
     "tokens": _Entry("tokens", "app", "Make, list and revoke tokens for the API."),
     "credentials": _Entry("credentials", "app", "The key that stored passwords are encrypted with."),

@@ -25,6 +25,7 @@ from analytics.storage.base import Store, StreamRecord
 from analytics.storage.database import DatabaseStore
 from analytics.storage.outbox import DatabaseOutbox
 from analytics.storage.sinks import DatabaseSinkStore
+from analytics.storage.view_pictures import DatabaseViewPictures
 from serve.control.acceptance import Acceptance
 from serve.control.alert_keeping import AlertKeeping
 from serve.control.assignments import TICK_S, Assignments
@@ -42,6 +43,7 @@ from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition
 from serve.errors import StandsBy
 from serve.settings import Settings
+from serve.streams.hard_frames import HardFrameFolder
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0
@@ -162,6 +164,8 @@ class Registry:
         if isinstance(store, DatabaseStore):
             await asyncio.to_thread(store.migrate)
         if await self._leadership.take(store):
+            if isinstance(store, DatabaseStore) and not self._settings.monitoring.keeps_pictures:
+                await asyncio.to_thread(DatabaseViewPictures(store).forget)
             await self._load(store)
 
     async def _stand_by(self, error: LeaseLost) -> None:
@@ -334,6 +338,8 @@ class Registry:
     async def delete_stream(self, stream: str, purge: bool, expected: Precondition = ANY) -> None:
         """See `Edits.delete`."""
         await self._edits.delete(stream, purge, expected)
+        if purge:  # those on other nodes go within the hour, by their readers
+            await asyncio.to_thread(HardFrameFolder(self._settings.hard_frames_dir).delete, stream)
 
     async def health_history(self, stream: str) -> list[Moment]:
         """How a stream was in the last hours, minute by minute, as far as this registry has heard."""

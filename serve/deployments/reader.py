@@ -28,6 +28,7 @@ from serve.deployments.collecting import ConnectDetector, collected, open_collec
 from serve.deployments.detection import Detection
 from serve.deployments.hand_over import hand_over
 from serve.deployments.input_size import watch_input_size
+from serve.deployments.keepers import Keepers
 from serve.deployments.policies import CAPACITY, WEIGHT
 from serve.deployments.rehearsals import Rehearsals
 from serve.deployments.reports import Reports
@@ -97,6 +98,7 @@ class StreamReader:
         self._references = references if settings.monitoring.drift else None
         self._collector: BatchCollector | None = None
         self._factory: WorkerFactory | None = None
+        self._keepers = Keepers(settings, self._store)
         self._workers: dict[str, StreamWorker] = {}
         self._epochs: dict[str, int] = {}
         self._wanted: dict[str, Work] = {}
@@ -141,6 +143,7 @@ class StreamReader:
             self._references,
             lambda: self._detection.used.model,
             self._name,
+            self._keepers,
         )
         logger.info("reader %s is ready", self._name)
         if self._connect_detector is not None:
@@ -430,6 +433,7 @@ class StreamReader:
         if self._factory is not None:
             await asyncio.to_thread(self._factory.close)
         await asyncio.to_thread(self._part)
+        await asyncio.to_thread(self._keepers.stop)
         self._drains.shutdown(wait=False)
         self._store.close()
 

@@ -12,7 +12,7 @@ _STORE = ("data_dir", "database_url")
 _LIMITS = ("reader.open_timeout_s", "reader.read_timeout_s", "reader.stall_timeout_s", "sources")
 _DETECTION = tuple(f"detector.{field}" for field in LIVE)
 READS: dict[str, tuple[str, ...]] = {
-    "Api": (*_EVERYBODY, *_STORE, "api", "privacy.blur_people", *_LIMITS, "security", "events.networks"),
+    "Api": (*_EVERYBODY, *_STORE, "api", "privacy", *_LIMITS, "security", "events.networks", "monitoring.pictures"),
     "Registry": (
         *_EVERYBODY,
         *_STORE,
@@ -32,7 +32,8 @@ READS: dict[str, tuple[str, ...]] = {
     "StreamReader": (
         *(*_EVERYBODY, *_STORE, *_DETECTION, "privacy", "detector.threads", "detector.max_batch"),
         *("detector.max_wait_s", "detector.timeout_s", "reader.capacity", "reader.checkpoint_s", "reader.spool_bytes"),
-        *("monitoring.drift", "monitoring.timezone", "monitoring.sites", "ray.metrics"),
+        *("monitoring.drift", "monitoring.timezone", "monitoring.sites", "monitoring.pictures", "ray.metrics"),
+        *("monitoring.hard_frames", "monitoring.hard_frames_most", "monitoring.hard_frames_days"),
         *("monitoring.traces", "monitoring.traced_one_in"),
         *_LIMITS,
     ),

@@ -9,6 +9,7 @@ from analytics.storage.references import ReferenceStore
 from analytics.storage.spool import Spool
 from pipelines.batching.collector import BatchCollector
 from serve.control.messages import Work
+from serve.deployments.keepers import Keepers
 from serve.errors import CredentialsLost
 from serve.settings import Settings
 from serve.streams.drift import StreamDrift
@@ -29,6 +30,7 @@ class WorkerFactory:
         references: what cameras show when all is well; None: nobody watches drift.
         model: names what finds the people, by now.
         reader: name of the reader.
+        keepers: keep some of the pictures.
 
     Raises:
         SettingsError: traces are wanted, and what sends them is not installed.
@@ -42,6 +44,7 @@ class WorkerFactory:
         references: ReferenceStore | None,
         model: Callable[[], str],
         reader: str,
+        keepers: Keepers,
     ) -> None:
         self._settings = settings
         self._collector = collector
@@ -50,6 +53,7 @@ class WorkerFactory:
         self._model = model
         endpoint = settings.monitoring.traces
         self._sender = None if endpoint is None else TraceSender(endpoint, reader)
+        self._keepers = keepers
 
     def make(
         self,
@@ -83,6 +87,7 @@ class WorkerFactory:
             site=work.definition.site,
             model=self._model,
         )
+        drift = self._drift_of(plan, work)
         spool = Spool(self._settings.spool_dir, name, max_bytes=self._settings.reader.spool_bytes)
         return StreamWorker(
             plan,
@@ -93,6 +98,8 @@ class WorkerFactory:
             rehearsal=rehearsal,
             drift=self._drift_of(plan, work),
             traces=self._traces_of(plan),
+            drift=drift,
+            onlookers=self._keepers.onlookers_of(plan, drift),
         )
 
     def _traces_of(self, plan: WorkerPlan) -> FrameTraces | None:

@@ -31,6 +31,8 @@ _COUNTERS = {
     "skipped": "Sampled frames that a newer one replaced",
     "corrupt": "Decoded frames with missing parts",
     "rows_lost": "Minutes that neither database nor disk could keep",
+    "hard_frames_kept": "Frames in which the detector was unsure, kept on disk",
+    "hard_frames_missed": "Such frames that were not kept, since the disk was too slow or full",
     "source_cpu_s": "CPU seconds for receiving, decoding and scaling",
     "analysis_cpu_s": "CPU seconds from there on, as far as the reader spent them itself",
 }

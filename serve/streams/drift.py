@@ -59,6 +59,8 @@ class StreamDrift:
         self._due_s = clock() + FIRST_KEPT_S * (1 + self._share)
         self._keeping = threading.Lock()
         self._broken = self._begun = self._replaces = False
+        self.is_new = True
+        """Whether nothing was known of the camera when the epoch began."""
         self._shown_s: float | None = None
         self._newest_s = 0.0
 
@@ -82,7 +84,8 @@ class StreamDrift:
             self._camera.take_up(reference, state.get("camera") if state is not None and mine else None)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("what was known of its pictures is left behind: %s", error, extra={"stream": self._stream})
-            self._replaces = True
+            reference, self._replaces = None, True
+        self.is_new = reference is None
         self._begun = True
 
     def _found(self) -> Mapping[str, Any] | None:

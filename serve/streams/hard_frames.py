@@ -25,6 +25,8 @@ LEAST_DOUBTFUL = 2
 """Doubtful detections from which on a frame is worth somebody's time."""
 PAUSE_S = 60.0
 """Least time between two kept frames of a stream: frames in a row teach the same."""
+RETRY_S = 5.0
+"""Instead of it, after a frame for which there was no room."""
 LONGEST_SIDE_PX = 1280
 QUALITY = 90
 DAY_S = 86_400.0
@@ -85,16 +87,26 @@ class HardFrameChooser:
 
     def __init__(self) -> None:
         self._kept_s: float | None = None
+        self.asks = False
+        """Whether a frame was worth keeping and had no picture: the next ones should have theirs."""
 
     def wants(self, frame: ProcessedFrame) -> bool:
         """Whether to keep a frame; if so, the next ones are not kept for a minute."""
         time_s = frame.frame.stamp.time_s
         if self._kept_s is not None and 0 <= time_s - self._kept_s < PAUSE_S:
             return False
-        if frame.frame.video_frame is None or doubts(frame.detections, frame.tracks) < LEAST_DOUBTFUL:
+        if doubts(frame.detections, frame.tracks) < LEAST_DOUBTFUL:
             return False
-        self._kept_s = time_s
+        if frame.frame.video_frame is None:
+            self.asks = True
+            return False
+        self._kept_s, self.asks = time_s, False
         return True
+
+    def missed(self) -> None:
+        """There was no room for the chosen frame: another one may be chosen soon."""
+        if self._kept_s is not None:
+            self._kept_s -= PAUSE_S - RETRY_S
 
 
 def hard_frame(stream: str, model: str, frame: ProcessedFrame, blur: bool) -> HardFrame:
@@ -129,7 +141,7 @@ class HardFrameFolder:
         keep_days: how long one is kept.
     """
 
-    def __init__(self, folder: Path, most: int, keep_days: float) -> None:
+    def __init__(self, folder: Path, most: int = 200, keep_days: float = 14.0) -> None:
         self._folder = folder
         self._most = most
         self._keep_s = keep_days * DAY_S
@@ -170,6 +182,10 @@ class HardFrameFolder:
             return sorted(unquote(path.name) for path in self._folder.iterdir() if path.is_dir())
         except OSError:
             return []
+
+    def times(self, stream: str) -> list[float]:
+        """When those of a stream were captured, the oldest first, seconds since the epoch."""
+        return [int(path.stem) / 1e6 for path in sorted(self._home(stream).glob("*.json")) if path.stem.isdigit()]
 
     def frames(self, stream: str) -> Iterator[HardFrame]:
         """Those of a stream, the oldest first; damaged ones are left out."""

@@ -47,6 +47,8 @@ class StreamStatus:
             of the first frame; None before that.
         drift: how its pictures and people compare with its reference; None if nobody watches that.
         reconnects_by: broken connections by what broke them, as in ``error_code``.
+        hard_frames_kept: frames in which the detector was unsure, that were kept on disk.
+        hard_frames_missed: such frames that should have been kept, and for which the disk was too slow or full.
     """
 
     state: StreamState
@@ -75,3 +77,5 @@ class StreamStatus:
     person_s: float | None = None
     drift: DriftReport | None = None
     reconnects_by: Mapping[str, int] = field(default_factory=dict)
+    hard_frames_kept: int = 0
+    hard_frames_missed: int = 0

@@ -29,6 +29,7 @@ from pipelines.tracking.bytetrack import ByteTracker
 from serve.streams.delivery import deliver
 from serve.streams.drift import StreamDrift
 from serve.streams.frame_traces import FrameTraces
+from serve.streams.onlookers import Onlookers
 from serve.streams.processor import Cut, ProcessedFrame, StreamProcessor
 from serve.streams.rehearsal import Rehearsal
 from serve.streams.status import QUANTILES, StreamStatus
@@ -98,6 +99,7 @@ class StreamWorker:
         rehearsal: the stream's live source, if it is connected already.
         drift: watches how pictures and people compare with their reference; None: nobody does.
         traces: follows some frames to their rows; None: nobody does.
+        onlookers: look at its frames besides; for this worker alone.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class StreamWorker:
         rehearsal: Rehearsal | None = None,
         drift: StreamDrift | None = None,
         traces: FrameTraces | None = None,
+        onlookers: Onlookers | None = None,
     ) -> None:
         self.plan = plan
         self.fenced = False
@@ -121,6 +124,7 @@ class StreamWorker:
         self._drift = drift
         self._traces = traces
         self._on_frame = on_frame
+        self._onlookers = onlookers or Onlookers()
         observer = StreamObserver(plan.stream, plan.epoch, plan.geometry)
         self._processor = StreamProcessor(
             ByteTracker(),
@@ -182,6 +186,7 @@ class StreamWorker:
             mailbox.on_picture = self._drift.show
         if self._traces is not None:
             mailbox.trace = self._traces.begin
+        self._onlookers.attach(mailbox)
         return mailbox
 
     def _run(self) -> None:
@@ -273,11 +278,11 @@ class StreamWorker:
             self._traces.counted(frame.frame.trace)
         if self._on_frame is not None:
             self._on_frame(frame)
+        self._onlookers.look(frame)
 
     def keep_video_frames(self, wanted: bool) -> None:
         """Whether processed frames carry their decoded frame, because somebody looks."""
-        if self._mailbox is not None:
-            self._mailbox.keep_video_frames = wanted
+        self._onlookers.watch(wanted)
 
     @property
     def has_news(self) -> bool:
@@ -437,7 +442,7 @@ class StreamWorker:
         """How the stream is right now."""
         source = self._supervisor.status if self._supervisor else SourceStatus(StreamState.STARTING, self._started_s)
         newest, now_s = self._processor.newest, time.monotonic()
-        info = source.info
+        info, (kept, missed) = source.info, self._onlookers.hard_frames
         error, code = source.error, source.error_code
         if error is None and self._collector.failures:
             error, code = "the detector does not answer; frames are lost or wait", "detector-unavailable"
@@ -475,4 +480,6 @@ class StreamWorker:
             person_s=self._processor.person_s,
             drift=self._drift.report() if self._drift is not None else None,
             reconnects_by=source.reconnects_by,
+            hard_frames_kept=kept,
+            hard_frames_missed=missed,
         )

@@ -668,6 +668,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/monitoring/streams/{stream}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which pictures there are of a stream's view: of how it should be, and of how it was when something was wrong
+         * @description Which pictures there are of a stream's view: of how it should be, and of how it was when something was wrong.
+         */
+        get: operations["get_view_pictures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitoring/streams/{stream}/pictures/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One of them; people are pixelated unless the operator allows otherwise
+         * @description One of them; people are pixelated unless the operator allows otherwise.
+         */
+        get: operations["get_view_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -3014,6 +3054,63 @@ export interface components {
              * @description RFC 3339.
              */
             since: string;
+        };
+        /**
+         * ViewPictureAnswer
+         * @description One picture.
+         * @example {
+         *       "blurred": true,
+         *       "captured": "2026-03-01T08:00:00Z",
+         *       "kind": "before",
+         *       "version": 2
+         *     }
+         */
+        ViewPictureAnswer: {
+            /**
+             * Kind
+             * @description `before`: when its reference was made; `after`: when it was found moved, covered, blurred or dark.
+             * @enum {string}
+             */
+            kind: "before" | "after";
+            /**
+             * Captured
+             * @description RFC 3339.
+             */
+            captured: string;
+            /**
+             * Version
+             * @description Of the reference that it belongs to.
+             */
+            version: number;
+            /**
+             * Blurred
+             * @description Whether people that were found in it are pixelated.
+             */
+            blurred: boolean;
+        };
+        /**
+         * ViewPicturesAnswer
+         * @description Which pictures there are of a stream.
+         * @example {
+         *       "allowed": true,
+         *       "pictures": [
+         *         {
+         *           "blurred": true,
+         *           "captured": "2026-03-01T08:00:00Z",
+         *           "kind": "before",
+         *           "version": 2
+         *         }
+         *       ]
+         *     }
+         */
+        ViewPicturesAnswer: {
+            /**
+             * Allowed
+             * @description Whether the operator allows to keep any (`monitoring.pictures`).
+             */
+            allowed: boolean;
+            /** Pictures */
+            pictures: components["schemas"]["ViewPictureAnswer"][];
         };
         /**
          * WebhookTarget
@@ -6613,6 +6710,179 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DriftAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_view_pictures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                stream: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewPicturesAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_view_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by you: letters, digits, '_', '.', '-'. */
+                stream: string;
+                kind: "before" | "after";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
                 };
             };
             /** @description Bad Request */

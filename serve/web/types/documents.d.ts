@@ -10,6 +10,7 @@ export type Bucket = Schemas["CountsBucket"];
 export type CountsReport = Schemas["CountsAnswer"];
 export type DeadLetter = Schemas["DeadLetterAnswer"];
 export type Drift = Schemas["DriftAnswer"];
+export type ViewPicture = Schemas["ViewPictureAnswer"];
 export type Geometry = Schemas["GeometryAnswer"];
 export type HeatmapReport = Schemas["HeatmapAnswer"];
 /** A type of source or sink. The API does not describe descriptions; that they are JSON Schema is said here. */

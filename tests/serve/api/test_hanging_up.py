@@ -13,6 +13,7 @@ from analytics.errors import StoreUnavailable
 from analytics.storage.alerts import AlertStore
 from analytics.storage.sinks import SinkStore
 from analytics.storage.stores import Stores
+from analytics.storage.view_pictures import ViewPictureStore
 from serve.api import sockets, streams
 from serve.api.app import make_api
 from serve.api.audit import Auditor
@@ -125,7 +126,14 @@ def test_a_socket_ends_with_the_token_that_it_was_opened_with(
     viewer, secret = new_token("viewer", Scope.VIEWER, 0.0)
     access.add_token(viewer)
     access.add_token(new_token("other", Scope.ADMIN, 0.0)[0])
-    stores = Stores(MemoryStore(), access, MemoryOutbox(MemoryStore()), cast(SinkStore, None), cast(AlertStore, None))
+    stores = Stores(
+        MemoryStore(),
+        access,
+        MemoryOutbox(MemoryStore()),
+        cast(SinkStore, None),
+        cast(AlertStore, None),
+        cast(ViewPictureStore, None),
+    )
     app = make_api(Watched(), stores, load())  # type: ignore[arg-type]
     sent: list[dict[str, Any]] = []
     scope = {

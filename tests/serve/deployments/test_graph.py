@@ -30,7 +30,10 @@ from serve.settings import Settings, load
 ROOT = Path(serve.__file__).parent
 PLACES = {
     "Registry": ["control/registry.py", "deployments/replicas/registry.py"],
-    "StreamReader": ["deployments/reader.py", "deployments/worker_factory.py", "deployments/replicas/reader.py"],
+    "StreamReader": [
+        *("deployments/reader.py", "deployments/worker_factory.py", "deployments/keepers.py"),
+        "deployments/replicas/reader.py",
+    ],
     "Api": ["api", "deployments/api.py"],
     "Deliverer": ["deployments/deliveries.py", "events/opening.py"],
 }
@@ -49,7 +52,9 @@ def versions(settings: Settings, launch: str = "launch") -> dict[str, str]:
         ({"detector": {"max_wait_s": 0.1}}, {"StreamReader"}),
         ({"detector": {"replicas": 3}, "reader": {"replicas": 2, "cpus": 2}}, set()),
         ({"privacy": {"blur_people": False}}, {"StreamReader", "Api"}),
-        ({"privacy": {"except_streams": ["hall"]}}, {"StreamReader"}),
+        ({"privacy": {"except_streams": ["hall"]}}, {"StreamReader", "Api"}),
+        ({"monitoring": {"pictures": True}}, {"Registry", "StreamReader", "Api"}),
+        ({"monitoring": {"hard_frames": True}}, {"Registry", "StreamReader"}),
         ({"sources": {"networks": ["10.0.0.0/8"]}}, {"Registry", "StreamReader", "Api"}),
         ({"events": {"networks": ["10.0.0.0/8"]}}, {"Api", "Deliverer"}),
         ({"events": {"sinks": {"till": {}}}}, {"Deliverer"}),
@@ -95,7 +100,7 @@ def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
     text = "\n".join(path.read_text() for path in files)
     read = {
         f"{section}.{field}"
-        for section in re.findall(r"settings\.(api|detector|events|reader|sources|privacy|ray)\b", text)
+        for section in re.findall(r"settings\.(api|detector|events|monitoring|reader|sources|privacy|ray)\b", text)
         for field in type(getattr(load(), section)).model_fields
         if re.search(rf"(?<!serve\.)\b(?:{section}|settings)\.{field}\b", text)
     }

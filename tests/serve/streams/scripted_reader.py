@@ -14,6 +14,7 @@ from analytics.storage.spool import Spool
 from pipelines.batching.batch_detector import ThreadedDetector
 from pipelines.batching.collector import BatchCollector
 from pipelines.types import Detections, Image
+from serve.streams.onlookers import Onlookers
 from serve.streams.processor import ProcessedFrame
 from serve.streams.rehearsal import Rehearsal
 from serve.streams.worker import StreamWorker, WorkerPlan
@@ -55,6 +56,8 @@ class Reader:
         source: what the worker reads.
         rehearsal: of that source, if it is connected already.
         origin: names what the source shows.
+        find: what the detector finds in a picture.
+        onlookers: of the stream.
     """
 
     def __init__(
@@ -64,18 +67,26 @@ class Reader:
         source: ScriptedSource,
         rehearsal: Rehearsal | None = None,
         origin: str = "",
+        find: Callable[[Image], Detections] = two_walkers,
+        onlookers: Onlookers | None = None,
         **spool: int,
     ) -> None:
         self.store = store
         self.source = source
         self.frames: list[ProcessedFrame] = []
-        self.collector = BatchCollector(ThreadedDetector(FakeDetector(two_walkers)))
+        self.collector = BatchCollector(ThreadedDetector(FakeDetector(find)))
         self.collector.start()
         self.epoch = assign(store, "cam", "reader")
         self.spool = Spool(folder, "cam", **spool)
         plan = WorkerPlan("cam", self.epoch, lambda: self.source, source.live, GEOMETRY, None, origin)
         self.worker = StreamWorker(
-            plan, self.collector, store, self.spool, on_frame=self.frames.append, rehearsal=rehearsal
+            plan,
+            self.collector,
+            store,
+            self.spool,
+            on_frame=self.frames.append,
+            rehearsal=rehearsal,
+            onlookers=onlookers,
         )
 
     def start(self) -> Reader:

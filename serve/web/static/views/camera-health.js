@@ -15,6 +15,7 @@ import { Outcome } from "../widgets/outcome.js";
 import { PastAlerts } from "../widgets/past-alerts.js";
 import { Badge, Figures } from "../widgets/state.js";
 import { Trace } from "../widgets/trace.js";
+import { ViewPictures } from "../widgets/view-pictures.js";
 
 const INTERVAL_MS = 5000;
 const HOURS = 4;
@@ -124,6 +125,7 @@ export function cameraHealthView(host, { id }) {
     "Nothing yet: whole minutes are shown, since the registry began.",
   );
   const past = new PastAlerts(id);
+  const views = new ViewPictures(id);
   host.append(
     el(
       "div",
@@ -152,6 +154,7 @@ export function cameraHealthView(host, { id }) {
         el("h2", null, "Compared with how it should be"),
         known,
         verdicts,
+        views.element,
         el("p", { class: "hint" }, "What is compared are numbers that are kept of its pictures, never a picture."),
         el("div", { class: "actions" }, renew),
         outcome.element,
@@ -216,7 +219,10 @@ export function cameraHealthView(host, { id }) {
       await call("post", "/api/v1/streams/{stream}/reference", { path: { stream: id } });
       return "It is learnt anew from now on.";
     });
-    if (done) refresher.restart();
+    if (done) {
+      refresher.restart();
+      views.refresher.restart();
+    }
   }
 
   /** @param {AbortSignal} signal */
@@ -245,6 +251,7 @@ export function cameraHealthView(host, { id }) {
       leave();
       refresher.destroy();
       past.destroy();
+      views.destroy();
       picture.destroy();
     },
   };
