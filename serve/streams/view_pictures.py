@@ -146,16 +146,19 @@ class ViewPictures:
         try:
             task()
         except StaleEpoch:
-            self._over = True
+            self._end()
         except StoreError as error:
             self._due_s = self._clock() + RETRY_S
             self._wish = None
             logger.debug("a picture of the view waits: %s", error, extra={"stream": self._stream})
         except Exception:
-            self._over = True
+            self._end()
             logger.exception("no pictures of the view are kept any more", extra={"stream": self._stream})
         finally:
             self._busy = False
+
+    def _end(self) -> None:
+        self._over, self._wish = True, None
 
     def _begin(self) -> None:
         """Learn what there is. What is of another camera goes, and so does what shows people who are not to be seen."""

@@ -55,6 +55,13 @@ def test_a_stream_from_its_registration_to_its_end(client: Client) -> None:
         client.get_stream("door")
 
 
+def test_pictures_of_a_view_are_only_where_they_are_allowed(client: Client) -> None:
+    client.put_stream("door", BODY)
+    assert client.view_pictures("door") == {"allowed": False, "pictures": []}
+    with pytest.raises(ApiProblem, match="pictures-not-allowed"):
+        client.view_picture("door", "before")
+
+
 def test_pages_are_one_list(client: Client) -> None:
     for number in range(7):
         client.put_stream(f"cam-{number}", {**BODY, "site": "north" if number % 2 else "south"})

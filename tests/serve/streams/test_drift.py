@@ -90,6 +90,13 @@ def test_the_next_reader_knows_what_the_camera_usually_shows(watched: Stream) ->
     assert stream.drift.report().judges_pictures
 
 
+def test_who_takes_up_a_stream_can_tell_whether_anything_was_known_of_its_camera(watched: Stream) -> None:
+    stream = again(watched)
+    assert Stream().drift.is_new
+    assert not stream.next_epoch().is_new
+    assert stream.next_epoch(origin="rtsp://another").is_new
+
+
 def test_another_source_is_no_camera_that_was_moved(watched: Stream) -> None:
     stream = again(watched)
     stream.next_epoch(origin="rtsp://another")
