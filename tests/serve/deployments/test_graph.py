@@ -102,7 +102,7 @@ def test_a_deployment_is_given_all_that_it_reads(name: str) -> None:
         f"{section}.{field}"
         for section in re.findall(r"settings\.(api|detector|events|monitoring|reader|sources|privacy|ray)\b", text)
         for field in type(getattr(load(), section)).model_fields
-        if re.search(rf"(?<!serve\.)\b(?:{section}|settings)\.{field}\b", text)
+        if re.search(rf"(?<!serve\.)(?<!`)\b(?:{section}|settings)\.{field}\b", text)
     }
     assert read
     assert not {one for one in read if one not in fields and one.split(".")[0] not in fields}

@@ -62,7 +62,9 @@ def test_every_message_can_travel_between_versions(kind: type[Any]) -> None:
 
 def test_fields_stay_where_they_were() -> None:
     """A list of values has no names: whoever puts a field in between makes old replicas read nonsense."""
-    assert FIELDS[-5:] == ["waited_s", "latency_s", "person_s", "drift", "reconnects_by"]
+    assert FIELDS[-7:] == [
+        "waited_s", "latency_s", "person_s", "drift", "reconnects_by", "hard_frames_kept", "hard_frames_missed"
+    ]  # fmt: skip
     assert [field.name for field in dataclasses.fields(DesiredState)][-3:] == ["heartbeat_s", "prepare", "capacity"]
     assert [field.name for field in dataclasses.fields(Overview)] == [
         "loaded", "store_error", "readers", "streams", "moves"
