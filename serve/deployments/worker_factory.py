@@ -96,9 +96,8 @@ class WorkerFactory:
             spool,
             on_frame=on_frame,
             rehearsal=rehearsal,
-            drift=self._drift_of(plan, work),
-            traces=self._traces_of(plan),
             drift=drift,
+            traces=self._traces_of(plan),
             onlookers=self._keepers.onlookers_of(plan, drift),
         )
 
