@@ -68,7 +68,7 @@ events: .venv/.dev ## How soon events are with those who get them, to docs/event
 	scripts/install-test-tools
 	PYTHONPATH=. $(BIN)/python -m benchmarks.events
 
-drift: .venv/.dev ## How soon cameras that go wrong are noticed, and why, to docs/drift.md; an hour; ARGUMENTS='--seeds 50'
+drift: .venv/.dev ## How soon cameras that go wrong are noticed, and why, to docs/drift.md; two hours; ARGUMENTS='--seeds 50'
 	benchmarks/run-drift $(ARGUMENTS)
 
 fleet: .venv/.dev $(WEB) ## How soon a thousand cameras are seen on the page, to docs/monitoring.md

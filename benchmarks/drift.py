@@ -44,7 +44,7 @@ REGISTERED_H = 10
 LEARNT_DAYS, UNDISTURBED_DAYS = 21, 2
 LEARNT_LOOKS = 4
 """In each quarter of an hour."""
-UNDISTURBED_LOOK_S = 10.0
+UNDISTURBED_LOOK_S = 12.0
 """Between two looks at a camera of which one frame a second is analysed."""
 WELL_S, FAULT_S = 40.0, 180.0
 FAULT_HOURS = 10.0, 19.4

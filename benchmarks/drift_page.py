@@ -30,7 +30,7 @@ def page(results: Mapping[str, Any]) -> str:
         f"| false alarms of model and traffic, likewise | {results['false_alarms']['people']:.2f} |",
         "",
         "Undisturbed days are a shop's first one, and two after the third week, watched without a break, as a camera",
-        "is of which one frame a second is analysed: a look every ten seconds. Half of the cameras adapt to the light,",
+        "is of which one frame a second is analysed: a look every twelve seconds. Half of them adapt to the light,",
         "most shake a little, two thirds are coded as H.264, and on some days somebody cleans with the lamps on",
         "before opening or after closing.",
         "Model and traffic are judged every ten minutes, of people whom the default detector finds in drawn halls; the",

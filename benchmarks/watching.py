@@ -41,7 +41,7 @@ from serve.deployments.collecting import collected
 from serve.metrics.streams import Scrape, StreamCollector
 from serve.streams.drift import StreamDrift
 from serve.streams.status import QUANTILES, StreamStatus
-from tests.fakes import MemoryReferences
+from tests.fakes import MemoryReferences, MemoryStore
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "watching.json"
@@ -112,7 +112,7 @@ def figures_s() -> dict[str, float]:
             collector.stages.add(stage, 0.001)
         collector.latency.add(0.2)
 
-    drift = StreamDrift("cam", 1, 1, "origin", MemoryReferences())
+    drift = StreamDrift("cam", 1, 1, "origin", MemoryReferences(MemoryStore()))
 
     def status() -> StreamStatus:
         latency_s = tuple(collector.latency.total_s for _ in QUANTILES)

@@ -87,6 +87,8 @@ class Season:
         self._values: list[float] = []
         self._doubtful = False
         self._held: deque[tuple[int, float, float]] = deque(maxlen=MOST_HELD)
+        self._asked: tuple[tuple[int, int], Expected | None] | None = None
+        """Slots that somebody has asked about, and the answer: each look does so a dozen times."""
 
     def add(self, value: float, local_s: float, *, doubtful: bool = False) -> None:
         """Learn a value.
@@ -130,6 +132,7 @@ class Season:
             self._enter(self._slot, low, high)
 
     def _enter(self, slot: int, low: float, high: float) -> None:
+        self._asked = None
         week = _of_week(slot)
         if self._weeks[week]:
             hour = week * SLOT_S // HOUR_S % DAY_H
@@ -146,6 +149,11 @@ class Season:
     def expected(self, local_s: float) -> Expected | None:
         """What is usual at a time; None while nothing is known of it, which is for a day."""
         first, last = (int((local_s + shift_s) // SLOT_S) for shift_s in (-EDGE_S, EDGE_S))
+        if self._asked is None or self._asked[0] != (first, last):
+            self._asked = (first, last), self._of_slots(first, last)
+        return self._asked[1]
+
+    def _of_slots(self, first: int, last: int) -> Expected | None:
         around = [_of_week(slot) for slot in range(first, last + 1)]
         total = int(self._residuals.sum())
         if self._weeks[around].all() and total >= LEAST_RESIDUALS:
@@ -189,6 +197,7 @@ class Season:
         self._residuals, self._variances = residuals, variances
         self._slot, self._values, self._doubtful = None, [], False
         self._held.clear()
+        self._asked = None
 
 
 def _of_week(slot: int) -> int:

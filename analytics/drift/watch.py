@@ -20,7 +20,7 @@ from analytics.drift.view import Likeness, View, texture_of
 from pipelines.types import Float32Array, Image
 
 FORMAT = 1
-LOOK_S, LOOK_FRAMES = 2.0, 10
+LOOK_S, LOOK_FRAMES = 2.0, 12
 """Least time and least number of analysed frames between two looks: that bounds what they cost."""
 REGISTER_S, REGISTER_LOOKS, RECHECK_S, RECHECK_LOOKS = 10.0, 5, 4.0, 2
 """The same, in looks, for finding the view again, and for doing so where something seems to be wrong."""
