@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -17,12 +18,23 @@ _HEADERS = {  # beside those of `serve.api.headers`
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
 }
+MODULES = "lib", "widgets", "views"
+"""Folders of what the page's script imports."""
+_SCRIPT = '<script type="module"'
 router = APIRouter(include_in_schema=False)
 
 
+@cache
+def _index() -> str:
+    """The page's frame, which names all modules: else a browser hears of each when it has those that import it."""
+    modules = sorted(path.relative_to(STATIC) for folder in MODULES for path in (STATIC / folder).glob("*.js"))
+    links = "".join(f'<link rel="modulepreload" href="static/{path.as_posix()}">\n    ' for path in modules)
+    return (STATIC / "index.html").read_text().replace(_SCRIPT, links + _SCRIPT)
+
+
 @router.get("/")
-async def index() -> FileResponse:
-    return FileResponse(STATIC / "index.html", headers=_HEADERS)
+async def index() -> HTMLResponse:
+    return HTMLResponse(_index(), headers=_HEADERS)
 
 
 @router.get("/docs")

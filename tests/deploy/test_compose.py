@@ -31,7 +31,7 @@ def test_nothing_is_named_that_is_not_there() -> None:
         assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
-            assert (FOLDER / source).is_file() if source.startswith(".") else source in COMPOSE["volumes"], volume
+            assert (FOLDER / source).exists() if source.startswith(".") else source in COMPOSE["volumes"], volume
         if isinstance(service.get("depends_on"), dict):
             for other, condition in service["depends_on"].items():
                 assert condition["condition"] != "service_healthy" or "healthcheck" in SERVICES[other], other
@@ -71,3 +71,17 @@ def test_prometheus_asks_the_service_with_the_token_that_it_is_given() -> None:
     assert scrape["static_configs"][0]["targets"] == ["footfall:8000"]
     assert scrape["authorization"]["credentials_file"] == "/run/secrets/api_token"
     assert "api_token" in SERVICES["prometheus"]["secrets"]
+
+
+def test_prometheus_has_our_rules_and_grafana_our_dashboards() -> None:
+    files = yaml.safe_load((FOLDER / "compose" / "prometheus.yml").read_text())["rule_files"]
+    assert files == [target for _, target in mounts("prometheus") if target.endswith("rules.yml")]
+    (provider,) = yaml.safe_load((FOLDER / "compose" / "dashboards.yml").read_text())["providers"]
+    (folder,) = [source for source, target in mounts("grafana") if target == provider["options"]["path"]]
+    assert len(list((FOLDER / folder).glob("*.json"))) == 5
+
+
+def mounts(service: str) -> list[tuple[str, str]]:
+    """Files and folders of ours that it is given, and where it has them."""
+    parts = [volume.split(":") for volume in SERVICES[service]["volumes"]]
+    return [(part[0], part[1]) for part in parts if part[0].startswith(".")]

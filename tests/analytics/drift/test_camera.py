@@ -11,6 +11,7 @@ from analytics.drift.camera import JUDGED_S, PROPOSED_S, CameraDrift
 from analytics.drift.causes import Verdict
 from analytics.drift.people import PeopleFrame
 from analytics.drift.population import SLICE_S
+from analytics.drift.watch import LOOK_FRAMES
 from pipelines.types import FrameStamp, Image
 from tests.analytics.drift.pictures import Hall
 
@@ -29,8 +30,9 @@ class Watched:
 
     def run(self, seconds: float, picture: Callable[[], Image] | None = None) -> None:
         for _ in range(round(seconds * FPS)):
-            # Pictures are made only where one is looked at, which is once in ten.
-            shown = (picture or self.hall.picture)() if self.frames % 10 == 0 else self.hall.picture(people=0, noise=0)
+            # Pictures are made only where one is looked at.
+            looked_at = self.frames % LOOK_FRAMES == 0
+            shown = (picture or self.hall.picture)() if looked_at else self.hall.picture(people=0, noise=0)
             self.drift.show(shown, FrameStamp(self.frames, self.time_s))
             self.frames += 1
             self.time_s += 1 / FPS
