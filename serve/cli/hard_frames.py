@@ -15,7 +15,7 @@ from serve.cli import terminal
 from serve.cli.tokens import DataDir, settings_of
 from serve.errors import OutputError, ServiceError
 from serve.streams.coco import ANNOTATIONS, export_coco
-from serve.streams.hard_frames import HardFrame, HardFrameFolder
+from serve.streams.hard_frame_folder import HardFrame, HardFrameFolder
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -43,7 +43,7 @@ from serve.control.viewers import Viewers
 from serve.definitions.stream import StreamDefinition
 from serve.errors import StandsBy
 from serve.settings import Settings
-from serve.streams.hard_frames import HardFrameFolder
+from serve.streams.hard_frame_folder import HardFrameFolder
 
 logger = logging.getLogger(__name__)
 LOAD_WAIT_S = 5.0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serve.streams.hard_frames import HardFrame, SeenBox
+from serve.streams.hard_frame_folder import HardFrame, SeenBox
 
 ANNOTATIONS = "annotations.json"
 IMAGES = "images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ class FrameTraces:
     def __init__(self, one_in: int, export: Callable[[FrameTrace], None]) -> None:
         self._frames = TracedFrames(one_in)
         self._export = export
+        self._lock = threading.Lock()
         self._waiting: list[tuple[FrameTrace, float]] = []
 
     def begin(self, stamp: FrameStamp) -> FrameTrace | None:
@@ -32,7 +34,8 @@ class FrameTraces:
 
     def counted(self, trace: FrameTrace) -> None:
         """What was made of a frame waits to be stored."""
-        self._waiting = [*self._waiting, (trace, time.monotonic())][-MOST_WAITING:]
+        with self._lock:
+            self._waiting = [*self._waiting, (trace, time.monotonic())][-MOST_WAITING:]
 
     def stored(self, cut_s: float) -> None:
         """All that was counted before a checkpoint was cut is safe now.
@@ -40,8 +43,9 @@ class FrameTraces:
         Args:
             cut_s: when it was cut, monotonic seconds.
         """
-        done = [one for one in self._waiting if one[1] <= cut_s]
-        self._waiting = [one for one in self._waiting if one[1] > cut_s]
+        with self._lock:
+            done = [one for one in self._waiting if one[1] <= cut_s]
+            self._waiting = [one for one in self._waiting if one[1] > cut_s]
         for trace, counted_s in done:
             trace.add(Stage.STORE.value, counted_s)
             self._export(trace)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from analytics.errors import StoreError
 from serve.streams.aside import Aside
-from serve.streams.hard_frames import HardFrameChooser, HardFrameFolder, hard_frame
+from serve.streams.hard_frame_folder import HardFrameFolder
+from serve.streams.hard_frames import HardFrameChooser, hard_frame
 from serve.streams.processor import ProcessedFrame
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from serve.cli.main import app
-from serve.streams.hard_frames import HardFrameFolder
+from serve.streams.hard_frame_folder import HardFrameFolder
 from tests.serve.streams.test_hard_frames import NOON_S, frame
 
 

@@ -15,7 +15,7 @@ from pipelines.types import Detections, Image
 from serve.deployments.keepers import Keepers
 from serve.settings import load
 from serve.streams.drift import StreamDrift
-from serve.streams.hard_frames import HardFrameFolder
+from serve.streams.hard_frame_folder import HardFrameFolder
 from serve.streams.worker import WorkerPlan
 from tests.fakes import FakeDetector, MemoryStore, MemoryViewPictures, ScriptedSource
 from tests.serve.deployments.bench import Bench, Run, camera, until

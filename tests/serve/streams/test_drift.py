@@ -10,6 +10,7 @@ import pytest
 
 from analytics.counting.observer import FrameOutcome
 from analytics.drift.camera import CameraDrift
+from analytics.drift.watch import LOOK_FRAMES
 from analytics.errors import StoreUnavailable
 from analytics.storage.base import StreamRecord
 from pipelines.batching.letterbox import Letterbox
@@ -45,7 +46,11 @@ class Stream:
 
     def run(self, seconds: float, picture: Callable[[], Image] | None = None) -> None:
         for _ in range(round(seconds * FPS)):
-            shown = (picture or self.hall.picture)() if self.frames % 10 == 0 else self.hall.picture(people=0, noise=0)
+            shown = (
+                (picture or self.hall.picture)()
+                if self.frames % LOOK_FRAMES == 0
+                else self.hall.picture(people=0, noise=0)
+            )
             self.drift.show(shown, FrameStamp(self.frames, self.time_s))
             self.frames += 1
             self.time_s += 1 / FPS

@@ -14,8 +14,9 @@ from analytics.errors import StoreUnavailable
 from analytics.storage.base import StreamRecord
 from pipelines.types import Detections, Image
 from serve.streams.aside import Aside
+from serve.streams.hard_frame_folder import DAY_S, HardFrame, HardFrameFolder
 from serve.streams.hard_frame_keeping import HardFrameKeeper, HardFrameKeeping
-from serve.streams.hard_frames import DAY_S, PAUSE_S, RETRY_S, HardFrame, HardFrameFolder
+from serve.streams.hard_frames import PAUSE_S, RETRY_S
 from serve.streams.onlookers import Onlookers
 from tests.fakes import MemoryStore, ScriptedSource
 from tests.serve.streams.scripted_reader import BEGIN_S, DT, FRAMES, Reader, script, two_walkers

@@ -14,15 +14,12 @@ from pipelines.batching.letterbox import Letterbox
 from pipelines.batching.mailbox import WaitingFrame
 from pipelines.types import Detections, FrameStamp, Tracks
 from serve.streams.coco import export_coco
+from serve.streams.hard_frame_folder import DAY_S, HardFrame, HardFrameFolder, SeenBox
 from serve.streams.hard_frames import (
-    DAY_S,
     LEAST_DOUBTFUL,
     LONGEST_SIDE_PX,
     PAUSE_S,
-    HardFrame,
     HardFrameChooser,
-    HardFrameFolder,
-    SeenBox,
     doubts,
     hard_frame,
 )
