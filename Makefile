@@ -79,7 +79,7 @@ watching: .venv/.dev ## What it costs that the service watches itself, to docs/m
 	$(BIN)/footfall models pull
 	PYTHONPATH=. $(BIN)/python -m benchmarks.watching
 
-screenshots: .venv/.dev $(WEB) ## Take the pictures of Ray's dashboard in docs/operations.md
+screenshots: .venv/.dev $(WEB) ## Take the pictures of Ray's dashboard and of the page's Health in docs
 	scripts/install-test-tools
 	PYTHONPATH=. $(BIN)/python scripts/take_screenshots.py
 

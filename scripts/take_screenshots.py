@@ -36,6 +36,7 @@ def settings_in(folder: Path) -> Settings:
         detector={"placement": "replicas", "replicas": 2},
         reader={"replicas": 2},
         ray={"dashboard": True, "num_cpus": 8},
+        monitoring={"pictures": True},
         log_format="text",
         log_level="WARNING",
     )
@@ -77,6 +78,7 @@ def take_health(context: BrowserContext, address: str) -> None:
     page.goto(f"{address}/#/cameras/{TURNED}/health")
     page.get_by_text("the scene lies elsewhere").first.wait_for()
     page.locator(".trace:visible").first.wait_for()
+    page.get_by_text("Waiting for the first picture").wait_for(state="hidden")
     page.screenshot(path=IMAGES / "camera-health.png", full_page=True)
 
 
